@@ -1,0 +1,225 @@
+/**
+ * The boundary between a kernel process and whoever drives it (the extension, the command line,
+ * tests). Messages are JSON, one per line, in both directions over a byte stream (the child's
+ * stdin/stdout, or a local socket when a kernel outlives its window). JSON escapes newlines, so a
+ * line is a frame. Types only, plus the two functions that guard the boundary.
+ */
+import type { MimeBundle } from './output-payloads.ts';
+
+/** Bumped when a message changes meaning; both sides refuse another major number. */
+export const KERNEL_PROTOCOL_VERSION = 1;
+
+/** Which guest runs the Python: WebAssembly (bundled) or the user's own interpreter. */
+export type GuestChoice =
+  | { readonly kind: 'wasm' }
+  | { readonly kind: 'cpython'; readonly executable: string };
+
+/* ---------------------------------------------------------------- driver → kernel */
+
+export type KernelRequest =
+  /** First message. `cwd` is the notebook's folder; `env` is added to the environment of shell lines. */
+  | {
+      readonly type: 'initialize';
+      readonly protocolVersion: number;
+      readonly cwd: string;
+      readonly guest: GuestChoice;
+      readonly env: Readonly<Record<string, string>>;
+      /** Default backend if the program sets none: base URL of an SGLang server. */
+      readonly endpoint: string | null;
+      /** Model path that replaces the one named by `launch_server`, if any. */
+      readonly model: string | null;
+    }
+  /**
+   * Run one cell. Requests queue in order; after a cell fails with `stopOnError`, the queued ones end
+   * as `aborted`. `run` is unique per execution; `cell` names the cell in tracebacks (`cell_3`).
+   */
+  | {
+      readonly type: 'execute';
+      readonly run: string;
+      readonly cell: CellRef;
+      readonly code: string;
+      readonly stopOnError: boolean;
+    }
+  /** Soft interrupt of the running cell, and `aborted` for the queued ones. */
+  | { readonly type: 'interrupt' }
+  /** Throw the Python state away and start a fresh guest (answers `status: restarted`). */
+  | { readonly type: 'restart' }
+  /** Stop every child process and exit 0. */
+  | { readonly type: 'shutdown' }
+  /** Answer to `input_request`. `null` means end of file. */
+  | { readonly type: 'input_reply'; readonly request: number; readonly value: string | null }
+  /** Requests answered by one `reply` with the same `id`, never queued behind a running cell's output. */
+  | { readonly type: 'query'; readonly id: number; readonly query: KernelQuery };
+
+export type KernelQuery =
+  | { readonly kind: 'complete'; readonly code: string; readonly offset: number }
+  | { readonly kind: 'variables'; readonly limit: number }
+  | { readonly kind: 'programs' }
+  /** Prompt text of a program for these arguments without generating (run lens "Preview prompt"). */
+  | { readonly kind: 'preview'; readonly program: string; readonly args: JsonObject };
+
+/** `id` is the stable cell id of the file; `label` is what tracebacks show, e.g. `cell 3`. */
+export interface CellRef {
+  readonly id: string;
+  readonly label: string;
+}
+
+/* ---------------------------------------------------------------- kernel → driver */
+
+export type KernelEvent =
+  | {
+      readonly type: 'ready';
+      readonly protocolVersion: number;
+      readonly pid: number;
+      readonly python: string;
+      readonly guest: GuestChoice['kind'];
+      readonly startupMilliseconds: number;
+    }
+  | { readonly type: 'status'; readonly status: KernelStatus; readonly reason: string | null }
+  | { readonly type: 'started'; readonly run: string; readonly executionOrder: number }
+  /** Output of a run. `run: null`: output of background processes while nothing runs. */
+  | { readonly type: 'output'; readonly run: string | null; readonly output: KernelOutput }
+  | {
+      readonly type: 'finished';
+      readonly run: string;
+      readonly outcome: RunOutcome;
+      readonly milliseconds: number;
+    }
+  /** Ask the user for a line (`input()`, `getpass()`); answered by `input_reply`. */
+  | {
+      readonly type: 'input_request';
+      readonly request: number;
+      readonly run: string;
+      readonly prompt: string;
+      readonly password: boolean;
+    }
+  | { readonly type: 'gen'; readonly run: string | null; readonly record: GenRecord }
+  | { readonly type: 'process'; readonly process: ChildProcessInfo }
+  | { readonly type: 'reply'; readonly id: number; readonly result: JsonValue }
+  | { readonly type: 'reply_error'; readonly id: number; readonly message: string }
+  | { readonly type: 'log'; readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly message: string };
+
+export type KernelStatus = 'starting' | 'idle' | 'busy' | 'interrupting' | 'restarted' | 'stopped';
+
+export type RunOutcome =
+  | { readonly status: 'ok' }
+  | { readonly status: 'error'; readonly error: KernelError }
+  | { readonly status: 'interrupted' }
+  /** Never started: an earlier cell of the queue failed or was interrupted. */
+  | { readonly status: 'aborted' };
+
+export type KernelOutput =
+  | { readonly kind: 'stream'; readonly name: 'stdout' | 'stderr'; readonly text: string }
+  /** `displayId` lets a later `update` replace this output in place. */
+  | { readonly kind: 'display'; readonly data: MimeBundle; readonly displayId: string | null }
+  | { readonly kind: 'update'; readonly data: MimeBundle; readonly displayId: string }
+  /** The value of the cell's last expression. */
+  | { readonly kind: 'result'; readonly data: MimeBundle; readonly executionOrder: number }
+  | { readonly kind: 'error'; readonly error: KernelError }
+  | { readonly kind: 'clear'; readonly wait: boolean };
+
+export interface KernelError {
+  /** Python's exception class, e.g. `KeyError`. */
+  readonly name: string;
+  readonly message: string;
+  /** Python-style traceback, cell frames only, no ANSI. */
+  readonly traceback: string;
+  /** 1-based line in the failing cell, if it is in a cell. */
+  readonly line: number | null;
+  /** Id of the cell that holds that line (not always the running one). */
+  readonly cellId: string | null;
+}
+
+/** One finished (or failed) gen or select, for hovers, lenses and the trace view. */
+export interface GenRecord {
+  readonly program: string | null;
+  /** Variable name; `null` for an unnamed gen. */
+  readonly name: string | null;
+  readonly kind: 'gen' | 'select';
+  readonly value: string | readonly string[] | null;
+  readonly error: string | null;
+  /** Cell and 1-based line where the gen expression was appended, if known. */
+  readonly cellId: string | null;
+  readonly line: number | null;
+  readonly promptTokens: number | null;
+  readonly cachedTokens: number | null;
+  readonly completionTokens: number | null;
+  readonly milliseconds: number;
+  /** The exact request of the last HTTP call, without secrets. */
+  readonly request: { readonly url: string; readonly body: JsonValue } | null;
+}
+
+/** A process that a cell started with `execute_shell_command` or the kernel on its behalf. */
+export interface ChildProcessInfo {
+  readonly pid: number;
+  readonly command: string;
+  readonly kind: 'shell' | 'runtime';
+  readonly url: string | null;
+  readonly exit: { readonly code: number | null; readonly signal: string | null } | null;
+}
+
+export type JsonValue =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly JsonValue[]
+  | { readonly [key: string]: JsonValue };
+export type JsonObject = { readonly [key: string]: JsonValue };
+
+/* ---------------------------------------------------------------- framing */
+
+/** One message as a line, newline included. */
+export function encodeMessage(message: KernelRequest | KernelEvent): string {
+  return `${JSON.stringify(message)}\n`;
+}
+
+/**
+ * Splits a byte stream into messages. `push` takes decoded text; a line that is not a JSON object
+ * with a string `type` is handed to `onGarbage` (a child's stray print must not kill the session).
+ */
+export class MessageReader<Message extends KernelRequest | KernelEvent> {
+  #rest: string[] = [];
+  readonly #onMessage: (message: Message) => void;
+  readonly #onGarbage: (line: string) => void;
+
+  constructor(onMessage: (message: Message) => void, onGarbage: (line: string) => void) {
+    this.#onMessage = onMessage;
+    this.#onGarbage = onGarbage;
+  }
+
+  push(text: string): void {
+    let start = 0;
+    for (;;) {
+      const newline = text.indexOf('\n', start);
+      if (newline === -1) break;
+      this.#rest.push(text.slice(start, newline));
+      const line = this.#rest.join('');
+      this.#rest = [];
+      start = newline + 1;
+      if (line !== '') this.#take(line);
+    }
+    if (start < text.length) this.#rest.push(text.slice(start));
+  }
+
+  #take(line: string): void {
+    let parsed: unknown;
+    try {
+      parsed = JSON.parse(line);
+    } catch {
+      this.#onGarbage(line);
+      return;
+    }
+    if (
+      typeof parsed === 'object' &&
+      parsed !== null &&
+      'type' in parsed &&
+      typeof parsed.type === 'string'
+    ) {
+      // SAFETY: both ends are built from this file and checked by KERNEL_PROTOCOL_VERSION.
+      this.#onMessage(parsed as Message);
+    } else {
+      this.#onGarbage(line);
+    }
+  }
+}

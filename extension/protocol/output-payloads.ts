@@ -1,0 +1,82 @@
+/**
+ * The boundary between kernel and renderer: MIME types and what they carry. Everything a renderer
+ * shows comes from here and is plain data: text is text, never markup. Every bundle also carries
+ * `text/plain`, so that any notebook front end shows something sensible.
+ */
+
+/** MIME type → payload. Binary types (`image/png`) carry base64 text. */
+export type MimeBundle = Readonly<Record<string, unknown>> & { readonly 'text/plain': string };
+
+/** `print_highlight`: emphasised text. */
+export const HIGHLIGHT_MIME = 'application/vnd.sglang.highlight+json';
+export interface HighlightPayload {
+  readonly text: string;
+}
+
+/** A `ProgramState` shown as the last expression of a cell, by the run lens, or while streaming. */
+export const STATE_MIME = 'application/vnd.sglang.state+json';
+export interface StatePayload {
+  readonly program: string | null;
+  /** Still generating: the renderer shows activity and expects updates. */
+  readonly running: boolean;
+  readonly error: string | null;
+  readonly segments: readonly StateSegment[];
+  /** Forks of this state, in order, each with what it appended after the fork point. */
+  readonly forks: readonly StatePayload[];
+}
+
+/** The state's text in order: constants, generated values, images, each with the role it lies in. */
+export type StateSegment =
+  | { readonly kind: 'text'; readonly role: string | null; readonly text: string }
+  | { readonly kind: 'image'; readonly role: string | null; readonly mime: string; readonly base64: string }
+  | {
+      readonly kind: 'gen';
+      readonly role: string | null;
+      readonly name: string | null;
+      readonly text: string;
+      readonly source: 'gen' | 'select';
+      /** Human-readable constraint: `regex …`, `choices …`, `json schema`; `null` when free. */
+      readonly constraint: string | null;
+      readonly timing: GenTiming | null;
+      readonly tokens: readonly TokenProbability[] | null;
+      readonly choices: readonly ChoiceScore[] | null;
+      readonly request: { readonly url: string; readonly body: unknown } | null;
+    };
+
+export interface GenTiming {
+  readonly milliseconds: number;
+  readonly firstTokenMilliseconds: number | null;
+  readonly promptTokens: number | null;
+  readonly cachedTokens: number | null;
+  readonly completionTokens: number | null;
+}
+
+export interface TokenProbability {
+  readonly text: string;
+  /** Natural logarithm; `null` where the server gave none. */
+  readonly logprob: number | null;
+  readonly top: readonly { readonly text: string; readonly logprob: number }[];
+}
+
+export interface ChoiceScore {
+  readonly text: string;
+  /** Mean token log probability, natural logarithm. */
+  readonly score: number;
+  readonly chosen: boolean;
+}
+
+/** Progress and rows of `run_batch(..., progress_bar=True)`. */
+export const BATCH_MIME = 'application/vnd.sglang.batch+json';
+export interface BatchPayload {
+  readonly program: string | null;
+  readonly total: number;
+  readonly finished: number;
+  readonly failed: number;
+}
+
+/** A notice of the kernel itself (model replaced, host rebound …), never model output. */
+export const NOTICE_MIME = 'application/vnd.sglang.notice+json';
+export interface NoticePayload {
+  readonly severity: 'info' | 'warning';
+  readonly text: string;
+}

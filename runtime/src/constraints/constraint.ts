@@ -1,0 +1,63 @@
+/**
+ * What the scheduler needs from a constraint on the output (regex, JSON schema, EBNF).
+ * A `Grammar` is compiled once per pattern and vocabulary and shared; a `Matcher` is one request's
+ * position in it.
+ */
+
+export interface Grammar {
+  /** A matcher at the start of the grammar. */
+  start(): Matcher;
+  /** Fewest tokens that complete a match from the start, estimated from below; for error messages. */
+  readonly minimumBytes: number;
+}
+
+/** Bit i of word i >> 5 is set when token i may come next. End-of-generation tokens included. */
+export type TokenMask = Int32Array;
+
+export interface Matcher {
+  /** Allowed next tokens. The array is shared and must not be written. */
+  mask(): TokenMask;
+  /** Advances by a token; false (and unchanged) if the mask does not allow it. */
+  accept(token: number): boolean;
+  /** Takes the last `count` accepted tokens back. */
+  rollback(count: number): void;
+  /** Bytes that must come next whatever the model says; empty when there is a choice. */
+  forcedBytes(): Uint8Array;
+  /** The output may end here. */
+  readonly canEnd: boolean;
+  /** Nothing but the end may follow. */
+  readonly mustEnd: boolean;
+  /** An independent matcher at the same position. */
+  fork(): Matcher;
+}
+
+export type ConstraintSource =
+  | { readonly kind: 'regex'; readonly pattern: string }
+  | { readonly kind: 'json_schema'; readonly schema: string }
+  | { readonly kind: 'ebnf'; readonly grammar: string };
+
+/** What a compiler must know of a vocabulary; a subset of the engine's `Vocabulary`. */
+export interface ConstraintVocabulary {
+  readonly size: number;
+  bytes(token: number, special: boolean): Uint8Array;
+  isControl(token: number): boolean;
+  readonly endOfGeneration: readonly number[];
+}
+
+export interface ConstraintCompiler {
+  /** Throws `ConstraintError` when the source is invalid or unsupported. Cached per source. */
+  compile(source: ConstraintSource): Grammar;
+}
+
+/** Invalid or unsupported constraint; `position` is a 0-based offset into the source, if known. */
+export class ConstraintError extends Error {
+  readonly code: 'INVALID' | 'UNSUPPORTED' | 'UNMATCHABLE' | 'TOO_LARGE';
+  readonly position: number | null;
+
+  constructor(code: ConstraintError['code'], message: string, position: number | null) {
+    super(message);
+    this.name = 'ConstraintError';
+    this.code = code;
+    this.position = position;
+  }
+}

@@ -1,0 +1,106 @@
+// Builds every process of the project into dist/: one row per bundle, plus the files that are
+// shipped as they are. `--watch` rebuilds on change, `--production` minifies.
+import { build, context } from 'esbuild';
+import { cp, mkdir, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+const production = process.argv.includes('--production');
+const watch = process.argv.includes('--watch');
+
+const requireBanner =
+  "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
+
+/** Node bundles are ES modules; CommonJS dependencies inside them still call `require`. */
+const nodeModule = {
+  platform: 'node',
+  format: 'esm',
+  target: 'node22',
+  banner: { js: requireBanner },
+  external: ['koffi', '@node-llama-cpp/*'],
+};
+
+const bundles = [
+  {
+    entry: 'extension/src/activate.ts',
+    out: 'extension.cjs',
+    // VS Code's own Node; the host loads CommonJS everywhere.
+    options: { platform: 'node', format: 'cjs', target: 'node22', external: ['vscode'] },
+  },
+  { entry: 'extension/kernel/main.ts', out: 'kernel.mjs', options: nodeModule },
+  { entry: 'extension/kernel/guest-worker.ts', out: 'guest-worker.mjs', options: nodeModule },
+  { entry: 'extension/cli/main.ts', out: 'sglnb.mjs', options: nodeModule },
+  { entry: 'language-server/src/main.ts', out: 'language-server.mjs', options: nodeModule },
+  { entry: 'runtime/src/main.ts', out: 'runtime.mjs', options: nodeModule },
+  { entry: 'runtime/src/engine-thread.ts', out: 'engine-thread.mjs', options: nodeModule },
+  {
+    entry: 'notebook-renderer/src/main.tsx',
+    out: 'renderer.js',
+    options: {
+      platform: 'browser',
+      format: 'esm',
+      target: 'chrome138',
+      jsx: 'automatic',
+      jsxImportSource: 'preact',
+      loader: { '.css': 'text' },
+    },
+  },
+];
+
+const pyodideFiles = [
+  'pyodide.mjs',
+  'pyodide.asm.mjs',
+  'pyodide.asm.wasm',
+  'python_stdlib.zip',
+  'pyodide-lock.json',
+];
+
+const copies = [
+  { from: 'extension/kernel/guest/python', to: 'python' },
+  { from: 'runtime/starter-model/starter.gguf', to: 'starter.gguf' },
+  ...pyodideFiles.map((file) => ({ from: `node_modules/pyodide/${file}`, to: `pyodide/${file}` })),
+];
+
+function esbuildOptions({ entry, out, options }) {
+  return {
+    entryPoints: [join(root, entry)],
+    outfile: join(root, 'dist', out),
+    bundle: true,
+    minify: production,
+    sourcemap: production ? false : 'linked',
+    logLevel: 'warning',
+    legalComments: 'none',
+    ...options,
+  };
+}
+
+async function copyAsset({ from, to }) {
+  const target = join(root, 'dist', to);
+  await mkdir(dirname(target), { recursive: true });
+  await cp(join(root, from), target, {
+    recursive: true,
+    filter: (source) => !source.includes('__pycache__'),
+  });
+}
+
+const started = performance.now();
+if (production) await rm(join(root, 'dist'), { recursive: true, force: true });
+for (const missing of [...bundles.map((row) => row.entry), ...copies.map((row) => row.from)]) {
+  if (!existsSync(join(root, missing))) {
+    console.error(`build: ${missing} is missing; the checkout is incomplete`);
+    process.exitCode = 1;
+  }
+}
+if (process.exitCode !== 1) {
+  await Promise.all([
+    ...copies.map(copyAsset),
+    ...bundles.map(async (row) => {
+      if (!watch) return build(esbuildOptions(row));
+      const watching = await context(esbuildOptions(row));
+      return watching.watch();
+    }),
+  ]);
+  console.log(`built dist/ in ${Math.round(performance.now() - started)} ms`);
+}

@@ -1,0 +1,113 @@
+// `npm test`: every suite in order of speed, each counted, one summary line at the end.
+// `npm test -- unit process` runs only the named suites.
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const results = join(root, 'test', 'results');
+const bin = (name) => join(root, 'node_modules', ...name.split('/'));
+
+/** Static checks: each is one test that passes when its command exits 0. */
+const checks = [
+  ['format', [bin('oxfmt/bin/oxfmt'), '--check', '.']],
+  ['lint', [bin('oxlint/bin/oxlint'), '--type-aware', '--deny-warnings']],
+  ['types', [bin('@typescript/native/bin/tsc'), '-b']],
+];
+
+function node(args) {
+  const result = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
+  return result.status === 0;
+}
+
+function runChecks() {
+  const tally = { passed: 0, failed: 0, skipped: [] };
+  for (const [name, command] of checks) {
+    const passed = node(command);
+    console.log(`check ${name}: ${passed ? 'passed' : 'FAILED'}`);
+    if (passed) tally.passed += 1;
+    else tally.failed += 1;
+  }
+  return tally;
+}
+
+/** Runs one vitest project; its JSON report is the count, a missing report is one failure. */
+function runVitest(project) {
+  const report = join(results, `${project}.json`);
+  rmSync(report, { force: true });
+  const passed = node([
+    bin('vitest/vitest.mjs'),
+    'run',
+    '--project',
+    project,
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${report}`,
+  ]);
+  return readReport(report, passed);
+}
+
+function runVsCode() {
+  const report = join(results, 'vscode.json');
+  rmSync(report, { force: true });
+  const passed = node([join(root, 'test/vscode/run.mjs'), `--report=${report}`]);
+  return readReport(report, passed);
+}
+
+/** Vitest's JSON report format, which the VS Code suites write too. */
+function readReport(file, exitedCleanly) {
+  let report;
+  try {
+    report = JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    console.error(`no report at ${file}: the suite did not run to its end`);
+    return { passed: 0, failed: 1, skipped: [] };
+  }
+  const failedSuites = report.testResults.filter(
+    (suite) => suite.status === 'failed' && suite.assertionResults.every((t) => t.status !== 'failed'),
+  ).length;
+  const failed = report.numFailedTests + failedSuites;
+  const skipped = report.testResults.flatMap((suite) =>
+    suite.assertionResults
+      .filter((test) => test.status !== 'passed' && test.status !== 'failed')
+      .map((test) => test.fullName),
+  );
+  return {
+    passed: report.numPassedTests,
+    failed: failed === 0 && !exitedCleanly ? 1 : failed,
+    skipped,
+  };
+}
+
+const suites = {
+  check: runChecks,
+  unit: () => runVitest('unit'),
+  process: () => runVitest('process'),
+  vscode: runVsCode,
+};
+
+mkdirSync(results, { recursive: true });
+const asked = process.argv.slice(2);
+const unknown = asked.filter((name) => !(name in suites));
+if (unknown.length > 0) {
+  console.error(`unknown suite ${unknown.join(', ')}; there are: ${Object.keys(suites).join(', ')}`);
+  process.exit(2);
+}
+
+const total = { passed: 0, failed: 0, skipped: [] };
+for (const [name, run] of Object.entries(suites)) {
+  if (asked.length > 0 && !asked.includes(name)) continue;
+  const started = performance.now();
+  console.log(`\n=== ${name}`);
+  const tally = run();
+  total.passed += tally.passed;
+  total.failed += tally.failed;
+  total.skipped.push(...tally.skipped);
+  const seconds = Math.round((performance.now() - started) / 1000);
+  console.log(`=== ${name}: ${tally.passed} passed, ${tally.failed} failed, ${seconds} s`);
+}
+for (const name of total.skipped) console.log(`not run: ${name}`);
+if (total.passed === 0) total.failed += 1;
+console.log(`${total.passed} passed, ${total.failed} failed`);
+process.exitCode = total.failed === 0 ? 0 : 1;

@@ -1,0 +1,74 @@
+/**
+ * Entry of the renderer: MIME type → view, drawn in a shadow root so that neither side's styles leak.
+ * Updates of an output patch the existing nodes, so that streaming neither flickers nor scrolls.
+ */
+import { render, type ComponentChild } from 'preact';
+import type { ActivationFunction, OutputItem } from 'vscode-notebook-renderer';
+import {
+  BATCH_MIME,
+  HIGHLIGHT_MIME,
+  NOTICE_MIME,
+  STATE_MIME,
+  type BatchPayload,
+  type HighlightPayload,
+  type NoticePayload,
+  type StatePayload,
+} from '../../extension/protocol/output-payloads.ts';
+import styles from './styles.css';
+import { BatchView } from './views/batch-view.tsx';
+import { HighlightView } from './views/highlight-view.tsx';
+import { NoticeView } from './views/notice-view.tsx';
+import { StateView } from './views/state-view.tsx';
+
+const roots = new Map<string, { readonly element: HTMLElement; readonly root: Element }>();
+
+export const activate: ActivationFunction = () => ({
+  renderOutputItem(item, element) {
+    render(view(item), rootIn(item.id, element));
+  },
+  disposeOutputItem(id) {
+    for (const [key, { root }] of [...roots]) {
+      if (id !== undefined && key !== id) continue;
+      render(null, root);
+      roots.delete(key);
+    }
+  },
+});
+
+/** The node that the view of output `id` lives in; made once per element. */
+function rootIn(id: string, element: HTMLElement): Element {
+  const known = roots.get(id);
+  if (known?.element === element) return known.root;
+  const shadow = element.shadowRoot ?? element.attachShadow({ mode: 'open' });
+  const style = document.createElement('style');
+  style.textContent = styles;
+  const root = document.createElement('div');
+  root.className = 'sglang-output';
+  shadow.replaceChildren(style, root);
+  roots.set(id, { element, root });
+  return root;
+}
+
+/** A payload that this version cannot read is shown as text: a saved file is never a blank. */
+function view(item: OutputItem): ComponentChild {
+  let payload: unknown;
+  try {
+    payload = item.json();
+  } catch {
+    return <pre>{item.text()}</pre>;
+  }
+  if (typeof payload !== 'object' || payload === null) return <pre>{item.text()}</pre>;
+  // SAFETY (all casts below): the MIME type names the payload's type; views read defensively.
+  switch (item.mime) {
+    case HIGHLIGHT_MIME:
+      return <HighlightView payload={payload as HighlightPayload} />;
+    case STATE_MIME:
+      return <StateView payload={payload as StatePayload} />;
+    case BATCH_MIME:
+      return <BatchView payload={payload as BatchPayload} />;
+    case NOTICE_MIME:
+      return <NoticeView payload={payload as NoticePayload} />;
+    default:
+      return <pre>{item.text()}</pre>;
+  }
+}

@@ -1,0 +1,106 @@
+import type { StatePayload, StateSegment } from '../../../extension/protocol/output-payloads.ts';
+import { GenDetails } from './gen-details.tsx';
+import { GenValue } from './gen-value.tsx';
+import { LongText } from './long-text.tsx';
+
+/** A program state as the conversation it is, generated values marked, forks side by side. */
+export function StateView({ payload }: { readonly payload: StatePayload }) {
+  const name = payload.program ?? 'Program';
+  return (
+    <section class="state" aria-label={`State of ${name}`} aria-busy={payload.running}>
+      <Conversation segments={payload.segments} />
+      {payload.running && (
+        <p class="status" role="status">
+          Generating…
+        </p>
+      )}
+      {payload.error !== null && (
+        <p class="error" role="alert">
+          <span class="tag">Error</span> <LongText text={payload.error} />
+        </p>
+      )}
+      <GenDetails segments={payload.segments} />
+      {payload.forks.length > 0 && <Forks forks={payload.forks} />}
+    </section>
+  );
+}
+
+interface Turn {
+  readonly role: string | null;
+  readonly segments: StateSegment[];
+}
+
+/** Neighbouring segments of one role are one turn. */
+function turnsOf(segments: readonly StateSegment[]): Turn[] {
+  const turns: Turn[] = [];
+  for (const segment of segments) {
+    const last = turns.at(-1);
+    if (last && last.role === segment.role) last.segments.push(segment);
+    else turns.push({ role: segment.role, segments: [segment] });
+  }
+  return turns.filter((turn) => turn.role !== null || turn.segments.some(hasContent));
+}
+
+function hasContent(segment: StateSegment): boolean {
+  return segment.kind !== 'text' || segment.text.trim() !== '';
+}
+
+function Conversation({ segments }: { readonly segments: readonly StateSegment[] }) {
+  return (
+    <div class="conversation">
+      {turnsOf(segments).map((turn, index) => (
+        <div key={index} class={`turn role-${turn.role ?? 'none'}`}>
+          {turn.role !== null && <div class="role">{turn.role}</div>}
+          <div class="content">
+            {turn.segments.map((segment, position) => (
+              <Segment key={position} segment={segment} />
+            ))}
+          </div>
+        </div>
+      ))}
+    </div>
+  );
+}
+
+function Segment({ segment }: { readonly segment: StateSegment }) {
+  switch (segment.kind) {
+    case 'text':
+      return (
+        <span class="constant">
+          <LongText text={segment.text} />
+        </span>
+      );
+    case 'image':
+      return (
+        <img
+          src={`data:${safeImageType(segment.mime)};base64,${segment.base64}`}
+          alt="Image in the prompt"
+        />
+      );
+    case 'gen':
+      return <GenValue gen={segment} />;
+    default:
+      segment satisfies never;
+      return null;
+  }
+}
+
+/** Only raster types reach an `img`: an SVG could carry links and scripts. */
+function safeImageType(mime: string): string {
+  return /^image\/(png|jpeg|gif|webp|bmp)$/.test(mime) ? mime : 'image/png';
+}
+
+function Forks({ forks }: { readonly forks: readonly StatePayload[] }) {
+  return (
+    <div class="forks" role="group" aria-label={`${forks.length} forks`}>
+      {forks.map((fork, index) => (
+        <div key={index} class="fork">
+          <div class="role">
+            fork {index + 1} of {forks.length}
+          </div>
+          <StateView payload={fork} />
+        </div>
+      ))}
+    </div>
+  );
+}

@@ -72,7 +72,10 @@ export interface Engine {
 export interface Vocabulary {
   readonly size: number;
   /** Token ids of the text. `parseSpecial` maps texts like `<|im_end|>` to their control tokens. */
-  tokenize(text: string, options: { readonly addSpecial: boolean; readonly parseSpecial: boolean }): number[];
+  tokenize(
+    text: string,
+    options: { readonly addSpecial: boolean; readonly parseSpecial: boolean },
+  ): number[];
   /** Raw bytes of a token as they appear in text; empty for control tokens unless `special`. */
   bytes(token: number, special: boolean): Uint8Array;
   isControl(token: number): boolean;

@@ -27,7 +27,7 @@ export const activate: ActivationFunction = () => ({
     render(view(item), rootIn(item.id, element));
   },
   disposeOutputItem(id) {
-    for (const [key, { root }] of [...roots]) {
+    for (const [key, { root }] of roots) {
       if (id !== undefined && key !== id) continue;
       render(null, root);
       roots.delete(key);

@@ -5,7 +5,7 @@ import { LongText } from './long-text.tsx';
 export function HighlightView({ payload }: { readonly payload: HighlightPayload }) {
   return (
     <strong class="highlight">
-      <LongText text={String(payload.text)} />
+      <LongText text={payload.text} />
     </strong>
   );
 }

@@ -6,7 +6,7 @@ export function NoticeView({ payload }: { readonly payload: NoticePayload }) {
   const label = payload.severity === 'warning' ? 'Warning' : 'Note';
   return (
     <p class={`notice ${payload.severity}`} role="note">
-      <span class="tag">{label}</span> <LongText text={String(payload.text)} />
+      <span class="tag">{label}</span> <LongText text={payload.text} />
     </p>
   );
 }

@@ -1,0 +1,13 @@
+/** Command ids; a test compares them with the manifest. */
+export const COMMANDS = {
+  newNotebook: 'sglang.newNotebook',
+  openTour: 'sglang.openTour',
+  interruptKernel: 'sglang.interruptKernel',
+  restartKernel: 'sglang.restartKernel',
+  restartAndRunAll: 'sglang.restartAndRunAll',
+  shutDownKernel: 'sglang.shutDownKernel',
+  runProgram: 'sglang.runProgram',
+  exportNotebook: 'sglang.exportNotebook',
+  importNotebook: 'sglang.importNotebook',
+  showLog: 'sglang.showLog',
+} as const;

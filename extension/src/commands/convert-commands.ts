@@ -1,0 +1,70 @@
+/** Export to and import from the formats of other tools. */
+import { Uri, window, workspace, type NotebookDocument } from 'vscode';
+import { exportHtml, exportMarkdown, exportPython } from '../../notebook-format/exports.ts';
+import { readIpynb, writeIpynb } from '../../notebook-format/ipynb.ts';
+import { importPython } from '../../notebook-format/python-import.ts';
+import { parseNotebook, serializeNotebook } from '../../notebook-format/sglnb.ts';
+import type { NotebookDocument as FileDocument } from '../../notebook-format/document.ts';
+import { NOTEBOOK_TYPE } from '../notebook/notebook-type.ts';
+import { commands } from 'vscode';
+
+const EXPORTS: Readonly<Record<string, (document: FileDocument, title: string) => string>> = {
+  ipynb: (document) => writeIpynb(document),
+  py: (document) => exportPython(document),
+  md: (document) => exportMarkdown(document),
+  html: (document, title) => exportHtml(document, title),
+};
+
+export async function exportNotebook(notebook: NotebookDocument): Promise<void> {
+  // The saved bytes are what every export starts from: one path from the editor to a document.
+  if (notebook.isDirty || notebook.isUntitled) {
+    if (!(await notebook.save())) return;
+  }
+  const target = await window.showSaveDialog({
+    defaultUri: notebook.uri.with({ path: notebook.uri.path.replace(/\.sglnb$/, '.ipynb') }),
+    filters: { 'Jupyter notebook': ['ipynb'], Python: ['py'], Markdown: ['md'], HTML: ['html'] },
+  });
+  if (!target) return;
+  const extension = target.path.slice(target.path.lastIndexOf('.') + 1);
+  const convert = EXPORTS[extension];
+  if (!convert) {
+    await window.showErrorMessage(
+      `Cannot export to ".${extension}"; choose one of: ${Object.keys(EXPORTS).join(', ')}.`,
+    );
+    return;
+  }
+  const source = new TextDecoder().decode(await workspace.fs.readFile(notebook.uri));
+  const title = notebook.uri.path.slice(notebook.uri.path.lastIndexOf('/') + 1);
+  const text = convert(parseNotebook(source).document, title);
+  await workspace.fs.writeFile(target, new TextEncoder().encode(text));
+}
+
+export async function importNotebook(): Promise<void> {
+  const [source] =
+    (await window.showOpenDialog({ filters: { 'Notebooks and Python': ['ipynb', 'py'] } })) ?? [];
+  if (!source) return;
+  const text = new TextDecoder().decode(await workspace.fs.readFile(source));
+  let document: FileDocument;
+  try {
+    document = source.path.endsWith('.py') ? importPython(text) : readIpynb(text);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    await window.showErrorMessage(`Could not import ${source.fsPath}: ${reason}`);
+    return;
+  }
+  const target = Uri.file(await freeName(source.fsPath.replace(/\.(ipynb|py)$/, '')));
+  await workspace.fs.writeFile(target, new TextEncoder().encode(serializeNotebook(document)));
+  await commands.executeCommand('vscode.openWith', target, NOTEBOOK_TYPE);
+}
+
+/** `base.sglnb`, or the first `base-2.sglnb` … that does not exist: importing overwrites nothing. */
+async function freeName(base: string): Promise<string> {
+  for (let number = 1; ; number += 1) {
+    const name = number === 1 ? `${base}.sglnb` : `${base}-${number}.sglnb`;
+    const exists = await workspace.fs.stat(Uri.file(name)).then(
+      () => true,
+      () => false,
+    );
+    if (!exists) return name;
+  }
+}

@@ -1,0 +1,148 @@
+/** Carries a run's commands out on VS Code's `NotebookCellExecution`, in batches. */
+import {
+  NotebookCellOutput,
+  NotebookCellOutputItem,
+  type NotebookCellExecution,
+} from 'vscode';
+import type { KernelError, KernelOutput, RunOutcome } from '../../protocol/kernel-protocol.ts';
+import {
+  coalesce,
+  emptyRun,
+  reduceOutput,
+  type CellCommand,
+  type CellRunState,
+  type OutputContent,
+} from './cell-run-reducer.ts';
+import { bundleItems } from './output-items.ts';
+
+/** Milliseconds between two repaints of a running cell. */
+const FLUSH_INTERVAL = 50;
+
+export class CellExecution {
+  readonly #execution: NotebookCellExecution;
+  #outputs: NotebookCellOutput[] = [];
+  #state: CellRunState = emptyRun;
+  #pending: CellCommand[] = [];
+  #timer: ReturnType<typeof setTimeout> | null = null;
+  /** Edits are asynchronous in VS Code; one at a time keeps their order. */
+  #tail: Promise<void> = Promise.resolve();
+  #phase: 'queued' | 'running' | 'ended' = 'queued';
+
+  constructor(execution: NotebookCellExecution) {
+    this.#execution = execution;
+  }
+
+  get ended(): boolean {
+    return this.#phase === 'ended';
+  }
+
+  start(executionOrder: number | null): void {
+    if (this.#phase !== 'queued') return;
+    this.#phase = 'running';
+    if (executionOrder !== null) this.#execution.executionOrder = executionOrder;
+    this.#execution.start(Date.now());
+    this.#tail = Promise.resolve(this.#execution.clearOutput()).catch(() => {});
+  }
+
+  output(output: KernelOutput): void {
+    if (this.#phase !== 'running') return;
+    const { state, commands } = reduceOutput(this.#state, output);
+    this.#state = state;
+    this.#pending.push(...commands);
+    this.#timer ??= setTimeout(() => this.#flush(), FLUSH_INTERVAL);
+  }
+
+  /** Ends the execution after everything it showed is drawn. Safe to call more than once. */
+  async end(outcome: RunOutcome): Promise<void> {
+    if (this.#phase === 'ended') return;
+    if (this.#phase === 'queued') this.start(null);
+    this.#phase = 'ended';
+    this.#flush();
+    await this.#tail;
+    this.#execution.end(success(outcome), Date.now());
+  }
+
+  /** Shows a failure that did not come from Python, then ends. */
+  async fail(name: string, message: string): Promise<void> {
+    if (this.#phase === 'queued') this.start(null);
+    const error: KernelError = { name, message, traceback: message, line: null, cellId: null };
+    this.output({ kind: 'error', error });
+    await this.end({ status: 'error', error });
+  }
+
+  #flush(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    const commands = coalesce(this.#pending);
+    this.#pending = [];
+    // A notebook closed meanwhile rejects edits; there is nothing left to draw on then.
+    for (const command of commands) {
+      this.#tail = this.#tail.then(() => this.#apply(command)).catch(() => {});
+    }
+  }
+
+  async #apply(command: CellCommand): Promise<void> {
+    switch (command.kind) {
+      case 'clear':
+        this.#outputs = [];
+        return this.#execution.clearOutput();
+      case 'append': {
+        const isResult = command.content.kind === 'bundle' && command.content.executionOrder !== null;
+        const output = new NotebookCellOutput(items(command.content), { result: isResult });
+        this.#outputs.push(output);
+        return this.#execution.appendOutput(output);
+      }
+      case 'extend': {
+        const output = this.#outputs[command.index];
+        const mime = output?.items[0]?.mime;
+        if (!output || mime === undefined) return undefined;
+        const item = new NotebookCellOutputItem(new TextEncoder().encode(command.text), mime);
+        return this.#execution.appendOutputItems(item, output);
+      }
+      case 'replace': {
+        const output = this.#outputs[command.index];
+        if (!output) return undefined;
+        return this.#execution.replaceOutputItems(items(command.content), output);
+      }
+      default:
+        return command satisfies never;
+    }
+  }
+}
+
+function success(outcome: RunOutcome): boolean | undefined {
+  switch (outcome.status) {
+    case 'ok':
+      return true;
+    case 'error':
+    case 'interrupted':
+      return false;
+    case 'aborted':
+      return undefined;
+    default:
+      return outcome satisfies never;
+  }
+}
+
+function items(content: OutputContent): NotebookCellOutputItem[] {
+  switch (content.kind) {
+    case 'stream':
+      return [
+        content.name === 'stdout'
+          ? NotebookCellOutputItem.stdout(content.text)
+          : NotebookCellOutputItem.stderr(content.text),
+      ];
+    case 'bundle':
+      return bundleItems(content.data);
+    case 'error':
+      return [
+        NotebookCellOutputItem.error({
+          name: content.error.name,
+          message: content.error.message,
+          stack: content.error.traceback,
+        }),
+      ];
+    default:
+      return content satisfies never;
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * `.sglnb` bytes ⇄ the workbench. The pure format does the work; this file moves its document in and
+ * out of VS Code's data, and shows a file that is no notebook without ever changing it.
+ */
+import {
+  NotebookCellData,
+  NotebookCellKind,
+  NotebookData,
+  type NotebookSerializer,
+} from 'vscode';
+import { createCellId } from '../../notebook-format/cell-ids.ts';
+import { NEW_LAYOUT, type CellKind, type NotebookCell } from '../../notebook-format/document.ts';
+import { NotebookFormatError } from '../../notebook-format/format-error.ts';
+import { parseNotebook, serializeNotebook } from '../../notebook-format/sglnb.ts';
+import type {
+  BrokenFile,
+  CellMetadata,
+  SglnbCellMetadata,
+  SglnbNotebookMetadata,
+} from './file-data.ts';
+import { fromVsCodeOutput, toVsCodeOutput } from './nbformat-outputs.ts';
+import { CELL_LANGUAGE } from './notebook-type.ts';
+
+export class SglnbSerializer implements NotebookSerializer {
+  readonly #onWarnings: (warnings: readonly string[]) => void;
+  readonly #maximumImageSize: () => number;
+
+  constructor(onWarnings: (warnings: readonly string[]) => void, maximumImageSize: () => number) {
+    this.#onWarnings = onWarnings;
+    this.#maximumImageSize = maximumImageSize;
+  }
+
+  deserializeNotebook(content: Uint8Array): NotebookData {
+    try {
+      const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(content);
+      return this.#open(text);
+    } catch (error) {
+      return brokenNotebook(content, reasonOf(error));
+    }
+  }
+
+  serializeNotebook(data: NotebookData): Uint8Array {
+    // SAFETY: this class alone writes notebook metadata of this notebook type.
+    const metadata = (data.metadata ?? {}) as SglnbNotebookMetadata;
+    if (metadata.broken) return Buffer.from(metadata.broken.base64, 'base64');
+    const text = serializeNotebook(
+      {
+        ...(metadata.sglnb ?? { metadata: {}, ipynb: null, layout: NEW_LAYOUT }),
+        cells: cellsOf(data),
+      },
+      { maximumImageBytes: this.#maximumImageSize() },
+    );
+    return new TextEncoder().encode(text);
+  }
+
+  #open(text: string): NotebookData {
+    const { document, warnings } = parseNotebook(text);
+    if (warnings.length > 0) {
+      this.#onWarnings(warnings.map((warning) => `line ${warning.line}: ${warning.message}`));
+    }
+    const { cells, ...rest } = document;
+    const data = new NotebookData(cells.map(cellData));
+    const metadata: SglnbNotebookMetadata = { sglnb: rest };
+    data.metadata = { ...metadata };
+    return data;
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof NotebookFormatError) return `line ${error.line}: ${error.message}`;
+  if (error instanceof TypeError) return 'the file is not UTF-8 text';
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The reason and the text, in cells that run nothing. Saving writes the original bytes. */
+function brokenNotebook(content: Uint8Array, reason: string): NotebookData {
+  const note = new NotebookCellData(
+    NotebookCellKind.Markup,
+    `**This file is not an SGLang notebook:** ${reason}\n\nIts text is below and stays untouched on disk. Open it with *Reopen Editor With… › Text Editor* to mend it.`,
+    'markdown',
+  );
+  const text = new NotebookCellData(
+    NotebookCellKind.Code,
+    new TextDecoder().decode(content),
+    'plaintext',
+  );
+  const data = new NotebookData([note, text]);
+  const broken: BrokenFile = { reason, base64: Buffer.from(content).toString('base64') };
+  data.metadata = { broken };
+  return data;
+}
+
+const LANGUAGES: Readonly<Record<CellKind, string>> = {
+  code: CELL_LANGUAGE,
+  markdown: 'markdown',
+  raw: 'raw',
+};
+
+function cellData(cell: NotebookCell): NotebookCellData {
+  const { kind, source, outputs, ...rest } = cell;
+  const data = new NotebookCellData(
+    kind === 'markdown' ? NotebookCellKind.Markup : NotebookCellKind.Code,
+    source,
+    LANGUAGES[kind],
+  );
+  const metadata: SglnbCellMetadata = { sglnb: rest };
+  data.metadata = { ...metadata };
+  data.outputs = outputs.map(toVsCodeOutput);
+  if (cell.executionCount !== null) {
+    data.executionSummary = { executionOrder: cell.executionCount };
+  }
+  return data;
+}
+
+function cellsOf(data: NotebookData): NotebookCell[] {
+  const stored = data.cells.map((cell) => storedMetadata(cell));
+  const taken = new Set(stored.flatMap((metadata) => (metadata ? [metadata.id] : [])));
+  const used = new Set<string>();
+  return data.cells.map((cell, index) => {
+    const known = stored[index];
+    // A copied cell carries its original's metadata; only the first keeps the id.
+    const id = known && !used.has(known.id) ? known.id : createCellId(taken);
+    taken.add(id);
+    used.add(id);
+    const executionCount = cell.executionSummary?.executionOrder ?? known?.executionCount ?? null;
+    return {
+      metadata: {},
+      attachments: null,
+      ipynb: null,
+      ...known,
+      id,
+      executionCount,
+      kind: kindOf(cell),
+      source: cell.value,
+      outputs: (cell.outputs ?? []).map((output) => fromVsCodeOutput(output, executionCount)),
+    };
+  });
+}
+
+function storedMetadata(cell: NotebookCellData): CellMetadata | undefined {
+  // SAFETY: this file alone writes cell metadata of this notebook type.
+  return (cell.metadata as SglnbCellMetadata | undefined)?.sglnb;
+}
+
+function kindOf(cell: NotebookCellData): CellKind {
+  if (cell.kind === NotebookCellKind.Markup) return 'markdown';
+  return cell.languageId === 'raw' ? 'raw' : 'code';
+}

@@ -38,7 +38,7 @@ export interface PrefixCache {
   /**
    * Takes a sequence that starts with the longest cached prefix of `tokens`, at most `limit` long,
    * and protects that prefix from eviction until `unlock`. Evicts when it needs a sequence id;
-   * null when every id is held by a running request.
+   * null when running requests, and the prefixes that they hold, use all ids.
    */
   lock(tokens: readonly number[], limit: number): Lease | null;
 

@@ -1,6 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
-/** `unit` needs nothing but Node; `process` starts real kernels, runtimes and models. */
+/**
+ * `unit` needs nothing but Node; `process` starts real kernels, runtimes and models; `vscode` drives a
+ * real workbench.
+ */
 export default defineConfig({
   test: {
     projects: [
@@ -21,6 +24,16 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: 'vscode',
+          include: ['test/vscode/**/*.test.ts'],
+          pool: 'forks',
+          fileParallelism: false,
+          testTimeout: 240_000,
+          hookTimeout: 300_000,
         },
       },
     ],

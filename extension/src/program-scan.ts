@@ -27,24 +27,13 @@ export function scanPrograms(text: string): ScannedProgram[] {
     const definition = /^(?:@.*\n)+(?:async\s+)?def\s+(\w+)\s*\(/.exec(rest);
     if (!definition) return [];
     const [matched, name = ''] = definition;
-    const parameters = splitTopLevel(argumentText(rest.slice(matched.length))).map(parameter);
+    const parameters = argumentTexts(rest.slice(matched.length)).map(parameter);
     return [{ name, line: index, parameters: parameters.slice(1).filter((p) => p.name !== '') }];
   });
 }
 
-/** Text up to the parenthesis that closes the one already open. */
-function argumentText(text: string): string {
-  let depth = 1;
-  for (let at = 0; at < text.length; at += 1) {
-    const character = text.charAt(at);
-    if ('([{'.includes(character)) depth += 1;
-    else if (')]}'.includes(character)) depth -= 1;
-    if (depth === 0) return text.slice(0, at);
-  }
-  return text;
-}
-
-function splitTopLevel(text: string): string[] {
+/** Parts between commas up to the parenthesis that closes the one already open. */
+function argumentTexts(text: string): string[] {
   const parts: string[] = [];
   let depth = 0;
   let quote = '';
@@ -55,6 +44,7 @@ function splitTopLevel(text: string): string[] {
     } else if (character === '"' || character === "'") quote = character;
     else if ('([{'.includes(character)) depth += 1;
     else if (')]}'.includes(character)) depth -= 1;
+    if (depth < 0) break;
     if (character === ',' && depth === 0 && quote === '') {
       parts.push(part);
       part = '';

@@ -1,0 +1,58 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { COMMANDS } from '../../extension/src/commands/command-ids.ts';
+import { CELL_LANGUAGE, NOTEBOOK_TYPE } from '../../extension/src/notebook/notebook-type.ts';
+import * as payloads from '../../extension/protocol/output-payloads.ts';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+const read = (file: string): string => readFileSync(join(root, file), 'utf8');
+
+interface Manifest {
+  readonly contributes: {
+    readonly commands: readonly { readonly command: string }[];
+    readonly notebooks: readonly { readonly type: string }[];
+    readonly languages: readonly { readonly id: string; readonly configuration: string }[];
+    readonly grammars: readonly { readonly path: string }[];
+    readonly notebookRenderer: readonly { readonly mimeTypes: readonly string[] }[];
+    readonly walkthroughs: readonly {
+      readonly steps: readonly { readonly media: { readonly markdown: string } }[];
+    }[];
+  };
+}
+
+describe('manifest', () => {
+  const manifest: Manifest = JSON.parse(read('package.json'));
+  const { contributes } = manifest;
+
+  it('declares exactly the commands that are registered', () => {
+    expect(contributes.commands.map(({ command }) => command).toSorted()).toEqual(
+      Object.values(COMMANDS).toSorted(),
+    );
+  });
+
+  it('names the notebook type, the cell language and the payload types of the code', () => {
+    expect(contributes.notebooks.map(({ type }) => type)).toEqual([NOTEBOOK_TYPE]);
+    expect(contributes.languages.map(({ id }) => id)).toEqual([CELL_LANGUAGE]);
+    const mimes = Object.entries(payloads).flatMap(([name, value]) =>
+      name.endsWith('_MIME') ? [value] : [],
+    );
+    expect(contributes.notebookRenderer[0]?.mimeTypes.toSorted()).toEqual(mimes.toSorted());
+  });
+
+  it('points at files that exist', () => {
+    const files = [
+      ...contributes.languages.map((language) => language.configuration),
+      ...contributes.grammars.map((grammar) => grammar.path),
+      ...contributes.walkthroughs.flatMap(({ steps }) => steps.map((step) => step.media.markdown)),
+    ];
+    expect(files.filter((file) => !existsSync(join(root, file)))).toEqual([]);
+  });
+
+  it('has every text it refers to, and no other', () => {
+    const used = new Set([...read('package.json').matchAll(/"%([^%]+)%"/g)].map((match) => match[1]));
+    const texts: Record<string, string> = JSON.parse(read('package.nls.json'));
+    expect(Object.keys(texts).toSorted()).toEqual([...used].toSorted());
+  });
+});

@@ -1,0 +1,74 @@
+import { argmax, forEachToken, type TokenBits } from './token-set.ts';
+
+/**
+ * Terms below e^−30 of the largest are left out: of 256k tokens they change the sum by less than
+ * 3e−8, which is below the resolution of the float32 logits.
+ */
+export const NEGLIGIBLE = -30;
+
+export interface TokenLogprob {
+  readonly token: number;
+  readonly logprob: number;
+}
+
+/** log Σ exp(logit / temperature) over the tokens of `bits`; −∞ when there is none. */
+export function logSumExp(logits: Float32Array, bits: TokenBits, temperature = 1): number {
+  const best = argmax(logits, bits);
+  const largest = logits[best];
+  if (largest === undefined) return Number.NEGATIVE_INFINITY;
+  const scale = 1 / temperature;
+  let sum = 0;
+  const add = (token: number): void => {
+    const exponent = ((logits[token] ?? Number.NEGATIVE_INFINITY) - largest) * scale;
+    if (exponent > NEGLIGIBLE) sum += Math.exp(exponent);
+  };
+  if (bits === null) for (let token = 0; token < logits.length; token += 1) add(token);
+  else forEachToken(bits, logits.length, add);
+  return largest * scale + Math.log(sum);
+}
+
+/** The `count` tokens with the largest logits, best first; equal logits by token id. */
+export function topTokens(logits: Float32Array, count: number, bits: TokenBits): number[] {
+  const top: number[] = [];
+  if (count <= 0) return top;
+  let threshold = Number.NEGATIVE_INFINITY;
+  const consider = (token: number): void => {
+    const logit = logits[token] ?? Number.NEGATIVE_INFINITY;
+    if (logit <= threshold) return;
+    insertSorted(top, token, logit, logits);
+    if (top.length > count) top.pop();
+    if (top.length === count) threshold = logits[top[count - 1] ?? 0] ?? threshold;
+  };
+  if (bits === null) for (let token = 0; token < logits.length; token += 1) consider(token);
+  else forEachToken(bits, logits.length, consider);
+  return top;
+}
+
+/** Binary insertion after all entries that are at least as large. */
+function insertSorted(top: number[], token: number, logit: number, logits: Float32Array): void {
+  let low = 0;
+  let high = top.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((logits[top[middle] ?? 0] ?? 0) >= logit) low = middle + 1;
+    else high = middle;
+  }
+  top.splice(low, 0, token);
+}
+
+/**
+ * Log probability of `token` under the model itself (no temperature, penalties or mask), as SGLang
+ * gives for prompt tokens, and of the `top` most likely ones.
+ */
+export function promptLogprob(
+  logits: Float32Array,
+  token: number,
+  top: number,
+): { readonly logprob: number; readonly top: readonly TokenLogprob[] } {
+  const normaliser = logSumExp(logits, null);
+  const of = (id: number): number => (logits[id] ?? Number.NEGATIVE_INFINITY) - normaliser;
+  return {
+    logprob: of(token),
+    top: topTokens(logits, top, null).map((id) => ({ token: id, logprob: of(id) })),
+  };
+}

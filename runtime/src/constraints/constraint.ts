@@ -7,19 +7,30 @@
 export interface Grammar {
   /** A matcher at the start of the grammar. */
   start(): Matcher;
-  /** Fewest tokens that complete a match from the start, estimated from below; for error messages. */
+  /** Bytes of the shortest output that matches. */
   readonly minimumBytes: number;
+  /**
+   * False if no match can be completed in `tokens` tokens (not counting the end token); true does
+   * not promise that one can: the estimate assumes that every token is as long as the longest one.
+   */
+  canCompleteWithin(tokens: number): boolean;
+  /** What of the source is not enforced, one sentence each; empty for regex and EBNF. */
+  readonly warnings: readonly string[];
 }
 
 /** Bit i of word i >> 5 is set when token i may come next. End-of-generation tokens included. */
 export type TokenMask = Int32Array;
 
 export interface Matcher {
-  /** Allowed next tokens. The array is shared and must not be written. */
+  /**
+   * Allowed next tokens. The array is shared and must not be written. No bit is set after the end,
+   * or when the vocabulary has no token for what must come next. May throw `ConstraintError`
+   * TOO_LARGE for absurdly ambiguous grammars, as may `accept` and `forcedBytes`.
+   */
   mask(): TokenMask;
   /** Advances by a token; false (and unchanged) if the mask does not allow it. */
   accept(token: number): boolean;
-  /** Takes the last `count` accepted tokens back. */
+  /** Takes the last `count` accepted tokens back, end tokens included. */
   rollback(count: number): void;
   /** Bytes that must come next whatever the model says; empty when there is a choice. */
   forcedBytes(): Uint8Array;
@@ -49,7 +60,11 @@ export interface ConstraintCompiler {
   compile(source: ConstraintSource): Grammar;
 }
 
-/** Invalid or unsupported constraint; `position` is a 0-based offset into the source, if known. */
+/**
+ * Invalid or unsupported constraint. `position` is a 0-based offset into the source in characters
+ * (code points, as Python counts), null if unknown. Messages name the place: a position, a line
+ * and column, or a JSON pointer.
+ */
 export class ConstraintError extends Error {
   readonly code: 'INVALID' | 'UNSUPPORTED' | 'UNMATCHABLE' | 'TOO_LARGE';
   readonly position: number | null;

@@ -1,0 +1,1 @@
+"""The SGLang Notebooks starter model: corpus, tokenizer, training, export and evaluation."""

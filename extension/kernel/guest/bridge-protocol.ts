@@ -71,7 +71,12 @@ export type BridgePost =
     }
   | { readonly op: 'submit'; readonly sid: number; readonly exprs: readonly WireExpression[] }
   /** `s[name] = value` (values that are not JSON stay on the Python side and are not sent). */
-  | { readonly op: 'set'; readonly sid: number; readonly name: string | null; readonly value: JsonValue }
+  | {
+      readonly op: 'set';
+      readonly sid: number;
+      readonly name: string | null;
+      readonly value: JsonValue;
+    }
   /** The program's body ended; `error` is what it raised. Iterators over the state now end. */
   | { readonly op: 'end'; readonly sid: number; readonly error: WireError | null }
   /** Python no longer refers to these states; they go when their queues are empty. */
@@ -89,8 +94,11 @@ export type VariableReply =
   | { readonly status: 'failed'; readonly error: WireError };
 
 export interface BridgeCalls {
-  /** Waits until the variable has its value, or never will. */
-  readonly get: { sid: number; name: string | null; answer: VariableReply };
+  /**
+   * Waits until the variable has its value, or never will. `outer`: the reader is not the program's
+   * own body, so while that body still runs (streaming) it may yet define the variable.
+   */
+  readonly get: { sid: number; name: string | null; outer: boolean; answer: VariableReply };
   /** Current variables, without waiting. */
   readonly variables: { sid: number; answer: JsonObject };
   /** Meta information of a gen; `null` when unknown. Waits at most `timeout` seconds (`null`: for ever). */
@@ -103,7 +111,10 @@ export interface BridgeCalls {
   readonly messages: { sid: number; answer: JsonValue };
   readonly error: { sid: number; answer: WireError | null };
   /** Without waiting: for `repr`, hovers and live views. */
-  readonly snapshot: { sid: number; answer: { readonly state: StatePayload; readonly text: string; readonly finished: boolean } };
+  readonly snapshot: {
+    sid: number;
+    answer: { readonly state: StatePayload; readonly text: string; readonly finished: boolean };
+  };
   /** Waits for the parent's queue, then makes the children `ids`. */
   readonly fork: { sid: number; ids: readonly number[]; answer: null };
   /**
@@ -115,7 +126,11 @@ export interface BridgeCalls {
     sid: number;
     ids: readonly number[];
     mode: string;
-    answer: readonly { readonly variables: JsonObject; readonly unnamed: JsonValue; readonly error: WireError | null }[];
+    answer: readonly {
+      readonly variables: JsonObject;
+      readonly unnamed: JsonValue;
+      readonly error: WireError | null;
+    }[];
   };
   /**
    * The next piece of a growing text (`name: null` and `whole: true`: the state's whole text).
@@ -139,16 +154,33 @@ export interface BridgeCalls {
     kind: string;
     url: string;
     options: JsonObject;
-    answer: { readonly id: number; readonly modelInfo: JsonObject; readonly template: WireChatTemplate };
+    answer: {
+      readonly id: number;
+      readonly modelInfo: JsonObject;
+      readonly template: WireChatTemplate;
+    };
   };
   /** The backend to use when the program sets none; `null` when the kernel has none either. */
   readonly default_backend: {
-    answer: { readonly id: number; readonly url: string; readonly modelInfo: JsonObject; readonly template: WireChatTemplate } | null;
+    answer: {
+      readonly id: number;
+      readonly url: string;
+      readonly modelInfo: JsonObject;
+      readonly template: WireChatTemplate;
+    } | null;
   };
   readonly flush_cache: { backend: number; answer: null };
   readonly server_info: { backend: number; answer: JsonValue };
-  /** Renders constant expressions with the backend's template and caches them when longer than 64 characters. */
-  readonly cache_prefix: { backend: number; exprs: readonly WireExpression[]; answer: null };
+  /**
+   * Renders constant expressions with the backend's template and caches them when longer than 64
+   * characters, or `always`.
+   */
+  readonly cache_prefix: {
+    backend: number;
+    exprs: readonly WireExpression[];
+    always?: boolean;
+    answer: null;
+  };
   readonly templates: { answer: readonly WireChatTemplate[] };
   /** The template that SGLang chooses for a model path. */
   readonly match_template: { model: string; answer: WireChatTemplate };

@@ -1,0 +1,219 @@
+/**
+ * The only user of undici: keep-alive connections, cancellation, deadlines, and errors that say what
+ * to do. No deadline by default, because a long generation is not a fault.
+ */
+import { Agent, request, type Dispatcher } from 'undici';
+import type { JsonValue } from '../../protocol/kernel-protocol.ts';
+import {
+  BackendError,
+  BackendTimeoutError,
+  ConnectionLostError,
+  InvalidAnswerError,
+  RequestAbortedError,
+  ServerStatusError,
+  ServerUnreachableError,
+} from './backend.ts';
+import { SseParser } from './sse.ts';
+
+/** Bearer tokens and the like. Values never appear in errors or records. */
+export type Headers = Readonly<Record<string, string>>;
+
+export interface HttpOptions {
+  /** Milliseconds to connect. */
+  readonly connectTimeout?: number;
+  /** Milliseconds without a byte of an answer; 0 waits for ever. */
+  readonly idleTimeout?: number;
+  readonly headers?: Headers;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly body: string;
+}
+
+const CONNECT_TIMEOUT = 10_000;
+
+/** Requests to one origin or many; `close` ends the idle connections. */
+export class HttpClient {
+  readonly #agent: Agent;
+  readonly #headers: Headers;
+
+  constructor(options: HttpOptions = {}) {
+    const idle = options.idleTimeout ?? 0;
+    this.#headers = options.headers ?? {};
+    this.#agent = new Agent({
+      headersTimeout: idle,
+      bodyTimeout: idle,
+      connect: { timeout: options.connectTimeout ?? CONNECT_TIMEOUT },
+      pipelining: 1,
+    });
+  }
+
+  /** Any request; answers of every status are returned. `body` is sent as it is. */
+  async send(
+    method: string,
+    url: string,
+    body: string | null,
+    signal: AbortSignal,
+    headers: Headers = {},
+  ): Promise<HttpAnswer> {
+    try {
+      const response = await this.#open(method, url, body, signal, headers);
+      return { status: response.statusCode, body: await response.body.text() };
+    } catch (error) {
+      throw explain(error, url, signal);
+    }
+  }
+
+  /** `GET` or `POST` of JSON, answered by JSON. @throws BackendError */
+  async json(
+    method: string,
+    url: string,
+    body: JsonValue | undefined,
+    signal: AbortSignal,
+  ): Promise<JsonValue> {
+    const text = body === undefined ? null : JSON.stringify(body);
+    const answer = await this.send(method, url, text, signal);
+    if (answer.status !== 200) throw statusError(url, answer.status, answer.body);
+    return parseJson(url, answer.body);
+  }
+
+  /** `POST` of JSON, answered by any text. @throws BackendError */
+  async text(method: string, url: string, signal: AbortSignal): Promise<string> {
+    const answer = await this.send(method, url, null, signal);
+    if (answer.status !== 200) throw statusError(url, answer.status, answer.body);
+    return answer.body;
+  }
+
+  /**
+   * `POST` of JSON, answered by server-sent events: yields each event's JSON until `[DONE]`. Leaving
+   * the loop early closes the connection, which tells the server to stop.
+   * @throws BackendError also when the stream ends without `[DONE]`.
+   */
+  async *events(
+    url: string,
+    body: JsonValue,
+    signal: AbortSignal,
+  ): AsyncGenerator<JsonValue, void> {
+    const parser = new SseParser();
+    try {
+      const response = await this.#open('POST', url, JSON.stringify(body), signal, {});
+      if (response.statusCode !== 200) {
+        throw statusError(url, response.statusCode, await response.body.text());
+      }
+      response.body.setEncoding('utf8');
+      for await (const piece of response.body) {
+        for (const payload of parser.push(String(piece))) {
+          if (payload === '[DONE]') return;
+          if (payload !== '') yield parseJson(url, payload);
+        }
+      }
+      if (parser.end().includes('[DONE]')) return;
+    } catch (error) {
+      throw explain(error, url, signal);
+    }
+    throw new ConnectionLostError(
+      `The stream from ${url} ended before it was complete. ${LOST_HINT}`,
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.#agent.destroy();
+  }
+
+  #open(
+    method: string,
+    url: string,
+    body: string | null,
+    signal: AbortSignal,
+    headers: Headers,
+  ): Promise<Dispatcher.ResponseData> {
+    // SAFETY: undici takes any method token; its type only lists the common ones.
+    const verb = method as Dispatcher.HttpMethod;
+    const type: Headers =
+      body === null ? {} : { 'content-type': 'application/json; charset=utf-8' };
+    return request(url, {
+      method: verb,
+      body,
+      signal,
+      dispatcher: this.#agent,
+      headers: { ...type, ...this.#headers, ...headers },
+    });
+  }
+}
+
+const LOST_HINT =
+  'The server may have stopped or crashed; its log lines tell more. Start it again and rerun the cell.';
+
+function parseJson(url: string, text: string): JsonValue {
+  try {
+    // SAFETY: JSON.parse yields exactly the JSON values.
+    return JSON.parse(text) as JsonValue;
+  } catch {
+    const start = text.length > 200 ? `${text.slice(0, 200)}…` : text;
+    throw new InvalidAnswerError(`${url} did not answer with JSON: ${start}`);
+  }
+}
+
+/** An answer with an error status, in the server's own words where it gives some. */
+export function statusError(url: string, status: number, body: string): ServerStatusError {
+  const hint = status === 401 ? ' Give the key with RuntimeEndpoint(url, api_key="…").' : '';
+  const message = `The server at ${url} answered ${status}: ${serverMessage(body)}${hint}`;
+  return new ServerStatusError(message, status, body);
+}
+
+/** SGLang and OpenAI servers put their message in one of these places. */
+function serverMessage(body: string): string {
+  try {
+    const parsed: unknown = JSON.parse(body);
+    return messageIn(parsed) ?? body;
+  } catch {
+    return body === '' ? '(no message)' : body.slice(0, 1000);
+  }
+}
+
+/** The message of an error object of SGLang's or OpenAI's shape; `null` if it has none. */
+export function messageIn(value: unknown): string | null {
+  if (typeof value === 'string') return value;
+  if (typeof value !== 'object' || value === null) return null;
+  if ('error' in value) return messageIn(value.error);
+  if ('message' in value && typeof value.message === 'string') return value.message;
+  if ('detail' in value)
+    return typeof value.detail === 'string' ? value.detail : JSON.stringify(value.detail);
+  return null;
+}
+
+const REFUSED = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
+const TIMEOUTS = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT']);
+
+function explain(error: unknown, url: string, signal: AbortSignal): BackendError {
+  if (error instanceof BackendError) return error;
+  if (signal.aborted) return new RequestAbortedError('The request was cancelled.');
+  const code = codeOf(error);
+  if (REFUSED.has(code) || code === 'UND_ERR_CONNECT_TIMEOUT') {
+    return new ServerUnreachableError(
+      `No SGLang server answers at ${originOf(url)} (${code}). ` +
+        'Start one with execute_shell_command("python3 -m sglang.launch_server …") and wait_for_server(url), ' +
+        'or point set_default_backend(RuntimeEndpoint(url)) at one that runs.',
+    );
+  }
+  if (TIMEOUTS.has(code)) return new BackendTimeoutError(`${url} did not answer in time.`);
+  const reason = error instanceof Error ? error.message : String(error);
+  if (code === 'UND_ERR_INVALID_ARG' || code === 'ERR_INVALID_URL') {
+    return new ServerUnreachableError(`"${url}" is not the URL of a server: ${reason}`);
+  }
+  return new ConnectionLostError(
+    `The connection to ${originOf(url)} was lost (${code || reason}). ${LOST_HINT}`,
+  );
+}
+
+function codeOf(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0) return codeOf(error.errors[0]);
+  if (error instanceof Error && 'code' in error && typeof error.code === 'string')
+    return error.code;
+  return '';
+}
+
+function originOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).origin : url;
+}

@@ -1,0 +1,80 @@
+/** The backends that a kernel is connected to, by number, each with its chat template. */
+import type { JsonObject } from '../../protocol/kernel-protocol.ts';
+import { UnsupportedByBackendError, type Backend } from '../backends/backend.ts';
+import { HttpClient } from '../backends/http.ts';
+import { SglangEndpoint } from '../backends/sglang-endpoint.ts';
+import { ChatTemplateRegistry, type ChatTemplate } from '../sglang/chat-template.ts';
+import { ProgramError } from '../sglang/program-error.ts';
+
+export interface ConnectedBackend {
+  readonly id: number;
+  readonly backend: Backend;
+  /** Programs may replace it: `endpoint.chat_template = …`. */
+  template: ChatTemplate;
+}
+
+export class BackendTable {
+  readonly templates = new ChatTemplateRegistry();
+  readonly #connected = new Map<number, ConnectedBackend>();
+  readonly #clients: HttpClient[] = [];
+  readonly #defaultUrl: string | null;
+  #default: Promise<ConnectedBackend> | null = null;
+  #lastId = 0;
+
+  constructor(defaultUrl: string | null) {
+    this.#defaultUrl = defaultUrl;
+  }
+
+  /** @throws ProgramError when the number is not one of ours. */
+  get(id: number): ConnectedBackend {
+    const found = this.#connected.get(id);
+    if (found === undefined) {
+      throw new ProgramError(
+        'RuntimeError',
+        'This backend belongs to an earlier session of the kernel: create it again and call set_default_backend.',
+      );
+    }
+    return found;
+  }
+
+  /** Options: `api_key`, `chat_template_name`, `timeout` (seconds without a byte). @throws BackendError */
+  async connect(
+    kind: string,
+    url: string,
+    options: JsonObject,
+    signal: AbortSignal,
+  ): Promise<ConnectedBackend> {
+    if (kind !== 'sglang') throw new UnsupportedByBackendError(`Unknown kind of backend: ${kind}.`);
+    const key = options['api_key'];
+    const timeout = options['timeout'];
+    const client = new HttpClient({
+      headers: typeof key === 'string' ? { authorization: `Bearer ${key}` } : {},
+      idleTimeout: typeof timeout === 'number' ? timeout * 1000 : 0,
+    });
+    this.#clients.push(client);
+    const backend = await SglangEndpoint.connect(url, client, signal);
+    const name = options['chat_template_name'];
+    const template =
+      typeof name === 'string' ? this.templates.get(name) : this.templates.match(backend.modelPath);
+    const connected: ConnectedBackend = { id: ++this.#lastId, backend, template };
+    this.#connected.set(connected.id, connected);
+    return connected;
+  }
+
+  /** The kernel's own default, connected at first use; `null` when it was started without one. */
+  async default(signal: AbortSignal): Promise<ConnectedBackend | null> {
+    if (this.#defaultUrl === null) return null;
+    this.#default ??= this.connect('sglang', this.#defaultUrl, {}, signal);
+    try {
+      return await this.#default;
+    } catch (error) {
+      this.#default = null;
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#connected.clear();
+    await Promise.all(this.#clients.splice(0).map((client) => client.close()));
+  }
+}

@@ -1,0 +1,46 @@
+"""Exceptions, and how a failure in the interpreter becomes one."""
+
+import builtins
+
+
+class GenerationError(KeyError):
+    """A variable has no value because a step of its program failed.
+
+    It is a ``KeyError``, as reading a missing variable is in SGLang; its text and its ``__cause__``
+    tell what failed.
+    """
+
+    def __init__(self, name, reason):
+        super().__init__(name)
+        self.name = name
+        self.reason = reason
+
+    def __str__(self):
+        if self.name is None:
+            return self.reason
+        return f"{self.name!r} was not generated: {self.reason}"
+
+
+def exception_of(python_type, message):
+    """The exception that ``python_type`` names, or a RuntimeError if it names none."""
+    kind = getattr(builtins, python_type, None)
+    if not (isinstance(kind, type) and issubclass(kind, BaseException)):
+        return RuntimeError(f"{python_type}: {message}")
+    if issubclass(kind, UnicodeError):
+        return ValueError(message)
+    return kind(message) if message else kind()
+
+
+def cause_of(error):
+    """The exception of a ``WireError`` of the bridge; an interrupt becomes an ordinary exception."""
+    if error["type"] == "KeyboardInterrupt":
+        return RuntimeError("the cell was interrupted")
+    return exception_of(error["type"], error["message"])
+
+
+def failed(name, error):
+    """The GenerationError of a variable, with its cause attached."""
+    cause = cause_of(error)
+    problem = GenerationError(name, str(cause) or type(cause).__name__)
+    problem.__cause__ = cause
+    return problem

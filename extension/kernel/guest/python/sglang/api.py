@@ -1,0 +1,170 @@
+"""SGLang's public functions."""
+
+from typing import List, Optional, Union
+
+from sglang.global_config import global_config
+from sglang.lang.choices import ChoicesSamplingMethod, token_length_normalized
+from sglang.lang.function import function  # noqa: F401
+from sglang.lang.ir import (
+    SglExpr,
+    SglExprList,
+    SglGen,
+    SglImage,
+    SglRoleBegin,
+    SglRoleEnd,
+    SglSelect,
+    SglVideo,
+    check_regex,
+)
+
+
+def set_default_backend(backend):
+    """The backend of programs that are run without one."""
+    global_config.default_backend = backend
+
+
+def flush_cache(backend=None):
+    """Empties the server's prefix cache; False when there is no backend."""
+    backend = backend or global_config.default_backend
+    return False if backend is None else getattr(backend, "endpoint", backend).flush_cache()
+
+
+def get_server_info(backend=None):
+    """What the server tells about itself; None when there is no backend."""
+    backend = backend or global_config.default_backend
+    return None if backend is None else getattr(backend, "endpoint", backend).get_server_info()
+
+
+def gen(
+    name: Optional[str] = None,
+    max_tokens: Optional[int] = None,
+    min_tokens: Optional[int] = None,
+    n: Optional[int] = None,
+    stop: Optional[Union[str, List[str]]] = None,
+    stop_token_ids: Optional[List[int]] = None,
+    stop_regex: Optional[Union[str, List[str]]] = None,
+    temperature: Optional[float] = None,
+    top_p: Optional[float] = None,
+    top_k: Optional[int] = None,
+    min_p: Optional[float] = None,
+    frequency_penalty: Optional[float] = None,
+    presence_penalty: Optional[float] = None,
+    ignore_eos: Optional[bool] = None,
+    return_logprob: Optional[bool] = None,
+    logprob_start_len: Optional[int] = None,
+    top_logprobs_num: Optional[int] = None,
+    return_text_in_logprobs: Optional[bool] = None,
+    dtype: Optional[Union[type, str]] = None,
+    choices: Optional[List[str]] = None,
+    choices_method: Optional[ChoicesSamplingMethod] = None,
+    regex: Optional[str] = None,
+    json_schema: Optional[str] = None,
+):
+    """Text that the model generates, kept in the variable ``name``.
+
+    With ``choices`` the model only decides between them, and the other parameters do not matter.
+    ``n`` above 1 makes the variable a list of that many samples; the text goes on with the first.
+    """
+    if choices:
+        return SglSelect(name, choices, temperature or 0.0, choices_method or token_length_normalized)
+    check_regex(regex)
+    return SglGen(
+        name,
+        max_tokens,
+        min_tokens,
+        n,
+        stop,
+        stop_token_ids,
+        stop_regex,
+        temperature,
+        top_p,
+        top_k,
+        min_p,
+        frequency_penalty,
+        presence_penalty,
+        ignore_eos,
+        return_logprob,
+        logprob_start_len,
+        top_logprobs_num,
+        return_text_in_logprobs,
+        dtype,
+        regex,
+        json_schema,
+    )
+
+
+def gen_int(name=None, max_tokens=None, **sampling):
+    """An integer; the variable's value is its text."""
+    return gen(name, max_tokens, dtype=int, **sampling)
+
+
+def gen_string(name=None, max_tokens=None, **sampling):
+    """A string in double quotes, quotes included."""
+    return gen(name, max_tokens, dtype=str, **sampling)
+
+
+def select(
+    name: Optional[str] = None,
+    choices: Optional[List[str]] = None,
+    temperature: float = 0.0,
+    choices_method: ChoicesSamplingMethod = token_length_normalized,
+):
+    """The choice that the model finds the likeliest."""
+    assert choices is not None, "select needs choices"
+    return SglSelect(name, choices, temperature, choices_method)
+
+
+def image(expr):
+    """An image: a file name, its bytes, or a PIL image. Files are read when the program gets there."""
+    return SglImage(expr)
+
+
+def video(path: str, num_frames: int):
+    """Not supported: a state that reaches it fails with an explanation."""
+    return SglVideo(path, num_frames)
+
+
+def _role(name: str, expr) -> SglExpr:
+    inner = [] if expr is None else [expr]
+    return SglExprList([SglRoleBegin(name), *inner, SglRoleEnd(name)])
+
+
+def system(expr=None):
+    """A system message."""
+    return _role("system", expr)
+
+
+def user(expr=None):
+    """A user message."""
+    return _role("user", expr)
+
+
+def assistant(expr=None):
+    """An assistant message."""
+    return _role("assistant", expr)
+
+
+def system_begin():
+    return SglRoleBegin("system")
+
+
+def system_end():
+    return SglRoleEnd("system")
+
+
+def user_begin():
+    return SglRoleBegin("user")
+
+
+def user_end():
+    return SglRoleEnd("user")
+
+
+def assistant_begin():
+    return SglRoleBegin("assistant")
+
+
+def assistant_end():
+    return SglRoleEnd("assistant")
+
+

@@ -1,0 +1,1 @@
+"""Backends: services that generate text."""

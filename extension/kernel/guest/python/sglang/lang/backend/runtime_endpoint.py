@@ -1,0 +1,32 @@
+"""A running SGLang server."""
+
+from typing import Optional, Union
+
+from sglang import _transport
+from sglang.lang.backend.base_backend import BaseBackend
+
+
+class RuntimeEndpoint(BaseBackend):
+    """The SGLang server at ``base_url``; ConnectionError when none answers there.
+
+    ``chat_template_name`` overrides the template that SGLang chooses by the model's path.
+    ``timeout`` is the longest silence of the server in seconds; None waits for ever.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        api_key: Optional[str] = None,
+        verify: Optional[Union[str, bool]] = None,
+        chat_template_name: Optional[str] = None,
+        timeout: Optional[float] = None,
+    ):
+        self.base_url = base_url
+        self.api_key = api_key
+        self.verify = verify
+        options = {"api_key": api_key, "chat_template_name": chat_template_name, "timeout": timeout}
+        answer = _transport.call({"op": "backend", "kind": "sglang", "url": base_url, "options": options})
+        super().__init__(answer["id"], answer["modelInfo"], answer["template"])
+
+    def __repr__(self):
+        return f"RuntimeEndpoint({self.base_url!r})"

@@ -1,0 +1,260 @@
+"""``@function``: a Python function as an SGLang program."""
+
+import inspect
+import os
+import warnings
+
+from sglang import _transport
+from sglang._display import BatchProgress
+from sglang.global_config import global_config
+from sglang.lang.interpreter import new_state, run_body
+from sglang.lang.prefix import constant_prefix
+
+_SAMPLING = {
+    "max_new_tokens": 128,
+    "n": 1,
+    "stop": None,
+    "stop_token_ids": None,
+    "stop_regex": None,
+    "temperature": 1.0,
+    "top_p": 1.0,
+    "top_k": -1,
+    "min_p": 0.0,
+    "frequency_penalty": 0.0,
+    "presence_penalty": 0.0,
+    "ignore_eos": False,
+    "return_logprob": None,
+    "logprob_start_len": None,
+    "top_logprobs_num": None,
+    "return_text_in_logprobs": None,
+}
+_RUN = {**_SAMPLING, "stream": False, "backend": None, "use_thread": True}
+_BATCH = {
+    **_SAMPLING,
+    "backend": None,
+    "num_threads": "auto",
+    "progress_bar": False,
+    "generator_style": False,
+}
+_GENERATOR_CHUNK = 200
+
+
+def _signature(first, options, rest):
+    """What editors and ``inspect.signature`` show for ``run`` and ``run_batch``."""
+    kinds = inspect.Parameter
+    parameters = [kinds("self", kinds.POSITIONAL_OR_KEYWORD), *first]
+    parameters += [kinds(name, kinds.KEYWORD_ONLY, default=value) for name, value in options.items()]
+    return inspect.Signature(parameters + rest)
+
+
+class SglFunction:
+    """A program: call it, ``run`` it, or ``run_batch`` it over many arguments.
+
+    The program's own parameters win over options of ``run`` with the same name, so a program with a
+    parameter ``n`` gets the ``n`` that its caller gives.
+    """
+
+    def __init__(self, func, num_api_spec_tokens=None, bind_arguments=None):
+        self.func = func
+        self.num_api_spec_tokens = num_api_spec_tokens
+        self.bind_arguments = bind_arguments or {}
+        self.pin_prefix_rid = None
+        spec = inspect.getfullargspec(func)
+        assert spec.args and spec.args[0] == "s", 'The first argument must be "s"'
+        self.arg_names = spec.args[1:]
+        self.arg_defaults = list(spec.defaults or ())
+        self._own = set(self.arg_names) | set(spec.kwonlyargs)
+        self._catches_all = spec.varkw is not None
+        self.__name__ = getattr(func, "__name__", "program")
+        self.__doc__ = func.__doc__
+        self.__wrapped__ = func
+
+    def __repr__(self):
+        return f"SglFunction({self.__name__})"
+
+    # -------------------------------------------------------------- one run
+
+    def run(self, *args, **kwargs):
+        """Runs the program and returns its state.
+
+        Values are generated in the background: reading one waits for it. With ``stream=True`` the
+        body runs in the background too, and values grow while they are generated.
+        """
+        options, kwargs = self._split(_RUN, kwargs)
+        backend = resolve_backend(options["backend"])
+        stream = bool(options["stream"])
+        use_thread = bool(options["use_thread"])
+        self._warn_about_speculation()
+        arguments = {**kwargs, **self.bind_arguments}
+        state = new_state(self.__name__, backend, _sampling(options), stream, use_thread)
+        if stream:
+            body = lambda: run_body(self, state, args, arguments)  # noqa: E731
+            state.stream_executor.task = _transport.spawn(body)
+            return state
+        run_body(self, state, args, arguments)
+        if global_config.verbosity >= 2:
+            print(state.text())
+        return state
+
+    run.__signature__ = _signature(
+        [inspect.Parameter("args", inspect.Parameter.VAR_POSITIONAL)],
+        _RUN,
+        [inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD)],
+    )
+
+    def __call__(self, *args, **kwargs):
+        return self.run(*args, **kwargs)
+
+    # -------------------------------------------------------------- many runs
+
+    def run_batch(self, batch_kwargs, **options):
+        """Runs the program once per item, many at a time; the states come in the order of the items.
+
+        Items are dicts of arguments, or tuples of positional ones. A program whose generation fails
+        keeps its error for itself; one whose own code raises ends the batch with that exception.
+        """
+        assert isinstance(batch_kwargs, (list, tuple)), "run_batch needs a list of arguments"
+        options, unknown = self._split(_BATCH, options, own=False)
+        if unknown:
+            raise TypeError(f"run_batch() got an unexpected keyword argument {next(iter(unknown))!r}")
+        if not batch_kwargs:
+            return []
+        batch = self._batch_arguments(batch_kwargs)
+        backend = resolve_backend(options["backend"])
+        self._warn_about_speculation()
+        if global_config.enable_precache_with_tracing and len(batch) > 1:
+            self._cache_prefix(backend)
+        if options["generator_style"]:
+            return self._batch_generator(batch, backend, options)
+        return self._batch(batch, backend, options, self._progress(options, len(batch)))
+
+    run_batch.__signature__ = _signature(
+        [inspect.Parameter("batch_kwargs", inspect.Parameter.POSITIONAL_OR_KEYWORD)], _BATCH, []
+    )
+
+    def _batch_generator(self, batch, backend, options):
+        progress = self._progress(options, len(batch))
+        for start in range(0, len(batch), _GENERATOR_CHUNK):
+            yield from self._batch(batch[start : start + _GENERATOR_CHUNK], backend, options, progress)
+
+    def _progress(self, options, total):
+        return BatchProgress(self.__name__, total) if options["progress_bar"] else None
+
+    def _batch(self, batch, backend, options, progress):
+        sampling = _sampling(options)
+        states = [None] * len(batch)
+        items = iter(list(enumerate(batch)))
+
+        def worker():
+            for index, arguments in items:  # shared: each worker takes the next item
+                state = new_state(self.__name__, backend, sampling, False, True)
+                states[index] = state
+                run_body(self, state, (), {**arguments, **self.bind_arguments})
+                state.sync()
+                if progress is not None:
+                    progress.step(state.error() is not None)
+
+        count = min(_threads(options["num_threads"]), len(batch))
+        if count == 1:
+            worker()
+        else:
+            _transport.join_all([_transport.spawn(worker) for _ in range(count)])
+        return states
+
+    def _batch_arguments(self, batch):
+        if isinstance(batch[0], dict):
+            return [dict(item) for item in batch]
+        most = len(self.arg_names)
+        least = most - len(self.arg_defaults)
+        if not all(least <= len(item) <= most for item in batch):
+            raise Exception("Given arguments mismatch the SGL function signature")
+        return [dict(zip(self.arg_names, item)) for item in batch]
+
+    # -------------------------------------------------------------- prefix, binding
+
+    def bind(self, **kwargs):
+        """The same program with some of its arguments fixed."""
+        unknown = [name for name in kwargs if name not in self._own]
+        assert not unknown, f"{self.__name__} has no parameter {unknown[0]!r}" if unknown else ""
+        bound = {**self.bind_arguments, **kwargs}
+        return SglFunction(self.func, self.num_api_spec_tokens, bound)
+
+    def cache(self, backend=None):
+        """Has the server compute the part of the prompt that no argument changes."""
+        self._cache_prefix(resolve_backend(backend))
+
+    def _cache_prefix(self, backend):
+        exprs = constant_prefix(self.func, self.bind_arguments)
+        if exprs:
+            _transport.call({"op": "cache_prefix", "backend": backend.id, "exprs": exprs})
+
+    def trace(self, *, backend=None, **kwargs):
+        """The program's expressions for these arguments, without generating anything."""
+        from sglang.lang.tracer import trace_program
+
+        return trace_program(self, {**kwargs, **self.bind_arguments}, backend)
+
+    # -------------------------------------------------------------- options
+
+    def _split(self, options, given, own=True):
+        """Options of the call, and what is left for the program itself."""
+        mine = {name for name in self._own if own}
+        taken = {k: v for k, v in given.items() if k in options and k not in mine}
+        rest = {k: v for k, v in given.items() if k not in taken}
+        return {**options, **taken}, rest
+
+    def _warn_about_speculation(self):
+        if self.num_api_spec_tokens is not None:
+            warnings.warn(
+                "num_api_spec_tokens only matters for OpenAI's completion models; it is ignored.",
+                stacklevel=4,
+            )
+
+
+def _sampling(options):
+    """The sampling parameters of a run, as the kernel takes them: what is None is left out."""
+    sampling = {name: options[name] for name in _SAMPLING if options[name] is not None}
+    if isinstance(sampling.get("stop"), (list, tuple)):
+        sampling["stop"] = list(sampling["stop"])
+    return sampling
+
+
+def _threads(num_threads):
+    if num_threads == "auto":
+        return max(96, (os.cpu_count() or 1) * 16)
+    return max(1, int(num_threads))
+
+
+_kernel_default = None
+
+
+def resolve_backend(backend):
+    """The given backend, the program-wide default, or the kernel's own; AssertionError without one."""
+    global _kernel_default
+    found = backend or global_config.default_backend
+    if found is None:
+        if _kernel_default is None:
+            _kernel_default = _connect_kernel_default()
+        found = _kernel_default
+    assert found is not None, "Please specify a backend: set_default_backend(RuntimeEndpoint(url))"
+    return getattr(found, "endpoint", found)
+
+
+def _connect_kernel_default():
+    from sglang.lang.backend.base_backend import BaseBackend
+
+    answer = _transport.call({"op": "default_backend"})
+    if answer is None:
+        return None
+    backend = BaseBackend(answer["id"], answer["modelInfo"], answer["template"])
+    backend.base_url = answer["url"]
+    return backend
+
+
+def function(func=None, num_api_spec_tokens=None):
+    """Decorator: makes a program of a function whose first parameter is ``s``."""
+    if func is not None:
+        return SglFunction(func)
+    return lambda func: SglFunction(func, num_api_spec_tokens=num_api_spec_tokens)
+
+

@@ -1,0 +1,449 @@
+"""Program states, as programs see them. Text, messages and generated values live in the kernel."""
+
+import asyncio
+import contextlib
+import contextvars
+import itertools
+import weakref
+
+from sglang import _transport
+from sglang._display import STATE_MIME
+from sglang._errors import cause_of, failed
+from sglang.lang.ir import (
+    SglExpr,
+    SglExprList,
+    SglRoleBegin,
+    SglRoleEnd,
+    SglVarScopeBegin,
+    SglVarScopeEnd,
+    wire_list,
+)
+
+_sids = itertools.count(1)
+
+# The states whose bodies run in this context: their own reads must not wait for the body's end.
+_bodies = contextvars.ContextVar("sglang_bodies", default=frozenset())
+
+
+class StreamExecutor:
+    """What SGLang programs reach through ``state.stream_executor``. A view on the kernel's state."""
+
+    def __init__(self, backend, stream=False, use_thread=True):
+        self.sid = next(_sids)
+        self.backend = backend
+        self.stream = stream
+        self.use_thread = use_thread
+        # Values that only Python knows: what the program set itself, and joined lists.
+        self.local = {}
+        # The body of a streamed run, until it was joined.
+        self.task = None
+        weakref.finalize(self, _transport.drop_later, self.sid).atexit = False
+
+    def call(self, op, **fields):
+        return _transport.call({"op": op, "sid": self.sid, **fields})
+
+    def post(self, op, **fields):
+        _transport.post({"op": op, "sid": self.sid, **fields})
+
+    @property
+    def in_body(self):
+        return self.sid in _bodies.get()
+
+    def wait_for_body(self):
+        """Waits for the body of a streamed run; what it raised is raised here, once."""
+        if self.task is not None and not self.in_body:
+            task = self.task
+            task.join()
+            self.task = None
+
+    @property
+    def variables(self):
+        return {**self.call("variables"), **self.local}
+
+    @property
+    def meta_info(self):
+        return self.call("metas")
+
+    @property
+    def text_(self):
+        return self.call("snapshot")["text"]
+
+    @property
+    def messages_(self):
+        return self.call("messages")
+
+    @property
+    def is_finished(self):
+        snapshot = self.call("snapshot")
+        return snapshot["finished"] or snapshot["state"]["error"] is not None
+
+    @property
+    def chat_template(self):
+        return self.backend.chat_template
+
+    def get_var(self, name):
+        return ProgramState(self).get_var(name)
+
+    def get_meta_info(self, name, timeout=None):
+        return self.call("meta", name=name, timeout=timeout)
+
+    def set_var(self, name, value):
+        ProgramState(self).set_var(name, value)
+
+    def sync(self):
+        self.call("sync")
+
+    def text(self):
+        return self.call("text")
+
+    def messages(self):
+        return self.call("messages")
+
+    def error(self):
+        error = self.call("error")
+        return None if error is None else cause_of(error)
+
+
+class ProgramState:
+    """One run of a program: append with ``+=``, read values with ``state[name]``."""
+
+    def __init__(self, stream_executor):
+        self.stream_executor = stream_executor
+        self.ret_value = None
+
+    # -------------------------------------------------------------- appending
+
+    def __iadd__(self, other):
+        if other is None:
+            raise ValueError("Tried to append None to state.")
+        self._submit(other)
+        return self
+
+    def _submit(self, expr):
+        executor = self.stream_executor
+        exprs = wire_list(expr)
+        for item in exprs:
+            if item["t"] in ("gen", "select", "scope_end"):
+                executor.local.pop(item["name"], None)
+        executor.post("submit", exprs=exprs)
+        if not executor.use_thread:
+            executor.sync()
+            error = executor.error()
+            if error is not None:
+                raise error
+
+    def _role(self, name, expr):
+        if expr is not None:
+            role_expr = SglExprList([SglRoleBegin(name), expr, SglRoleEnd(name)])
+            self._submit(role_expr)
+            return role_expr
+
+        @contextlib.contextmanager
+        def role_scope():
+            self._submit(SglRoleBegin(name))
+            yield
+            self._submit(SglRoleEnd(name))
+
+        return role_scope()
+
+    def system(self, expr=None):
+        """Appends a system message, or opens one as a context manager."""
+        return self._role("system", expr)
+
+    def user(self, expr=None):
+        """Appends a user message, or opens one as a context manager."""
+        return self._role("user", expr)
+
+    def assistant(self, expr=None):
+        """Appends an assistant message, or opens one as a context manager."""
+        return self._role("assistant", expr)
+
+    @contextlib.contextmanager
+    def var_scope(self, name):
+        """The text appended inside becomes the variable ``name``."""
+        self._submit(SglVarScopeBegin(name))
+        yield
+        self._submit(SglVarScopeEnd(name))
+
+    # -------------------------------------------------------------- forking
+
+    def fork(self, size=1, position_ids_offset=None):
+        """``size`` states that go on from here in parallel; ``position_ids_offset`` is ignored."""
+        executor = self.stream_executor
+        children = []
+        for _ in range(size):
+            child = StreamExecutor(executor.backend, executor.stream, executor.use_thread)
+            child.local.update(executor.local)
+            children.append(child)
+        executor.call("fork", ids=[child.sid for child in children])
+        if executor.in_body:
+            _bodies.set(_bodies.get() | {child.sid for child in children})
+        return ProgramStateGroup([ProgramState(child) for child in children], self)
+
+    @contextlib.contextmanager
+    def copy(self, position_ids_offset=None):
+        """A fork for the ``with`` block; its new variables come back as lists of one, as in SGLang."""
+        group = self.fork(1, position_ids_offset)
+        try:
+            yield group[0]
+        finally:
+            group.join()
+
+    # -------------------------------------------------------------- reading
+
+    def get_var(self, name):
+        """The value of a variable, waiting for it if it is being generated.
+
+        Raises KeyError for a variable that the program never defines, and GenerationError, which is
+        a KeyError with its cause, for one whose generation failed.
+        """
+        executor = self.stream_executor
+        if name in executor.local:
+            return _value(executor.local[name])
+        outer = executor.stream and not executor.in_body
+        reply = executor.call("get", name=name, outer=outer)
+        if reply["status"] == "value":
+            return reply["value"]
+        if outer:
+            executor.wait_for_body()
+        if name in executor.local:
+            return _value(executor.local[name])
+        if reply["status"] == "failed":
+            raise failed(name, reply["error"])
+        raise KeyError(name)
+
+    def __getitem__(self, name):
+        return self.get_var(name)
+
+    def set_var(self, name, value):
+        executor = self.stream_executor
+        executor.local[name] = value
+        if isinstance(name, str) and isinstance(value, (str, bool, int, float)):
+            executor.post("set", name=name, value=value)
+
+    def __setitem__(self, name, value):
+        self.set_var(name, value)
+
+    def __contains__(self, name):
+        return name in self.stream_executor.variables
+
+    def get_meta_info(self, name):
+        """What the server told about a gen, or None."""
+        return self.stream_executor.get_meta_info(name)
+
+    def text(self):
+        """The whole text, template included, once everything appended is done."""
+        self.stream_executor.wait_for_body()
+        return self.stream_executor.text()
+
+    def messages(self):
+        """The messages with their roles, once everything appended is done."""
+        self.stream_executor.wait_for_body()
+        return self.stream_executor.messages()
+
+    def sync(self):
+        """Waits until everything appended is done."""
+        self.stream_executor.wait_for_body()
+        self.stream_executor.sync()
+
+    def error(self):
+        """The exception that ended this state, or None. Waits like ``sync``."""
+        executor = self.stream_executor
+        if executor.task is not None and not executor.in_body:
+            try:
+                executor.wait_for_body()
+            except Exception as error:
+                executor.task = None
+                return error
+        return executor.error()
+
+    # -------------------------------------------------------------- streaming
+
+    def text_iter(self, var_name=None):
+        """Yields the text, or one variable, piece by piece while it is generated.
+
+        After the last piece it raises what ended the program, if something did.
+        """
+        request = self._first_request(var_name)
+        while True:
+            answer = self.stream_executor.call("next", **request)
+            piece = self._take(request, answer)
+            if piece or (answer["done"] and request.pop("first", False)):
+                request["first"] = False
+                yield piece
+            if answer["done"]:
+                break
+        self._finish_iteration(var_name, answer)
+
+    async def text_async_iter(self, var_name=None, return_meta_data=False):
+        """As ``text_iter``, for ``async for``; with ``return_meta_data`` pairs (piece, meta info)."""
+        request = self._first_request(var_name)
+        with_meta = return_meta_data and var_name is not None
+        while True:
+            answer = await _in_background(lambda: self.stream_executor.call("next", **request))
+            piece = self._take(request, answer)
+            if piece or (answer["done"] and request.pop("first", False)):
+                request["first"] = False
+                yield (piece, answer["meta"]) if with_meta else piece
+            if answer["done"]:
+                break
+        await _in_background(lambda: self._finish_iteration(var_name, answer))
+
+    def _first_request(self, var_name):
+        return {"name": var_name, "whole": var_name is None, "position": 0, "first": True}
+
+    def _take(self, request, answer):
+        if answer["piece"]:
+            request["first"] = False
+        request["position"] = answer["position"]
+        return answer["piece"]
+
+    def _finish_iteration(self, var_name, answer):
+        if answer["error"] is not None:
+            self.stream_executor.wait_for_body()
+            raise failed(var_name, answer["error"])
+        if var_name is None:
+            self.stream_executor.wait_for_body()
+
+    # -------------------------------------------------------------- showing
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        try:
+            self.sync()
+        except Exception:  # the payload tells the error
+            pass
+        snapshot = self.stream_executor.call("snapshot")
+        return {STATE_MIME: snapshot["state"], "text/plain": f"ProgramState({snapshot['text']})"}
+
+    def __repr__(self):
+        return f"ProgramState({self.text()})"
+
+
+class _FailedItem:
+    """Stands for a joined variable that one of the forks failed to generate."""
+
+    def __init__(self, name, index, error):
+        self.name, self.index, self.error = name, index, error
+
+    def exception(self):
+        problem = failed(self.name, self.error)
+        problem.reason = f"fork {self.index} failed: {problem.reason}"
+        return problem
+
+
+def _value(value):
+    if isinstance(value, _FailedItem):
+        raise value.exception()
+    return value
+
+
+class ProgramStateGroup:
+    """The states made by a fork."""
+
+    def __init__(self, states, src_state=None):
+        self.states = states
+        self.src_state = src_state
+
+    def join(self, mode="gather_variable"):
+        """Waits for the forks and brings their results to the state they came from.
+
+        ``gather_variable``: every variable that is new in the forks becomes a list, in the order of
+        the forks. ``concate_and_append``: the forks' texts are appended, one after the other.
+        """
+        if mode not in ("gather_variable", "concate_and_append"):
+            raise ValueError(f"Invalid join mode: {mode}")
+        parent = self.src_state.stream_executor
+        existing = set(parent.variables) if mode == "gather_variable" else set()
+        ids = [state.stream_executor.sid for state in self.states]
+        answers = parent.call("join", ids=ids, mode=mode)
+        if mode == "gather_variable":
+            self._gather(parent, existing, answers)
+
+    def _gather(self, parent, existing, answers):
+        found = []
+        for state, answer in zip(self.states, answers):
+            found.append({**answer["variables"], **state.stream_executor.local})
+        names = dict.fromkeys(name for variables in found for name in variables)
+        for name in names:
+            if name in existing:
+                continue
+            parent.local[name] = [variables[name] for variables in found if name in variables]
+            for index, (variables, answer) in enumerate(zip(found, answers)):
+                if answer["error"] is not None and name not in variables:
+                    parent.local[name] = _FailedItem(name, index, answer["error"])
+        errors = [(i, answer["error"]) for i, answer in enumerate(answers) if answer["error"]]
+        if errors and not any(name not in existing for name in names):
+            parent.post("submit", exprs=[{"t": "bad", "error": errors[0][1]}])
+
+    def __getitem__(self, index):
+        return self.states[index]
+
+    def __setitem__(self, index, value):
+        assert self.states[index] == value
+
+    def __len__(self):
+        return len(self.states)
+
+    def __iter__(self):
+        return iter(self.states)
+
+    def __iadd__(self, other):
+        if isinstance(other, SglExpr):
+            for state in self.states:
+                state += other
+        elif callable(other):
+            for index, state in enumerate(self.states):
+                state += other(index)
+        elif isinstance(other, (list, tuple)):
+            for state, item in zip(self.states, other):
+                state += item
+        else:
+            raise ValueError(f"Invalid value: {other}")
+        return self
+
+
+def run_body(program, state, args, kwargs):
+    """Runs the Python function of a program on a state; tells the kernel when it is over."""
+    executor = state.stream_executor
+    token = _bodies.set(_bodies.get() | {executor.sid})
+    error = None
+    try:
+        state.ret_value = program.func(state, *args, **kwargs)
+    except BaseException as problem:
+        error = {"type": type(problem).__name__, "message": str(problem)}
+        raise
+    finally:
+        _bodies.reset(token)
+        executor.post("end", error=error)
+    return state
+
+
+def new_state(program_name, backend, sampling, stream, use_thread):
+    """An empty state on a backend, with the sampling parameters of its run."""
+    _transport.flush_dropped()
+    executor = StreamExecutor(backend, stream, use_thread)
+    executor.post(
+        "new", backend=backend.id, program=program_name, stream=stream, sampling=sampling
+    )
+    return ProgramState(executor)
+
+
+async def _in_background(work):
+    """Awaits ``work()``, which blocks, without blocking the event loop."""
+    loop = asyncio.get_running_loop()
+    future = loop.create_future()
+
+    def settle(method, value):
+        if not future.done():
+            method(value)
+
+    def body():
+        try:
+            result = work()
+        except BaseException as error:
+            loop.call_soon_threadsafe(settle, future.set_exception, error)
+        else:
+            loop.call_soon_threadsafe(settle, future.set_result, result)
+
+    _transport.spawn(body)
+    return await future

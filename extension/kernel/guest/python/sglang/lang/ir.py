@@ -1,0 +1,292 @@
+"""The expressions that programs append to their state.
+
+They only describe; the kernel executes them. Each knows its form on the bridge (``wire``), which
+``bridge-protocol.ts`` defines.
+"""
+
+import base64
+import io
+import itertools
+import os
+import re
+import sys
+
+from sglang import _transport
+from sglang.lang.choices import token_length_normalized
+
+REGEX_INT = r"[-+]?[0-9]+[ \n]*"
+REGEX_FLOAT = r"[-+]?[0-9]*\.?[0-9]+[ \n]*"
+REGEX_BOOL = r"(True|False)"
+REGEX_STR = r"\"[\w\d\s]*\""
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def _position():
+    """File and line of the nearest caller outside this package."""
+    frame = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    return None if frame is None else [frame.f_code.co_filename, frame.f_lineno]
+
+
+class SglExpr:
+    """A piece of a program's prompt. Pieces and strings are joined with ``+``."""
+
+    _node_ids = itertools.count(1)
+
+    def __init__(self):
+        self.node_id = next(SglExpr._node_ids)
+        self.prev_node = None
+
+    def __add__(self, other):
+        return self.concatenate_ir(self, _operand(other))
+
+    def __radd__(self, other):
+        return self.concatenate_ir(_operand(other), self)
+
+    def concatenate_ir(self, a, b):
+        return SglExprList(_items(a) + _items(b))
+
+    def wire(self):
+        raise NotImplementedError(type(self).__name__)
+
+
+def _operand(value):
+    if isinstance(value, str):
+        return SglConstantText(value)
+    assert isinstance(value, SglExpr), f"{value}"
+    return value
+
+
+def _items(expr):
+    return expr.expr_list if isinstance(expr, SglExprList) else [expr]
+
+
+def wire_list(expr):
+    """The flat list of wire expressions of what a program appends.
+
+    Something that is not an expression fails only when the state executes it, as in SGLang.
+    """
+    if isinstance(expr, str):
+        return [{"t": "text", "v": expr}]
+    if isinstance(expr, SglExprList):
+        return [item for part in expr.expr_list for item in wire_list(part)]
+    if isinstance(expr, SglExpr):
+        return [expr.wire()]
+    message = f"{expr}: only text and expressions can be appended to a state, not {type(expr).__name__}"
+    return [{"t": "bad", "error": {"type": "AssertionError", "message": message}}]
+
+
+def without_none(fields):
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+class SglExprList(SglExpr):
+    def __init__(self, expr_list):
+        super().__init__()
+        self.expr_list = expr_list
+
+    def __repr__(self):
+        return f"ExprList({self.expr_list})"
+
+
+class SglConstantText(SglExpr):
+    def __init__(self, value):
+        super().__init__()
+        self.value = value
+
+    def wire(self):
+        return {"t": "text", "v": self.value}
+
+    def __repr__(self):
+        return f"Constant({self.value!r})"
+
+
+_DTYPES = {int: "int", float: "float", str: "str", bool: "bool"}
+
+
+class SglGen(SglExpr):
+    """Text that the model generates."""
+
+    def __init__(
+        self,
+        name=None,
+        max_new_tokens=None,
+        min_new_tokens=None,
+        n=None,
+        stop=None,
+        stop_token_ids=None,
+        stop_regex=None,
+        temperature=None,
+        top_p=None,
+        top_k=None,
+        min_p=None,
+        frequency_penalty=None,
+        presence_penalty=None,
+        ignore_eos=None,
+        return_logprob=None,
+        logprob_start_len=None,
+        top_logprobs_num=None,
+        return_text_in_logprobs=None,
+        dtype=None,
+        regex=None,
+        json_schema=None,
+    ):
+        super().__init__()
+        self.name = name
+        self._at = _position()
+        self.sampling_params = {
+            "max_new_tokens": max_new_tokens,
+            "min_new_tokens": min_new_tokens,
+            "n": n,
+            "stop": list(stop) if isinstance(stop, (list, tuple)) else stop,
+            "stop_token_ids": stop_token_ids,
+            "stop_regex": stop_regex,
+            "temperature": temperature,
+            "top_p": top_p,
+            "top_k": top_k,
+            "min_p": min_p,
+            "frequency_penalty": frequency_penalty,
+            "presence_penalty": presence_penalty,
+            "ignore_eos": ignore_eos,
+            "return_logprob": return_logprob,
+            "logprob_start_len": logprob_start_len,
+            "top_logprobs_num": top_logprobs_num,
+            "return_text_in_logprobs": return_text_in_logprobs,
+            "dtype": _DTYPES.get(dtype, dtype) if dtype.__hash__ else dtype,
+            "regex": regex,
+            "json_schema": json_schema,
+        }
+
+    def wire(self):
+        sampling = without_none(self.sampling_params)
+        if "dtype" in sampling:
+            sampling["dtype"] = str(sampling["dtype"])
+        return {"t": "gen", "name": self.name, "sampling": sampling, "at": self._at}
+
+    def __repr__(self):
+        return f"Gen({self.name!r})"
+
+
+class SglSelect(SglExpr):
+    """A decision between given choices."""
+
+    def __init__(self, name, choices, temperature, choices_method=token_length_normalized):
+        super().__init__()
+        self.name = name
+        self.choices = choices
+        self.temperature = temperature
+        self.choices_method = choices_method
+        self._at = _position()
+
+    def wire(self):
+        return {
+            "t": "select",
+            "name": self.name,
+            "choices": list(self.choices),
+            "temperature": self.temperature,
+            "method": self.choices_method.wire_name,
+            "at": self._at,
+        }
+
+    def __repr__(self):
+        return f"Select({self.name}, choices={self.choices}, choices_method={self.choices_method})"
+
+
+class SglRoleBegin(SglExpr):
+    def __init__(self, role):
+        super().__init__()
+        self.role = role
+
+    def wire(self):
+        return {"t": "begin", "role": self.role}
+
+    def __repr__(self):
+        return f"RoleBegin({self.role})"
+
+
+class SglRoleEnd(SglExpr):
+    def __init__(self, role):
+        super().__init__()
+        self.role = role
+
+    def wire(self):
+        return {"t": "end", "role": self.role}
+
+    def __repr__(self):
+        return f"RoleEnd({self.role})"
+
+
+class SglImage(SglExpr):
+    """An image: a file name, the file's bytes, or a PIL image."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.path = path
+
+    def wire(self):
+        if isinstance(self.path, (bytes, bytearray, memoryview)):
+            data = bytes(self.path)
+        elif hasattr(self.path, "save"):
+            buffer = io.BytesIO()
+            self.path.save(buffer, format="PNG")
+            data = buffer.getvalue()
+        else:
+            return {"t": "image", "path": _transport.real_path(os.fspath(self.path)), "base64": None}
+        return {"t": "image", "path": None, "base64": base64.b64encode(data).decode("ascii")}
+
+    def __repr__(self):
+        return f"SglImage({self.path})"
+
+
+class SglVideo(SglExpr):
+    def __init__(self, path, num_frames):
+        super().__init__()
+        self.path = path
+        self.num_frames = num_frames
+
+    def wire(self):
+        message = "video() is not supported here: pass some of its frames with image() instead."
+        return {"t": "bad", "error": {"type": "NotImplementedError", "message": message}}
+
+    def __repr__(self):
+        return f"SglVideo({self.path!r}, {self.num_frames})"
+
+
+class SglVarScopeBegin(SglExpr):
+    def __init__(self, name):
+        super().__init__()
+        self.name = name
+
+    def wire(self):
+        return {"t": "scope_begin", "name": self.name}
+
+    def __repr__(self):
+        return f"VarScopeBegin({self.name!r})"
+
+
+class SglVarScopeEnd(SglExpr):
+    def __init__(self, name):
+        super().__init__()
+        self.name = name
+
+    def wire(self):
+        return {"t": "scope_end", "name": self.name}
+
+    def __repr__(self):
+        return f"VarScopeEnd({self.name!r})"
+
+
+def check_regex(regex):
+    """Raises ``re.error`` when the expression is not one."""
+    if regex is not None:
+        re.compile(regex)
+
+
+def __getattr__(name):
+    if name == "SglFunction":
+        from sglang.lang.function import SglFunction
+
+        return SglFunction
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,1 @@
+"""Helpers of SGLang's own test programs."""

@@ -1,0 +1,27 @@
+"""Command-line options that SGLang's benchmark programs share."""
+
+import argparse
+
+from sglang.global_config import global_config
+
+
+def add_common_sglang_args_and_parse(parser: argparse.ArgumentParser):
+    """Adds the usual options and parses the command line."""
+    parser.add_argument("--parallel", type=int, default=64)
+    parser.add_argument("--host", type=str, default="http://127.0.0.1")
+    parser.add_argument("--port", type=int, default=30000)
+    parser.add_argument("--backend", type=str, default="srt")
+    parser.add_argument("--result-file", type=str, default="result.jsonl")
+    parser.add_argument("--device", type=str, default="auto")
+    return parser.parse_args()
+
+
+def select_sglang_backend(args):
+    """The backend that the options name: ``srt``, or ``srt-no-parallel``."""
+    if not args.backend.startswith("srt"):
+        raise ValueError(f"Invalid backend: {args.backend}. This kernel knows srt and srt-no-parallel.")
+    if args.backend == "srt-no-parallel":
+        global_config.enable_parallel_encoding = False
+    from sglang.lang.backend.runtime_endpoint import RuntimeEndpoint
+
+    return RuntimeEndpoint(f"{args.host}:{args.port}")

@@ -1,0 +1,219 @@
+/** What each kind of expression does to a program state. */
+import type { JsonObject, JsonValue } from '../../protocol/kernel-protocol.ts';
+import type { ChoiceScore, GenTiming } from '../../protocol/output-payloads.ts';
+import type { Backend, Completion, SentRequest } from '../backends/backend.ts';
+import { decide } from './choices.ts';
+import type { Expression, GenExpression, SelectExpression } from './ir.ts';
+import { ProgramError } from './program-error.ts';
+import type { ProgramState } from './program-state.ts';
+import { describeConstraint, resolveSampling } from './sampling-params.ts';
+import { tokenProbabilities } from './token-probabilities.ts';
+
+/** What a finished gen or select tells the kernel. */
+export interface GenOutcome {
+  readonly expression: GenExpression | SelectExpression;
+  readonly value: string | readonly string[] | null;
+  readonly error: string | null;
+  readonly timing: GenTiming;
+  readonly request: SentRequest | null;
+}
+
+export interface ExecutionHost {
+  readonly backend: Backend;
+  readonly state: ProgramState;
+  /** Gens grow while they are generated. */
+  readonly stream: boolean;
+  /** Sampling parameters of the run. */
+  readonly defaults: JsonObject;
+  readonly signal: AbortSignal;
+  /** Something a reader may wait for changed. */
+  readonly changed: () => void;
+  readonly record: (outcome: GenOutcome) => void;
+  /** Base64 of an image file. @throws ProgramError */
+  readonly readImage: (path: string) => Promise<string>;
+}
+
+type Running = Exclude<Expression, { kind: 'scope_begin' | 'scope_end' }>;
+
+/** @throws the failure of the expression, after which its state cannot go on. */
+export async function executeExpression(expression: Running, host: ExecutionHost): Promise<void> {
+  const { state } = host;
+  switch (expression.kind) {
+    case 'text':
+      return state.fill(expression.text);
+    case 'role_begin':
+      return state.beginRole(expression.role);
+    case 'role_end':
+      return state.endRole();
+    case 'image':
+      return state.addImage(
+        expression.path === null ? expression.base64 : await host.readImage(expression.path),
+      );
+    case 'gen':
+    case 'select':
+      return timed(expression, host);
+    case 'commit':
+      return commit(host);
+    case 'bad':
+      throw expression.error;
+  }
+}
+
+/** Only a hint to the server: if it fails, so will the gens after it, with their own clear error. */
+async function commit({ backend, state, signal }: ExecutionHost): Promise<void> {
+  if (state.text !== '') await backend.cachePrefix(state.prompt(), signal).catch(() => undefined);
+}
+
+/** Clock, last request and token counts of one gen. */
+class Progress {
+  readonly #start = performance.now();
+  #first: number | null = null;
+  request: SentRequest | null = null;
+  meta: JsonObject = {};
+
+  readonly onRequest = (request: SentRequest): void => {
+    this.request = request;
+  };
+
+  firstToken(): void {
+    this.#first ??= performance.now() - this.#start;
+  }
+
+  timing(): GenTiming {
+    const count = (name: string): number | null => {
+      const value = this.meta[name];
+      return typeof value === 'number' ? value : null;
+    };
+    return {
+      milliseconds: performance.now() - this.#start,
+      firstTokenMilliseconds: this.#first,
+      promptTokens: count('prompt_tokens'),
+      cachedTokens: count('cached_tokens'),
+      completionTokens: count('completion_tokens'),
+    };
+  }
+}
+
+async function timed(
+  expression: GenExpression | SelectExpression,
+  host: ExecutionHost,
+): Promise<void> {
+  const progress = new Progress();
+  const report = (value: GenOutcome['value'], error: string | null): void => {
+    host.record({ expression, value, error, timing: progress.timing(), request: progress.request });
+  };
+  try {
+    const value =
+      expression.kind === 'gen'
+        ? await generate(expression, host, progress)
+        : await choose(expression, host, progress);
+    host.state.updateGen({ timing: progress.timing(), request: progress.request });
+    report(value, null);
+  } catch (error) {
+    report(null, error instanceof Error ? error.message : String(error));
+    throw error;
+  }
+}
+
+async function generate(expression: GenExpression, host: ExecutionHost, progress: Progress) {
+  const { state } = host;
+  const params = resolveSampling(host.defaults, expression.sampling, state.template.stop);
+  state.beginGen(expression.name, 'gen', describeConstraint(expression.sampling));
+  if (host.stream && params.n === null) return grow(expression, params, host, progress);
+  const answers = await host.backend.generate(
+    state.prompt(),
+    params,
+    progress.onRequest,
+    host.signal,
+  );
+  const [first] = answers;
+  if (first === undefined)
+    throw new ProgramError('RuntimeError', 'The server answered with no completion.');
+  progress.meta = first.meta;
+  // n > 1: the variable is the list, the text goes on with the first.
+  const many = params.n !== null;
+  const value: JsonValue = many ? answers.map(({ text }) => text) : first.text;
+  state.text += first.text;
+  state.variables.set(expression.name, value);
+  state.meta.set(expression.name, many ? answers.map(({ meta }) => meta) : first.meta);
+  state.updateGen({ text: first.text, tokens: tokenProbabilities(first.meta) });
+  return many ? answers.map(({ text }) => text) : first.text;
+}
+
+/**
+ * Streamed gen: text and variable grow with every event. When the final text is shorter than what
+ * was streamed (a stop string that came over several tokens), the final text is what stays.
+ */
+async function grow(
+  { name }: GenExpression,
+  params: ReturnType<typeof resolveSampling>,
+  host: ExecutionHost,
+  progress: Progress,
+): Promise<string> {
+  const { state } = host;
+  const before = state.text;
+  let latest: Completion = { text: '', meta: {} };
+  state.variables.set(name, '');
+  for await (latest of host.backend.generateStream(
+    { ...state.prompt() },
+    params,
+    progress.onRequest,
+    host.signal,
+  )) {
+    progress.firstToken();
+    progress.meta = latest.meta;
+    state.text = before + latest.text;
+    state.variables.set(name, latest.text);
+    state.meta.set(name, latest.meta);
+    state.updateGen({ text: latest.text });
+    host.changed();
+  }
+  state.updateGen({ tokens: tokenProbabilities(latest.meta) });
+  return latest.text;
+}
+
+/** SGLang's select is greedy; it refuses a temperature instead of ignoring it. */
+const MAX_SELECT_TEMPERATURE = 1e-5;
+
+async function choose(expression: SelectExpression, host: ExecutionHost, progress: Progress) {
+  const { state } = host;
+  const { choices, method, name } = expression;
+  if (expression.temperature > MAX_SELECT_TEMPERATURE) {
+    throw new ProgramError('AssertionError', 'select and gen(choices=…) need temperature 0.');
+  }
+  if (choices.length === 0)
+    throw new ProgramError('ValueError', 'select needs at least one choice.');
+  state.beginGen(
+    name,
+    'select',
+    `choices ${choices.map((choice) => JSON.stringify(choice)).join(', ')}`,
+  );
+  const evidence = await host.backend.scoreChoices(
+    state.prompt(),
+    choices,
+    method === 'unconditional_likelihood_normalized',
+    progress.onRequest,
+    host.signal,
+  );
+  const { chosen, normalized, meta } = decide(method, evidence);
+  const value = choices[chosen] ?? '';
+  state.text += value;
+  if (name !== null) {
+    state.variables.set(name, value);
+    state.meta.set(name, meta);
+  }
+  state.updateGen({ text: value, choices: scores(choices, normalized, chosen) });
+  return value;
+}
+
+function scores(
+  choices: readonly string[],
+  normalized: readonly number[],
+  chosen: number,
+): ChoiceScore[] {
+  return choices.map((text, index) => ({
+    text,
+    score: normalized[index] ?? 0,
+    chosen: index === chosen,
+  }));
+}

@@ -1,0 +1,148 @@
+/** The expressions of a program, as the interpreter executes them, and their parser. */
+import type { JsonObject, JsonValue } from '../../protocol/kernel-protocol.ts';
+import type { SourcePosition } from '../guest/bridge-protocol.ts';
+import type { ChoicesMethod } from './choices.ts';
+import { ProgramError } from './program-error.ts';
+
+export type Expression =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'role_begin'; readonly role: string }
+  | { readonly kind: 'role_end'; readonly role: string }
+  | GenExpression
+  | SelectExpression
+  | { readonly kind: 'image'; readonly path: string | null; readonly base64: string }
+  | { readonly kind: 'scope_begin'; readonly name: string }
+  | { readonly kind: 'scope_end'; readonly name: string }
+  /** Computes the text so far, before forks share it. */
+  | { readonly kind: 'commit' }
+  | { readonly kind: 'bad'; readonly error: ProgramError };
+
+export interface GenExpression {
+  readonly kind: 'gen';
+  readonly name: string | null;
+  /** Only what the program set, under the names of SGLang's sampling parameters. */
+  readonly sampling: JsonObject;
+  readonly at: SourcePosition | null;
+}
+
+export interface SelectExpression {
+  readonly kind: 'select';
+  readonly name: string | null;
+  readonly choices: readonly string[];
+  readonly temperature: number;
+  readonly method: ChoicesMethod;
+  readonly at: SourcePosition | null;
+}
+
+/** Parses the list of a `submit`. A malformed expression becomes one that fails when executed. */
+export function parseExpressions(value: JsonValue | undefined): Expression[] {
+  if (!Array.isArray(value)) return [malformed(value)];
+  return value.map(parseExpression);
+}
+
+/** The variable that an expression will define; `undefined` when it defines none. */
+export function definedName(expression: Expression): string | null | undefined {
+  if (expression.kind === 'gen' || expression.kind === 'scope_end') return expression.name;
+  return expression.kind === 'select' ? (expression.name ?? undefined) : undefined;
+}
+
+function parseExpression(value: JsonValue): Expression {
+  if (!isObject(value)) return malformed(value);
+  const tag = string(value['t']);
+  switch (tag) {
+    case 'text':
+      return { kind: 'text', text: string(value['v']) };
+    case 'begin':
+      return { kind: 'role_begin', role: string(value['role']) };
+    case 'end':
+      return { kind: 'role_end', role: string(value['role']) };
+    case 'gen':
+      return {
+        kind: 'gen',
+        name: nameOf(value),
+        sampling: object(value['sampling']),
+        at: position(value),
+      };
+    case 'select':
+      return parseSelect(value);
+    case 'image': {
+      const path = value['path'];
+      return {
+        kind: 'image',
+        path: typeof path === 'string' ? path : null,
+        base64: string(value['base64']),
+      };
+    }
+    case 'scope_begin':
+      return { kind: 'scope_begin', name: string(value['name']) };
+    case 'scope_end':
+      return { kind: 'scope_end', name: string(value['name']) };
+    case 'bad': {
+      const error = object(value['error']);
+      return {
+        kind: 'bad',
+        error: new ProgramError(string(error['type']), string(error['message'])),
+      };
+    }
+    default:
+      return malformed(value);
+  }
+}
+
+function parseSelect(value: JsonObject): Expression {
+  const choices = value['choices'];
+  const method = value['method'];
+  if (!Array.isArray(choices) || !choices.every((choice) => typeof choice === 'string')) {
+    return bad('TypeError', 'The choices of a select must be a list of strings.');
+  }
+  if (
+    method !== 'token_length_normalized' &&
+    method !== 'greedy_token_selection' &&
+    method !== 'unconditional_likelihood_normalized'
+  ) {
+    return bad('ValueError', `Unknown choices_method ${JSON.stringify(method ?? null)}.`);
+  }
+  const temperature = value['temperature'];
+  return {
+    kind: 'select',
+    name: nameOf(value),
+    choices,
+    temperature: typeof temperature === 'number' ? temperature : 0,
+    method,
+    at: position(value),
+  };
+}
+
+function malformed(value: JsonValue | undefined): Expression {
+  return bad(
+    'TypeError',
+    `This is not an expression: ${JSON.stringify(value ?? null).slice(0, 200)}`,
+  );
+}
+
+function bad(type: string, message: string): Expression {
+  return { kind: 'bad', error: new ProgramError(type, message) };
+}
+
+function nameOf(value: JsonObject): string | null {
+  return typeof value['name'] === 'string' ? value['name'] : null;
+}
+
+function position(value: JsonObject): SourcePosition | null {
+  const at = value['at'];
+  if (!Array.isArray(at)) return null;
+  const [file, line] = at;
+  return typeof file === 'string' && typeof line === 'number' ? [file, line] : null;
+}
+
+function string(value: JsonValue | undefined): string {
+  return typeof value === 'string' ? value : '';
+}
+
+function object(value: JsonValue | undefined): JsonObject {
+  return isObject(value) ? value : {};
+}
+
+function isObject(value: JsonValue | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -115,7 +115,8 @@ export class RadixCache implements PrefixCache {
         `counted ${cached} cached and ${locked} locked cells, noted ${this.#cached} and ${this.#locked}`,
       );
     }
-    if (covering.symmetricDifference(this.#pool.taken).size > 0) {
+    const { taken } = this.#pool;
+    if (covering.size !== taken.size || [...covering].some((sequence) => !taken.has(sequence))) {
       throw new CacheIntegrityError('sequence ids are lost or held by nobody');
     }
   }

@@ -1,0 +1,191 @@
+import type { PrefixCache } from '../cache/prefix-cache.ts';
+import type { EngineLimits } from '../engine/engine.ts';
+import { Batch } from './batch.ts';
+import type { Request } from './request.ts';
+
+export interface AdmissionOptions {
+  /** Most prompt tokens of one step; keeps the gap between two tokens of running requests short. */
+  readonly prefillTokens: number;
+  readonly maxRunning: number;
+  /** Most positions of one step whose logits are kept. */
+  readonly logitRows: number;
+}
+
+/** Tokens for which a running request has room set aside when others want in. */
+const GROWTH_RESERVE = 16;
+/** A request waits for a running one to compute their common beginning if it is this much longer. */
+const WORTH_WAITING_FOR = 32;
+
+/**
+ * Decides what the next batch is made of: first one token of every decoding request, then pieces of
+ * prompts in the order of arrival. When cells run out it evicts; when that is not enough, the
+ * youngest running request is retracted: its cells stay in the cache as long as there is room, and
+ * it goes back to the head of the queue.
+ */
+export class Admission {
+  readonly running: Request[] = [];
+  readonly waiting: Request[] = [];
+  readonly #cache: PrefixCache;
+  readonly #limits: EngineLimits;
+  readonly #options: AdmissionOptions;
+
+  constructor(cache: PrefixCache, limits: EngineLimits, options: AdmissionOptions) {
+    this.#cache = cache;
+    this.#limits = limits;
+    this.#options = options;
+  }
+
+  get cellsInUse(): number {
+    return this.running.reduce((sum, request) => sum + request.ownCells, 0);
+  }
+
+  get freeCells(): number {
+    return this.#limits.cells - this.#cache.statistics.cached - this.cellsInUse;
+  }
+
+  /** The next batch, for which there is room, and the requests that joined with it. */
+  schedule(): { readonly batch: Batch; readonly joined: readonly Request[] } {
+    this.#makeRoomForDecoding();
+    const batch = new Batch();
+    for (const request of this.#decoding()) batch.add(request, 1);
+    const space = this.#limits.batchTokens - batch.tokens.length;
+    const budget = new PrefillBudget(
+      Math.min(space, this.#options.prefillTokens),
+      this.#options.logitRows - batch.tokens.length,
+    );
+    for (const request of this.running) {
+      if (!request.isDecoding) this.#addPrefill(batch, request, budget);
+    }
+    return { batch, joined: this.#admit(batch, budget) };
+  }
+
+  /** Ends a request's hold on cells; what it computed stays in the cache for others. */
+  leave(request: Request): void {
+    remove(this.running, request);
+    remove(this.waiting, request);
+    const { lease } = request;
+    if (lease === null) return;
+    this.#cache.insert(lease, request.tokens.slice(0, request.computed));
+    this.#cache.unlock(lease);
+    request.lease = null;
+  }
+
+  /** Puts the youngest running request back into the queue. False if only one is left. */
+  retractYoungest(): boolean {
+    const youngest = this.running.at(-1);
+    if (youngest === undefined || this.running.length === 1) return false;
+    this.leave(youngest);
+    youngest.retract();
+    this.waiting.unshift(youngest);
+    return true;
+  }
+
+  #decoding(): Request[] {
+    return this.running.filter((request) => request.isDecoding);
+  }
+
+  #makeRoomForDecoding(): void {
+    while (!this.#makeRoom(this.#decoding().length)) {
+      if (!this.retractYoungest()) return;
+    }
+  }
+
+  #makeRoom(cells: number): boolean {
+    const missing = cells - this.freeCells;
+    return missing <= 0 || this.#cache.evict(missing) >= missing;
+  }
+
+  #addPrefill(batch: Batch, request: Request, budget: PrefillBudget): number {
+    const wanted = budget.take(request);
+    const room = this.#makeRoom(batch.tokens.length + wanted)
+      ? wanted
+      : Math.max(0, Math.min(wanted, this.freeCells - batch.tokens.length));
+    batch.add(request, room);
+    return room;
+  }
+
+  #admit(batch: Batch, budget: PrefillBudget): Request[] {
+    const joined: Request[] = [];
+    for (const request of [...this.waiting]) {
+      if (budget.isSpent || this.running.length >= this.#options.maxRunning) break;
+      if (this.#sharesWithUnfinishedPrompt(request)) continue;
+      if (!this.#enter(request)) break;
+      if (this.#addPrefill(batch, request, budget) === 0) break;
+      joined.push(request);
+    }
+    return joined;
+  }
+
+  /** Takes a lease if the rest of the prompt, and some growth of everybody, will find room. */
+  #enter(request: Request): boolean {
+    const lease = this.#cache.lock(request.tokens, request.reusableLength);
+    if (lease === null) return false;
+    const needed =
+      request.tokens.length -
+      lease.shared +
+      this.running.reduce((sum, other) => sum + other.pending, 0) +
+      [...this.running, request].reduce(
+        (sum, other) => sum + Math.min(GROWTH_RESERVE, other.remaining),
+        0,
+      );
+    const available = this.freeCells + this.#cache.statistics.evictable;
+    if (this.running.length > 0 && needed > available) {
+      this.#cache.unlock(lease);
+      return false;
+    }
+    request.begin(lease);
+    remove(this.waiting, request);
+    this.running.push(request);
+    return true;
+  }
+
+  /** Somebody is computing the beginning of this prompt: joining later saves computing it twice. */
+  #sharesWithUnfinishedPrompt(request: Request): boolean {
+    const prefilling = this.running.filter((other) => other.computed < other.promptLength);
+    if (prefilling.length === 0) return false;
+    const cached = this.#cache.match(request.tokens);
+    return prefilling.some((other) => {
+      const common = commonPrefix(request.tokens, other.tokens, request.reusableLength);
+      return common > cached + WORTH_WAITING_FOR;
+    });
+  }
+}
+
+/** What a step may still spend on prompts: tokens, and positions whose logits are kept. */
+class PrefillBudget {
+  #tokens: number;
+  #rows: number;
+
+  constructor(tokens: number, rows: number) {
+    this.#tokens = tokens;
+    this.#rows = rows;
+  }
+
+  get isSpent(): boolean {
+    return this.#tokens <= 0 || this.#rows <= 0;
+  }
+
+  /** Tokens that the request may compute in this step. */
+  take(request: Request): number {
+    let count = 0;
+    while (count < request.pending && !this.isSpent) {
+      const position = request.computed + count;
+      if (request.scoresAfter(position) || position === request.tokens.length - 1) this.#rows -= 1;
+      this.#tokens -= 1;
+      count += 1;
+    }
+    return count;
+  }
+}
+
+function remove(list: Request[], request: Request): void {
+  const index = list.indexOf(request);
+  if (index >= 0) list.splice(index, 1);
+}
+
+function commonPrefix(a: readonly number[], b: readonly number[], limit: number): number {
+  const most = Math.min(a.length, b.length, limit);
+  let same = 0;
+  while (same < most && a[same] === b[same]) same += 1;
+  return same;
+}

@@ -1,0 +1,113 @@
+/**
+ * Everything that the HTTP thread and the engine thread say to each other. Values are structured-
+ * cloned: plain data only.
+ */
+import type { ConstraintSource } from '../constraints/constraint.ts';
+import type { EngineLimits, ModelInfo } from '../engine/engine.ts';
+
+/** SGLang's sampling parameters, validated and with defaults filled in. */
+export interface SamplingParams {
+  /** 0: compute the prompt only. */
+  readonly maxNewTokens: number;
+  readonly minNewTokens: number;
+  readonly stop: readonly string[];
+  readonly stopTokenIds: readonly number[];
+  readonly stopRegex: readonly string[];
+  /** 0 is greedy. */
+  readonly temperature: number;
+  readonly topP: number;
+  /** −1: the whole vocabulary. */
+  readonly topK: number;
+  readonly minP: number;
+  readonly frequencyPenalty: number;
+  readonly presencePenalty: number;
+  readonly repetitionPenalty: number;
+  readonly logitBias: readonly (readonly [token: number, bias: number])[];
+  /** Null: different at every request. */
+  readonly seed: number | null;
+  readonly ignoreEos: boolean;
+  readonly noStopTrim: boolean;
+  readonly skipSpecialTokens: boolean;
+  readonly constraint: ConstraintSource | null;
+}
+
+export interface LogprobOptions {
+  /** First prompt token to report; −1: none, only generated tokens. */
+  readonly start: number;
+  /** Alternatives per position. */
+  readonly top: number;
+}
+
+/** One sequence to generate. A list request, or `n` > 1, is several of these in one message. */
+export interface GenerationRequest {
+  /** Unique in this process. */
+  readonly id: number;
+  readonly inputIds: readonly number[];
+  readonly sampling: SamplingParams;
+  readonly logprobs: LogprobOptions | null;
+  /** False: one `Progress` at the end. */
+  readonly stream: boolean;
+}
+
+export type FinishReason =
+  | { readonly type: 'stop'; readonly matched: number | string }
+  | { readonly type: 'length'; readonly length: number; readonly message?: string }
+  | {
+      readonly type: 'abort';
+      readonly message: string;
+      readonly status_code: number;
+      readonly err_type: string;
+    };
+
+/** `[log probability, token id]`; null where nothing precedes the token. */
+export type TokenLogprob = readonly [logprob: number | null, token: number];
+
+export interface LogprobChunk {
+  /** For each token its log probability, and `top` alternatives (null for the first of a prompt). */
+  readonly tokens: readonly TokenLogprob[];
+  readonly top: readonly (readonly TokenLogprob[] | null)[];
+}
+
+/** What is new for one request since its last progress. */
+export interface Progress {
+  readonly id: number;
+  /** Text that will not be taken back by a stop string. */
+  readonly text: string;
+  readonly tokens: readonly number[];
+  /** Prompt tokens found in the cache; known from the first progress on. */
+  readonly cachedTokens: number;
+  /** Times the request gave its cells back because the cache was full. */
+  readonly retractions: number;
+  readonly inputLogprobs: LogprobChunk | null;
+  readonly outputLogprobs: LogprobChunk | null;
+  readonly finish: FinishReason | null;
+}
+
+/** Numbers for `/server_info`, and for the conservation law on demand. */
+export interface SchedulerState {
+  readonly running: number;
+  readonly queued: number;
+  readonly cells: { readonly all: number; readonly cached: number; readonly inUse: number };
+  readonly freeSequences: number;
+  readonly steps: number;
+  readonly generatedTokens: number;
+  readonly lastThroughput: number;
+}
+
+export type ToEngine =
+  | { readonly type: 'generate'; readonly requests: readonly GenerationRequest[] }
+  | { readonly type: 'abort'; readonly ids: readonly number[] }
+  /** Answered by `flushed`; false when requests are running. */
+  | { readonly type: 'flush'; readonly call: number }
+  | { readonly type: 'state'; readonly call: number }
+  /** Ends the thread at once; what runs is dropped. */
+  | { readonly type: 'stop' };
+
+export type FromEngine =
+  | { readonly type: 'ready'; readonly model: ModelInfo; readonly limits: EngineLimits }
+  | { readonly type: 'progress'; readonly progress: readonly Progress[] }
+  | { readonly type: 'flushed'; readonly call: number; readonly done: boolean }
+  | { readonly type: 'state'; readonly call: number; readonly state: SchedulerState }
+  | { readonly type: 'log'; readonly line: string }
+  /** The engine cannot go on; the thread ends after this. */
+  | { readonly type: 'failed'; readonly code: string; readonly message: string };

@@ -1,0 +1,52 @@
+import type { ConstraintCompiler } from '../constraints/constraint.ts';
+import { ConstraintError } from '../constraints/constraint.ts';
+import type { Vocabulary } from '../engine/engine.ts';
+import { SamplingState } from '../sampling/sampling-state.ts';
+import type { FinishReason, GenerationRequest, SamplingParams } from './messages.ts';
+import { OutputText } from './output-text.ts';
+import { Request } from './request.ts';
+
+/** A request, or the reason why it cannot run. */
+export type Created =
+  | { readonly ok: true; readonly request: Request }
+  | { readonly ok: false; readonly finish: FinishReason };
+
+/** Turns messages into requests: compiles the constraint, prepares sampling and text. */
+export class RequestFactory {
+  readonly #vocabulary: Vocabulary;
+  readonly #compiler: ConstraintCompiler;
+
+  constructor(vocabulary: Vocabulary, compiler: ConstraintCompiler) {
+    this.#vocabulary = vocabulary;
+    this.#compiler = compiler;
+  }
+
+  create(spec: GenerationRequest): Created {
+    const { constraint } = spec.sampling;
+    try {
+      const grammar = constraint === null ? null : this.#compiler.compile(constraint);
+      const parts = {
+        sampling: new SamplingState(samplerParams(spec.sampling)),
+        text: new OutputText(this.#vocabulary, spec.sampling),
+        matcher: grammar?.start() ?? null,
+      };
+      return { ok: true, request: new Request(spec, parts) };
+    } catch (error) {
+      if (!(error instanceof ConstraintError)) throw error;
+      return { ok: false, finish: badRequest(describe(error, constraint?.kind ?? 'regex')) };
+    }
+  }
+}
+
+export function badRequest(message: string): FinishReason {
+  return { type: 'abort', message, status_code: 400, err_type: 'BadRequestError' };
+}
+
+function describe(error: ConstraintError, kind: string): string {
+  const where = error.position === null ? '' : ` at position ${error.position}`;
+  return error.message.includes(where) ? `${kind}: ${error.message}` : `${kind}: ${error.message}${where}`;
+}
+
+function samplerParams(sampling: SamplingParams): ConstructorParameters<typeof SamplingState>[0] {
+  return { ...sampling, logitBias: new Map(sampling.logitBias) };
+}

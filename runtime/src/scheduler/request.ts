@@ -1,0 +1,143 @@
+import type { Lease } from '../cache/prefix-cache.ts';
+import type { Matcher } from '../constraints/constraint.ts';
+import type { SamplingState } from '../sampling/sampling-state.ts';
+import type { FinishReason, GenerationRequest, Progress, TokenLogprob } from './messages.ts';
+import type { OutputText } from './output-text.ts';
+
+export interface RequestParts {
+  readonly sampling: SamplingState;
+  readonly text: OutputText;
+  readonly matcher: Matcher | null;
+}
+
+/**
+ * One sequence on its way through the scheduler.
+ *
+ *     tokens    prompt ……………………………… | generated ………………
+ *     cells     [0, computed)                       | pending: computed by coming steps
+ *     lease     [0, shared) cache | own             |
+ *
+ * Decoding is the case of one pending token behind the prompt; a retracted request has given its
+ * lease back and continues later with prompt and generated tokens pending.
+ */
+export class Request {
+  readonly spec: GenerationRequest;
+  readonly sampling: SamplingState;
+  readonly text: OutputText;
+  readonly matcher: Matcher | null;
+  readonly tokens: number[];
+  computed = 0;
+  lease: Lease | null = null;
+  cachedTokens = 0;
+  retractions = 0;
+  finish: FinishReason | null = null;
+  readonly inputLogprobs = new LogprobRows();
+  readonly outputLogprobs = new LogprobRows();
+  #started = false;
+  #reportedTokens: number;
+
+  constructor(spec: GenerationRequest, parts: RequestParts) {
+    this.spec = spec;
+    this.sampling = parts.sampling;
+    this.text = parts.text;
+    this.matcher = parts.matcher;
+    this.tokens = [...spec.inputIds];
+    this.#reportedTokens = this.tokens.length;
+  }
+
+  get promptLength(): number {
+    return this.spec.inputIds.length;
+  }
+
+  get pending(): number {
+    return this.tokens.length - this.computed;
+  }
+
+  get generated(): number {
+    return this.tokens.length - this.promptLength;
+  }
+
+  get isDecoding(): boolean {
+    return this.pending === 1 && this.generated > 0;
+  }
+
+  /** Cells that belong to this request and not to the cache. */
+  get ownCells(): number {
+    return this.lease === null ? 0 : this.computed - this.lease.shared;
+  }
+
+  /** Tokens that may still be generated. */
+  get remaining(): number {
+    return Math.max(0, this.spec.sampling.maxNewTokens - this.generated);
+  }
+
+  /**
+   * Longest cached prefix of use: the last token is always computed, since its logits are wanted,
+   * and so are prompt tokens whose successors are to be scored.
+   */
+  get reusableLength(): number {
+    const last = this.tokens.length - 1;
+    const scored = this.spec.logprobs?.start ?? -1;
+    return scored < 0 || this.#started ? last : Math.min(last, scored);
+  }
+
+  /** Whether logits at a prompt position are needed to score the next prompt token. */
+  scoresAfter(position: number): boolean {
+    const start = this.spec.logprobs?.start ?? -1;
+    return start >= 0 && !this.#started && position >= start && position < this.promptLength - 1;
+  }
+
+  /** Takes a lease at admission; the first one decides what counts as cached. */
+  begin(lease: Lease): void {
+    this.lease = lease;
+    this.computed = lease.shared;
+    if (this.retractions === 0) this.cachedTokens = lease.shared;
+  }
+
+  /** Gives its place up for now; a half-scored prompt is scored again. */
+  retract(): void {
+    this.computed = 0;
+    this.retractions += 1;
+    if (!this.#started) this.inputLogprobs.take();
+  }
+
+  /** The prompt has been computed: its tokens are scored, later prefills need not do it again. */
+  promptDone(): void {
+    this.#started = true;
+  }
+
+  /** What is new since the last call. */
+  takeProgress(): Progress {
+    const tokens = this.tokens.slice(this.#reportedTokens);
+    this.#reportedTokens = this.tokens.length;
+    return {
+      id: this.spec.id,
+      text: this.text.take(),
+      tokens,
+      cachedTokens: this.cachedTokens,
+      retractions: this.retractions,
+      inputLogprobs: this.inputLogprobs.take(),
+      outputLogprobs: this.outputLogprobs.take(),
+      finish: this.finish,
+    };
+  }
+}
+
+/** Log probabilities that have not been reported yet. */
+export class LogprobRows {
+  #tokens: TokenLogprob[] = [];
+  #top: (readonly TokenLogprob[] | null)[] = [];
+
+  add(token: TokenLogprob, top: readonly TokenLogprob[] | null): void {
+    this.#tokens.push(token);
+    this.#top.push(top);
+  }
+
+  take(): Progress['inputLogprobs'] {
+    if (this.#tokens.length === 0) return null;
+    const rows = { tokens: this.#tokens, top: this.#top };
+    this.#tokens = [];
+    this.#top = [];
+    return rows;
+  }
+}

@@ -1,0 +1,198 @@
+import type { PrefixCache } from '../cache/prefix-cache.ts';
+import type { Engine } from '../engine/engine.ts';
+import { EngineError } from '../engine/engine.ts';
+import { Admission } from './admission.ts';
+import type { AdmissionOptions } from './admission.ts';
+import type { Batch } from './batch.ts';
+import { CacheIntegrityError } from '../cache/prefix-cache.ts';
+import type { FinishReason, GenerationRequest, Progress, SchedulerState } from './messages.ts';
+import type { Request } from './request.ts';
+import type { RequestFactory } from './request-factory.ts';
+import type { StepLog } from './step-log.ts';
+import type { TokenProcessor } from './token-processing.ts';
+
+export interface SchedulerParts {
+  readonly engine: Engine;
+  readonly cache: PrefixCache;
+  readonly factory: RequestFactory;
+  readonly processor: TokenProcessor;
+  readonly log: StepLog;
+  readonly admission: AdmissionOptions;
+}
+
+export const ABORTED: FinishReason = {
+  type: 'abort',
+  message: 'Aborted by the client.',
+  status_code: 499,
+  err_type: 'ClientDisconnect',
+};
+
+/**
+ * Continuous batching on one thread: `receive` requests, then `step` until there is no work. A step
+ * is: schedule a batch → forward it → process its logits. Nothing here waits or throws for a single
+ * request's sake; whatever happens to one, it ends with a progress that has a finish reason.
+ */
+export class Scheduler {
+  readonly #engine: Engine;
+  readonly #cache: PrefixCache;
+  readonly #factory: RequestFactory;
+  readonly #processor: TokenProcessor;
+  readonly #log: StepLog;
+  readonly #admission: Admission;
+  readonly #outbox: Progress[] = [];
+  #steps = 0;
+  #generatedTokens = 0;
+
+  constructor(parts: SchedulerParts) {
+    this.#engine = parts.engine;
+    this.#cache = parts.cache;
+    this.#factory = parts.factory;
+    this.#processor = parts.processor;
+    this.#log = parts.log;
+    this.#admission = new Admission(parts.cache, parts.engine.limits, parts.admission);
+  }
+
+  /** Something is running, waiting, or not yet reported. */
+  get hasWork(): boolean {
+    const { running, waiting } = this.#admission;
+    return running.length + waiting.length + this.#outbox.length > 0;
+  }
+
+  receive(requests: readonly GenerationRequest[]): void {
+    for (const spec of requests) {
+      const created = this.#factory.create(spec);
+      if (created.ok) this.#admission.waiting.push(created.request);
+      else this.#outbox.push(failedProgress(spec.id, created.finish));
+    }
+  }
+
+  /** Ends requests; what they computed can be reused at once. Unknown ids are ignored. */
+  abort(ids: readonly number[]): void {
+    const doomed = new Set(ids);
+    const { running, waiting } = this.#admission;
+    for (const request of [...running, ...waiting]) {
+      if (doomed.has(request.spec.id)) this.#end(request, ABORTED);
+    }
+  }
+
+  /** One round; returns what is new for the clients. */
+  step(): Progress[] {
+    try {
+      const { batch, joined } = this.#admission.schedule();
+      if (batch.tokens.length > 0 && this.#forward(batch)) this.#process(batch, joined);
+    } catch (error) {
+      this.#failAll(error);
+    }
+    return this.#outbox.splice(0);
+  }
+
+  /** Forgets cached prefixes. False while requests are running, as SGLang does. */
+  flushCache(): boolean {
+    if (this.#admission.running.length + this.#admission.waiting.length > 0) return false;
+    this.#cache.clear();
+    return true;
+  }
+
+  get state(): SchedulerState {
+    const { cached, freeSequences } = this.#cache.statistics;
+    return {
+      running: this.#admission.running.length,
+      queued: this.#admission.waiting.length,
+      cells: { all: this.#engine.limits.cells, cached, inUse: this.#admission.cellsInUse },
+      freeSequences,
+      steps: this.#steps,
+      generatedTokens: this.#generatedTokens,
+      lastThroughput: this.#log.lastThroughput,
+    };
+  }
+
+  /** Throws `CacheIntegrityError` unless free + cached + in use = all cells. */
+  checkIntegrity(): void {
+    this.#cache.checkIntegrity();
+    const free = this.#admission.freeCells;
+    if (free < 0) throw new CacheIntegrityError(`${-free} more cells are in use than there are`);
+  }
+
+  /** False: nothing was computed; the next step tries again with less. */
+  #forward(batch: Batch): boolean {
+    const { status } = this.#engine.forward(batch.tokens);
+    if (status === 'ok') return true;
+    if (status === 'full' && this.#cache.evict(batch.tokens.length) === 0) {
+      const [last] = this.#admission.running;
+      if (!this.#admission.retractYoungest() && last !== undefined) this.#end(last, outOfMemory());
+    }
+    return false;
+  }
+
+  #process(batch: Batch, joined: readonly Request[]): void {
+    const decoding = batch.slices.filter(({ request }) => request.isDecoding).length;
+    this.#log.prefill(batch, joined, this.#numbers(batch.tokens.length));
+    let sampled = 0;
+    for (const slice of batch.slices) {
+      if (this.#processor.process(slice)) sampled += 1;
+      this.#publish(slice.request, slice.count > 1 || slice.request.generated <= 1);
+    }
+    this.#steps += 1;
+    this.#generatedTokens += sampled;
+    this.#log.decode(sampled, decoding, this.#numbers(0));
+  }
+
+  /** Shares a freshly computed prompt; reports the request's progress; ends it when it is finished. */
+  #publish(request: Request, isPrefill: boolean): void {
+    const { finish, lease, spec } = request;
+    if (finish !== null) {
+      this.#end(request, finish);
+      return;
+    }
+    if (isPrefill && lease !== null && request.computed >= request.promptLength) {
+      this.#cache.insert(lease, request.tokens.slice(0, request.computed));
+    }
+    if (spec.stream && request.generated > 0) this.#outbox.push(request.takeProgress());
+  }
+
+  #end(request: Request, finish: FinishReason): void {
+    this.#admission.leave(request);
+    request.finish = finish;
+    this.#outbox.push(request.takeProgress());
+  }
+
+  /** The engine failed: every request is answered with the reason. */
+  #failAll(error: unknown): void {
+    const { running, waiting } = this.#admission;
+    const finish = engineFailure(error);
+    for (const request of [...running, ...waiting]) {
+      // What the engine holds is unknown after a failure: give back, but do not share it.
+      request.computed = request.lease?.shared ?? 0;
+      this.#end(request, finish);
+    }
+    this.#cache.clear();
+  }
+
+  #numbers(computing: number): Parameters<StepLog['prefill']>[2] {
+    const all = this.#engine.limits.cells;
+    return {
+      usedCells: all - this.#admission.freeCells - this.#cache.statistics.evictable + computing,
+      allCells: all,
+      running: this.#admission.running.length,
+      queued: this.#admission.waiting.length,
+    };
+  }
+}
+
+function failedProgress(id: number, finish: FinishReason): Progress {
+  const nothing = { text: '', tokens: [], inputLogprobs: null, outputLogprobs: null };
+  return { id, ...nothing, cachedTokens: 0, retractions: 0, finish };
+}
+
+function outOfMemory(): FinishReason {
+  return serverError('The context is full although nothing else is running.');
+}
+
+function engineFailure(error: unknown): FinishReason {
+  if (error instanceof EngineError) return serverError(`The engine failed: ${error.message}`);
+  return serverError(`Internal error: ${error instanceof Error ? error.message : String(error)}`);
+}
+
+function serverError(message: string): FinishReason {
+  return { type: 'abort', message, status_code: 500, err_type: 'InternalServerError' };
+}

@@ -1,9 +1,9 @@
-import type { Automaton } from './automaton.ts';
+import type { Automaton } from './automaton/automaton.ts';
 import type { Grammar, Matcher } from './constraint.ts';
 import { GrammarMatcher } from './grammar-matcher.ts';
-import type { MaskCache, MaskEntry } from './mask-cache.ts';
-import { walkMask } from './mask-walk.ts';
-import type { TokenTrie } from './token-trie.ts';
+import type { MaskCache, MaskEntry } from './masks/mask-cache.ts';
+import { walkMask } from './masks/mask-walk.ts';
+import type { TokenTrie } from './masks/token-trie.ts';
 
 /** Distinguishes automata, and the epochs of one automaton, in keys of the shared mask cache. */
 let nextSerial = 0;

@@ -1,5 +1,5 @@
-import { removeOuterAnchors } from './anchors.ts';
-import { Automaton, DEFAULT_AUTOMATON_WORDS } from './automaton.ts';
+import { removeOuterAnchors } from './regex/anchors.ts';
+import { Automaton, DEFAULT_AUTOMATON_WORDS } from './automaton/automaton.ts';
 import { CompiledGrammar } from './compiled-grammar.ts';
 import {
   ConstraintError,
@@ -8,12 +8,13 @@ import {
   type ConstraintVocabulary,
   type Grammar,
 } from './constraint.ts';
-import type { RuleSet } from './grammar-node.ts';
-import { DEFAULT_MASK_CACHE_BYTES, MaskCache } from './mask-cache.ts';
-import { buildNetwork } from './network-builder.ts';
-import { compactNetwork } from './network-compaction.ts';
-import { parseRegex } from './regex-parser.ts';
-import { TokenTrie } from './token-trie.ts';
+import type { RuleSet } from './syntax/grammar-node.ts';
+import { parseEbnf } from './ebnf/ebnf-parser.ts';
+import { DEFAULT_MASK_CACHE_BYTES, MaskCache } from './masks/mask-cache.ts';
+import { buildNetwork } from './network/network-builder.ts';
+import { compactNetwork } from './network/network-compaction.ts';
+import { parseRegex } from './regex/regex-parser.ts';
+import { TokenTrie } from './masks/token-trie.ts';
 
 export interface CompilerOptions {
   /** Memory for token masks of all grammars together, bytes. */
@@ -99,8 +100,9 @@ function readSource(source: ConstraintSource): {
   switch (source.kind) {
     case 'regex':
       return { rules: regexRules(source.pattern), warnings: [] };
-    case 'json_schema':
     case 'ebnf':
+      return { rules: parseEbnf(source.grammar), warnings: [] };
+    case 'json_schema':
       throw new ConstraintError('UNSUPPORTED', `${source.kind} is not supported yet`, null);
   }
 }

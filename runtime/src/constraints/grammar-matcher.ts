@@ -1,4 +1,4 @@
-import { DEAD } from './automaton.ts';
+import { DEAD } from './automaton/automaton.ts';
 import type { CompiledGrammar } from './compiled-grammar.ts';
 import type { Matcher, TokenMask } from './constraint.ts';
 

@@ -1,5 +1,5 @@
-import { removeOuterAnchors } from '../../../runtime/src/constraints/anchors.ts';
-import { Automaton, DEAD } from '../../../runtime/src/constraints/automaton.ts';
+import { removeOuterAnchors } from '../../../runtime/src/constraints/regex/anchors.ts';
+import { Automaton, DEAD } from '../../../runtime/src/constraints/automaton/automaton.ts';
 import {
   createConstraintCompiler,
   type CompilerOptions,
@@ -11,10 +11,10 @@ import {
   type Matcher,
   type TokenMask,
 } from '../../../runtime/src/constraints/constraint.ts';
-import type { RuleSet } from '../../../runtime/src/constraints/grammar-node.ts';
-import { buildNetwork } from '../../../runtime/src/constraints/network-builder.ts';
-import { compactNetwork } from '../../../runtime/src/constraints/network-compaction.ts';
-import { parseRegex } from '../../../runtime/src/constraints/regex-parser.ts';
+import type { RuleSet } from '../../../runtime/src/constraints/syntax/grammar-node.ts';
+import { buildNetwork } from '../../../runtime/src/constraints/network/network-builder.ts';
+import { compactNetwork } from '../../../runtime/src/constraints/network/network-compaction.ts';
+import { parseRegex } from '../../../runtime/src/constraints/regex/regex-parser.ts';
 
 export type TokenText = string | readonly number[];
 

@@ -1,7 +1,7 @@
 import { byteClasses, type ByteClasses } from './byte-classes.ts';
 import { CallStacks } from './call-stacks.ts';
-import { ConstraintError } from './constraint.ts';
-import type { Network } from './network.ts';
+import { ConstraintError } from '../constraint.ts';
+import type { Network } from '../network/network.ts';
 import { grown, StateTable } from './state-table.ts';
 
 export const DEAD = -1;

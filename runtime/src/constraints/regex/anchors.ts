@@ -1,5 +1,5 @@
-import { ConstraintError } from './constraint.ts';
-import { choice, EMPTY, repeat, sequence, type GrammarNode } from './grammar-node.ts';
+import { ConstraintError } from '../constraint.ts';
+import { choice, EMPTY, repeat, sequence, type GrammarNode } from '../syntax/grammar-node.ts';
 
 /**
  * Removes anchors that say nothing: `^` where nothing can have been read, `$` where nothing can
@@ -53,7 +53,10 @@ export function isZeroWidth(node: GrammarNode): boolean {
       return node.options.every(isZeroWidth);
     case 'repeat':
       return isZeroWidth(node.body);
-    default:
+    case 'never':
+    case 'text':
+    case 'characters':
+    case 'rule':
       return false;
   }
 }

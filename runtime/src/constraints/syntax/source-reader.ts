@@ -1,4 +1,4 @@
-import { ConstraintError } from './constraint.ts';
+import { ConstraintError } from '../constraint.ts';
 
 /**
  * A cursor over the characters of a pattern or grammar. Positions are code points, as Python

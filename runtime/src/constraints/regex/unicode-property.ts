@@ -1,4 +1,4 @@
-import { codePointSet, LAST_CODE_POINT, type CodePointSet } from './code-points.ts';
+import { codePointSet, LAST_CODE_POINT, type CodePointSet } from '../syntax/code-points.ts';
 
 const known = new Map<string, CodePointSet>();
 

@@ -1,4 +1,4 @@
-import type { Network } from './network.ts';
+import type { Network } from '../network/network.ts';
 
 /** Bytes that no edge of a network tells apart, numbered from 0. */
 export interface ByteClasses {

@@ -1,4 +1,4 @@
-import { ConstraintError } from './constraint.ts';
+import { ConstraintError } from '../constraint.ts';
 import { groupByKey } from './grouping.ts';
 import type { NetworkEdges } from './network-edges.ts';
 

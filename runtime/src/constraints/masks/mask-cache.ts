@@ -1,4 +1,4 @@
-import type { TokenMask } from './constraint.ts';
+import type { TokenMask } from '../constraint.ts';
 
 export const DEFAULT_MASK_CACHE_BYTES = 64 * 1024 * 1024;
 

@@ -5,8 +5,8 @@ import {
   WHITESPACE,
   WORD_CHARACTERS,
   type CodePointSet,
-} from './code-points.ts';
-import type { SourceReader } from './source-reader.ts';
+} from '../syntax/code-points.ts';
+import type { SourceReader } from '../syntax/source-reader.ts';
 import { unicodeProperty } from './unicode-property.ts';
 
 /** What stands behind a backslash: one character, a class, or an anchor. */

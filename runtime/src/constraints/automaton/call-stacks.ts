@@ -1,4 +1,4 @@
-import type { Network } from './network.ts';
+import type { Network } from '../network/network.ts';
 
 /**
  * Return addresses of called rules, shared as a tree: a stack is an integer, equal stacks are

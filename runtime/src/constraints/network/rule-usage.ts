@@ -1,4 +1,4 @@
-import type { GrammarNode, RuleSet } from './grammar-node.ts';
+import type { GrammarNode, RuleSet } from '../syntax/grammar-node.ts';
 
 /** Facts about rules by which the network builder decides between copying a rule and calling it. */
 export interface RuleUsage {

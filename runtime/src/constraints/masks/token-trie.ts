@@ -1,4 +1,4 @@
-import type { ConstraintVocabulary } from './constraint.ts';
+import type { ConstraintVocabulary } from '../constraint.ts';
 
 /** Numbers per node of the trie. */
 export const NODE_WORDS = 3;

@@ -1,4 +1,4 @@
-import { DEAD, type Automaton } from './automaton.ts';
+import { DEAD, type Automaton } from '../automaton/automaton.ts';
 import type { MaskEntry } from './mask-cache.ts';
 import { NODE_WORDS, type TokenTrie } from './token-trie.ts';
 

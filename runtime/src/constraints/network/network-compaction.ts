@@ -1,4 +1,4 @@
-import { ConstraintError } from './constraint.ts';
+import { ConstraintError } from '../constraint.ts';
 import { groupByKey } from './grouping.ts';
 import { minimumLengths } from './minimum-lengths.ts';
 import type { NetworkDraft } from './network-draft.ts';

@@ -1,5 +1,5 @@
-import { ANY_BUT_NEWLINE, ANY_CHARACTER } from './code-points.ts';
-import { ConstraintError } from './constraint.ts';
+import { ANY_BUT_NEWLINE, ANY_CHARACTER } from '../syntax/code-points.ts';
+import { ConstraintError } from '../constraint.ts';
 import {
   characters,
   choice,
@@ -8,10 +8,10 @@ import {
   sequence,
   text,
   type GrammarNode,
-} from './grammar-node.ts';
+} from '../syntax/grammar-node.ts';
 import { foldAsciiCase, readCharacterClass } from './regex-class.ts';
 import { readEscape } from './regex-escape.ts';
-import { SourceReader } from './source-reader.ts';
+import { SourceReader } from '../syntax/source-reader.ts';
 
 /** CPython's own limit is 2³² − 2; automata of that size cannot be built. */
 const MAXIMUM_COUNT = 1_000_000;

@@ -1,5 +1,5 @@
-import { ConstraintError } from './constraint.ts';
-import type { GrammarNode, RuleSet } from './grammar-node.ts';
+import { ConstraintError } from '../constraint.ts';
+import type { GrammarNode, RuleSet } from '../syntax/grammar-node.ts';
 import { NetworkDraft } from './network-draft.ts';
 import { analyseRules, copiesOf, type RuleUsage } from './rule-usage.ts';
 import { utf8Sequences, type ByteSequence } from './utf8-ranges.ts';

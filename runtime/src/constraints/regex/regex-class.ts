@@ -1,6 +1,12 @@
-import { codePointSet, complement, intersection, union, type CodePointSet } from './code-points.ts';
+import {
+  codePointSet,
+  complement,
+  intersection,
+  union,
+  type CodePointSet,
+} from '../syntax/code-points.ts';
 import { readEscape } from './regex-escape.ts';
-import type { SourceReader } from './source-reader.ts';
+import type { SourceReader } from '../syntax/source-reader.ts';
 
 const UPPER: CodePointSet = [0x41, 0x5a];
 const LOWER: CodePointSet = [0x61, 0x7a];

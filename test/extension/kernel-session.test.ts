@@ -1,0 +1,125 @@
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, it } from 'vitest';
+import {
+  KernelSession,
+  type RunSink,
+  type SessionListener,
+} from '../../extension/src/kernel-client/kernel-session.ts';
+import type { KernelOutput, RunOutcome } from '../../extension/protocol/kernel-protocol.ts';
+
+const entry = join(dirname(fileURLToPath(import.meta.url)), '..', 'support', 'scripted-kernel.mjs');
+
+/** Writes what happened to a run as words. */
+class RecordingSink implements RunSink {
+  readonly events: string[] = [];
+  start(): void {
+    this.events.push('start');
+  }
+  output(output: KernelOutput): void {
+    this.events.push(output.kind === 'stream' ? output.text : output.kind);
+  }
+  async end(outcome: RunOutcome): Promise<void> {
+    this.events.push(outcome.status);
+  }
+  async fail(name: string, message: string): Promise<void> {
+    this.events.push(`${name}: ${message}`);
+  }
+}
+
+const sessions: KernelSession[] = [];
+afterEach(async () => {
+  await Promise.all(sessions.splice(0).map((session) => session.stop()));
+});
+
+function startSession(answer: string | null = 'typed'): { session: KernelSession; log: string[] } {
+  const log: string[] = [];
+  const listener: SessionListener = {
+    status: (status) => log.push(`status ${status}`),
+    gen: () => {},
+    log: (_level, message) => log.push(message),
+    background: () => {},
+    input: async (prompt) => {
+      log.push(`asked ${prompt}`);
+      return answer;
+    },
+  };
+  const launch = { entry, cwd: dirname(entry), endpoint: null, model: null, interruptTimeout: 300 };
+  const session = new KernelSession(launch, listener);
+  sessions.push(session);
+  return { session, log };
+}
+
+async function run(session: KernelSession, code: string): Promise<string[]> {
+  const sink = new RecordingSink();
+  await session.execute({ id: 'c', label: 'cell 1' }, code, sink);
+  return sink.events;
+}
+
+describe('KernelSession', () => {
+  it('starts the kernel with the first cell and routes outputs to their run', async () => {
+    const { session, log } = startSession();
+    expect(session.pid).toBeUndefined();
+    expect(await run(session, 'say hello')).toEqual(['start', 'hello', 'ok']);
+    expect(await run(session, 'raise no')).toEqual(['start', 'error', 'error']);
+    expect(log).toContain('status idle');
+  });
+
+  it('survives a line that is no message', async () => {
+    const { session, log } = startSession();
+    expect(await run(session, 'garbage Segmentation what?')).toEqual(['start', 'ok']);
+    expect(log).toContain('Segmentation what?');
+  });
+
+  it('interrupts a waiting cell', async () => {
+    const { session } = startSession();
+    const running = run(session, 'wait');
+    await run(session, 'say the kernel is up');
+    session.interrupt();
+    expect(await running).toEqual(['start', 'interrupted']);
+  });
+
+  it('kills a kernel that ignores the interrupt, ends its cells, and starts anew', async () => {
+    const { session, log } = startSession();
+    const hanging = run(session, 'hang');
+    await run(session, 'say up');
+    session.interrupt();
+    expect((await hanging).at(-1)).toMatch(/^KernelDied: The kernel was ended by SIGKILL/);
+    expect(log).toContain('the kernel ignored the interrupt and was killed');
+    expect(await run(session, 'say again')).toEqual(['start', 'again', 'ok']);
+  });
+
+  it('ends every run when the kernel dies, with its last words', async () => {
+    const { session, log } = startSession();
+    const waiting = run(session, 'wait');
+    const dying = run(session, 'die');
+    const queued = run(session, 'wait');
+    for (const events of await Promise.all([waiting, dying, queued])) {
+      expect(events.at(-1)).toMatch(/KernelDied: The kernel exited with code 3[^]*out of memory/);
+    }
+    expect(log.at(-1)).toBe('status stopped');
+    expect(await run(session, 'say back')).toContain('back');
+  });
+
+  it('asks the user for input and passes the end of input on', async () => {
+    const first = startSession('Ada');
+    expect(await run(first.session, 'ask name?')).toEqual(['start', 'Ada', 'ok']);
+    expect(first.log).toContain('asked name?');
+    expect(await run(startSession(null).session, 'ask name?')).toEqual(['start', 'null', 'ok']);
+  });
+
+  it('reports a kernel that cannot start', async () => {
+    const listener: SessionListener = {
+      status: () => {},
+      gen: () => {},
+      log: () => {},
+      background: () => {},
+      input: async () => null,
+    };
+    const session = new KernelSession(
+      { entry: join(entry, 'missing.mjs'), cwd: dirname(entry), endpoint: null, model: null, interruptTimeout: 100 },
+      listener,
+    );
+    expect((await run(session, 'say x')).at(-1)).toMatch(/KernelDied: The kernel exited with code 1[^]*missing\.mjs/);
+  });
+});

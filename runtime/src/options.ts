@@ -79,7 +79,7 @@ Serves a GGUF model on 127.0.0.1 behind SGLang's HTTP API.
   --context-length N           longest prompt plus answer of one request
   --max-total-tokens N         tokens kept for everything running and cached
   --max-running-requests N     requests computed at the same time
-  --max-queued-requests N      requests that may wait (1024)
+  --max-queued-requests N      requests that may wait (4096)
   --chunked-prefill-size N     prompt tokens computed per step (512)
   --disable-radix-cache        do not share prefixes
   --random-seed N              same answers at every start
@@ -105,7 +105,7 @@ export function parseOptions(argv: readonly string[]): RuntimeOptions | 'help' {
     contextLength: number('context-length', { least: 8 }),
     maxTotalTokens: number('max-total-tokens', { least: 8 }),
     maxRunningRequests: number('max-running-requests', { least: 1 }),
-    maxQueuedRequests: number('max-queued-requests', { least: 1 }) ?? 1024,
+    maxQueuedRequests: number('max-queued-requests', { least: 1 }) ?? 4096,
     chunkedPrefillSize: chunkSize(number('chunked-prefill-size', { least: -1 })),
     disableRadixCache: flags.switches.has('disable-radix-cache'),
     randomSeed: number('random-seed', { least: 0 }),

@@ -94,6 +94,23 @@ export interface SchedulerState {
   readonly lastThroughput: number;
 }
 
+/** What the engine thread is started with. */
+export interface EngineThreadData {
+  readonly engine: {
+    readonly modelPath: string;
+    readonly cells: number;
+    readonly sequences: number;
+    readonly batchTokens: number;
+    readonly threads: number | undefined;
+  };
+  readonly prefillTokens: number;
+  /** Null: as many as the engine has sequences. */
+  readonly maxRunning: number | null;
+  readonly disableRadixCache: boolean;
+  /** Shared; its first element changes whenever a message was posted to the thread. */
+  readonly signal: Int32Array;
+}
+
 export type ToEngine =
   | { readonly type: 'generate'; readonly requests: readonly GenerationRequest[] }
   | { readonly type: 'abort'; readonly ids: readonly number[] }

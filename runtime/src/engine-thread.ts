@@ -1,0 +1,98 @@
+/**
+ * Entry of the engine thread: builds the engine and its scheduler, then runs the loop
+ * receive → step → post. Everything here is synchronous; an idle thread sleeps on the signal.
+ */
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { NaiveCache } from './cache/naive-cache.ts';
+import { RadixCache } from './cache/radix-cache.ts';
+import { createConstraintCompiler } from './constraints/compiler.ts';
+import type { Engine } from './engine/engine.ts';
+import { EngineError } from './engine/engine.ts';
+import { loadEngine } from './engine/llama-engine.ts';
+import { Sampler } from './sampling/sampler.ts';
+import type { EngineThreadData, FromEngine, ToEngine } from './scheduler/messages.ts';
+import { RequestFactory } from './scheduler/request-factory.ts';
+import { Scheduler } from './scheduler/scheduler.ts';
+import { StepLog } from './scheduler/step-log.ts';
+import { TokenProcessor } from './scheduler/token-processing.ts';
+
+/** Numbers of logits kept per step: 64 MiB of float32. */
+const LOGITS_PER_STEP = 16_777_216;
+
+if (parentPort === null) throw new Error('engine-thread runs as a worker thread only');
+const port = parentPort;
+// SAFETY: only engine-client.ts starts this thread, with exactly this data.
+const data = workerData as EngineThreadData;
+const post = (message: FromEngine): void => port.postMessage(message);
+
+function buildScheduler(engine: Engine): Scheduler {
+  const { limits, model, vocabulary } = engine;
+  const shares = model.supportsPartialRemoval && !data.disableRadixCache;
+  return new Scheduler({
+    engine,
+    cache: shares
+      ? new RadixCache(engine, limits.sequences)
+      : new NaiveCache(engine, limits.sequences),
+    factory: new RequestFactory(vocabulary, createConstraintCompiler(vocabulary)),
+    processor: new TokenProcessor(engine, new Sampler(vocabulary.size, vocabulary.endOfGeneration)),
+    log: new StepLog((line) => post({ type: 'log', line }), () => performance.now()),
+    admission: {
+      prefillTokens: Math.min(data.prefillTokens, limits.batchTokens),
+      maxRunning: Math.min(data.maxRunning ?? limits.sequences, limits.sequences),
+      logitRows: Math.max(32, Math.floor(LOGITS_PER_STEP / vocabulary.size)),
+    },
+  });
+}
+
+/** Handles one message; false ends the thread. */
+function receive(scheduler: Scheduler, message: ToEngine): boolean {
+  switch (message.type) {
+    case 'generate':
+      scheduler.receive(message.requests);
+      return true;
+    case 'abort':
+      scheduler.abort(message.ids);
+      return true;
+    case 'flush':
+      post({ type: 'flushed', call: message.call, done: scheduler.flushCache() });
+      return true;
+    case 'state':
+      scheduler.checkIntegrity();
+      post({ type: 'state', call: message.call, state: scheduler.state });
+      return true;
+    case 'stop':
+      return false;
+  }
+}
+
+function loop(scheduler: Scheduler): void {
+  for (;;) {
+    const seen = Atomics.load(data.signal, 0);
+    for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port)) {
+      // SAFETY: engine-client.ts posts `ToEngine` only.
+      if (!receive(scheduler, next.message as ToEngine)) return;
+    }
+    if (scheduler.hasWork) {
+      const progress = scheduler.step();
+      if (progress.length > 0) post({ type: 'progress', progress });
+    } else {
+      // Returns at once if a message was posted since `seen` was read.
+      Atomics.wait(data.signal, 0, seen);
+    }
+  }
+}
+
+try {
+  const engine = loadEngine(data.engine);
+  try {
+    const scheduler = buildScheduler(engine);
+    post({ type: 'ready', model: engine.model, limits: engine.limits });
+    loop(scheduler);
+  } finally {
+    engine.dispose();
+  }
+} catch (error) {
+  const code = error instanceof EngineError ? error.code : 'INTERNAL';
+  post({ type: 'failed', code, message: error instanceof Error ? error.message : String(error) });
+}
+port.close();

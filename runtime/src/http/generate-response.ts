@@ -1,0 +1,82 @@
+import type { Vocabulary } from '../engine/engine.ts';
+import type { LogprobLayout } from '../options.ts';
+import type { TokenLogprob } from '../scheduler/messages.ts';
+import type { LogprobRequest } from './generate-request.ts';
+import type { Generation, LogprobColumns } from './generation.ts';
+
+/** `[log probability, token id, text]`; text only if asked for. */
+type LogprobTriple = readonly [number | null, number, string | null];
+
+/** SGLang's answer to one `/generate` request, or a streamed event. */
+export interface GenerateResult {
+  readonly text: string;
+  readonly output_ids: readonly number[];
+  readonly meta_info: Readonly<Record<string, unknown>>;
+}
+
+/** Formats generations as SGLang does. */
+export class ResultFormat {
+  readonly #vocabulary: Vocabulary;
+  readonly #layout: LogprobLayout;
+
+  constructor(vocabulary: Vocabulary, layout: LogprobLayout) {
+    this.#vocabulary = vocabulary;
+    this.#layout = layout;
+  }
+
+  result(generation: Generation, rid: string, logprobs: LogprobRequest | null): GenerateResult {
+    const { finish } = generation;
+    const ended = finish === null ? {} : { e2e_latency: (performance.now() - generation.started) / 1000 };
+    return {
+      text: generation.text,
+      output_ids: [...generation.tokens],
+      meta_info: {
+        id: rid,
+        finish_reason: finish,
+        prompt_tokens: generation.request.inputIds.length,
+        weight_version: 'default',
+        total_retractions: generation.retractions,
+        ...(logprobs === null ? {} : this.#logprobs(generation, logprobs)),
+        completion_tokens: generation.tokens.length,
+        cached_tokens: generation.cachedTokens,
+        ...ended,
+      },
+    };
+  }
+
+  #logprobs(generation: Generation, { top, withText }: LogprobRequest): Record<string, unknown> {
+    const input = this.#inputColumns(generation);
+    const triples = (rows: readonly TokenLogprob[]) => rows.map((row) => this.#triple(row, withText));
+    const topRows = (rows: LogprobColumns['top']) =>
+      rows.map((row) => (row === null ? null : triples(row)));
+    return {
+      input_token_logprobs: triples(input.tokens),
+      output_token_logprobs: triples(generation.output.tokens),
+      ...(top === 0
+        ? {}
+        : {
+            input_top_logprobs: topRows(input.top),
+            output_top_logprobs: topRows(generation.output.top),
+          }),
+    };
+  }
+
+  /**
+   * Since 0.4.4 the list starts with `[null, id]` of the token at `logprob_start_len`, which nothing
+   * scores; before, only a list from the first prompt token on did.
+   */
+  #inputColumns({ request, input }: Generation): Pick<LogprobColumns, 'tokens' | 'top'> {
+    const start = request.logprobs?.start ?? -1;
+    const first = request.inputIds[start];
+    if (first === undefined || (this.#layout === 'v0.4.3' && start > 0)) return input;
+    return { tokens: [[null, first], ...input.tokens], top: [null, ...input.top] };
+  }
+
+  #triple([logprob, token]: TokenLogprob, withText: boolean): LogprobTriple {
+    return [logprob, token, withText ? this.textOf(token) : null];
+  }
+
+  textOf(token: number): string {
+    return new TextDecoder().decode(this.#vocabulary.bytes(token, true));
+  }
+}

@@ -1,0 +1,128 @@
+import { randomUUID } from 'node:crypto';
+import type { EngineClient } from '../scheduler/engine-client.ts';
+import { json, text } from './answer.ts';
+import type { Answer, Route, RouteRequest, Routes } from './answer.ts';
+import type { GenerateRoute } from './generate-route.ts';
+import type { RunningRequests } from './generation.ts';
+import { Fields, parseJsonObject } from './json-fields.ts';
+
+export interface InfoParts {
+  readonly engine: EngineClient;
+  readonly running: RunningRequests;
+  readonly generate: GenerateRoute;
+  /** What `/get_model_info` names; clients choose a chat template by it. */
+  readonly modelPath: string;
+  readonly servedModelName: string;
+  readonly contextLength: number;
+  readonly version: string;
+  /** The command line, for `/get_server_info`. */
+  readonly serverArgs: Readonly<Record<string, unknown>>;
+  readonly isStopping: () => boolean;
+}
+
+const FLUSHED =
+  'Cache flushed.\nPlease check backend logs for more details. (When there are running or waiting requests, the operation will not be performed.)\n';
+
+/** Everything of SGLang's native API but `/generate`. */
+export function infoRoutes(parts: InfoParts): Routes {
+  const modelInfo: Route = () => json(modelInfoOf(parts));
+  const serverInfo: Route = async () => json(await serverInfoOf(parts));
+  const flush: Route = async () => {
+    const done = await parts.engine.flushCache();
+    return done ? text(FLUSHED) : text('Flush cache failed: requests are running.\n', 400);
+  };
+  return {
+    '/health': { GET: () => text('', parts.isStopping() ? 503 : 200) },
+    '/health_generate': { GET: ({ signal }) => generateOneToken(parts, signal) },
+    '/get_model_info': { GET: modelInfo },
+    '/model_info': { GET: modelInfo },
+    '/get_server_info': { GET: serverInfo },
+    '/server_info': { GET: serverInfo },
+    '/flush_cache': { GET: flush, POST: flush },
+    '/abort_request': { POST: (request) => abort(parts, request) },
+    '/v1/models': { GET: () => json({ object: 'list', data: [modelCard(parts)] }) },
+  };
+}
+
+function modelInfoOf({ engine, modelPath }: InfoParts): unknown {
+  return {
+    model_path: modelPath,
+    tokenizer_path: modelPath,
+    is_generation: true,
+    preferred_sampling_params: null,
+    weight_version: 'default',
+    has_image_understanding: false,
+    has_audio_understanding: false,
+    model_type: engine.model.architecture,
+    architectures: [engine.model.architecture],
+  };
+}
+
+async function serverInfoOf(parts: InfoParts): Promise<unknown> {
+  const state = await parts.engine.state();
+  const { model, limits } = parts.engine;
+  return {
+    ...parts.serverArgs,
+    model_path: parts.modelPath,
+    served_model_name: parts.servedModelName,
+    status: 'ready',
+    max_total_num_tokens: limits.cells,
+    max_req_input_len: parts.contextLength - 1,
+    max_running_requests: limits.sequences,
+    context_length: parts.contextLength,
+    version: parts.version,
+    model: { ...model, chatTemplate: undefined },
+    internal_states: [
+      {
+        last_gen_throughput: state.lastThroughput,
+        running_requests: state.running,
+        queued_requests: state.queued,
+        cached_tokens: state.cells.cached,
+        in_use_tokens: state.cells.inUse,
+        free_tokens: state.cells.all - state.cells.cached - state.cells.inUse,
+        free_sequences: state.freeSequences,
+        steps: state.steps,
+        generated_tokens: state.generatedTokens,
+      },
+    ],
+  };
+}
+
+/** A request of one token: 200 if the engine answers, 503 if not. */
+async function generateOneToken(parts: InfoParts, signal: AbortSignal): Promise<Answer> {
+  const body = { input_ids: [0], sampling_params: { max_new_tokens: 1, temperature: 0 } };
+  const request: RouteRequest = {
+    method: 'POST',
+    path: '/generate',
+    query: new URLSearchParams(),
+    body: Buffer.from(JSON.stringify({ ...body, rid: `HEALTH_CHECK_${randomUUID()}` })),
+    signal,
+  };
+  try {
+    await parts.generate.handle(request);
+    return text('');
+  } catch {
+    return text('', 503);
+  }
+}
+
+function abort({ running }: InfoParts, { body }: RouteRequest): Answer {
+  const fields = new Fields(parseJsonObject(body));
+  const all = fields.boolean('abort_all', false);
+  running.abort(all ? null : (fields.string('rid') ?? ''));
+  return text('');
+}
+
+function modelCard({ servedModelName, modelPath, contextLength }: InfoParts): unknown {
+  return {
+    id: servedModelName,
+    object: 'model',
+    created: STARTED,
+    owned_by: 'sglang',
+    root: modelPath,
+    parent: null,
+    max_model_len: contextLength,
+  };
+}
+
+const STARTED = Math.floor(Date.now() / 1000);

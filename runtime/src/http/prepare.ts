@@ -1,0 +1,94 @@
+import type { Vocabulary } from '../engine/engine.ts';
+import type { GenerationRequest } from '../scheduler/messages.ts';
+import { nativeError } from './errors.ts';
+import type { GenerateItem, Prompt } from './generate-request.ts';
+
+export interface PromptLimits {
+  /** Prompt and answer of one request, tokens. */
+  readonly contextLength: number;
+}
+
+let nextId = 1;
+
+/** Texts to token ids, checked against the model: what comes out can always run. */
+export class Preparer {
+  readonly #vocabulary: Vocabulary;
+  readonly #limits: PromptLimits;
+  readonly #longestToken: number;
+
+  constructor(vocabulary: Vocabulary, limits: PromptLimits) {
+    this.#vocabulary = vocabulary;
+    this.#limits = limits;
+    this.#longestToken = longestTokenBytes(vocabulary);
+  }
+
+  prepare(item: GenerateItem, stream: boolean): GenerationRequest {
+    const inputIds = this.#tokenize(item.prompt);
+    this.#checkLength(inputIds.length);
+    const start = item.logprobs?.start ?? -1;
+    if (start >= inputIds.length) {
+      throw nativeError(
+        400,
+        `logprob_start_len (${start}) is higher than the number of input tokens (${inputIds.length}).`,
+      );
+    }
+    this.#checkIds('stop_token_ids', item.sampling.stopTokenIds);
+    this.#checkIds('logit_bias', item.sampling.logitBias.map(([token]) => token));
+    const room = this.#limits.contextLength - inputIds.length;
+    const maxNewTokens = Math.min(item.sampling.maxNewTokens, room);
+    return {
+      id: nextId++,
+      inputIds,
+      sampling: { ...item.sampling, maxNewTokens },
+      logprobs: item.logprobs === null ? null : { start, top: item.logprobs.top },
+      stream,
+    };
+  }
+
+  #tokenize(prompt: Prompt): readonly number[] {
+    if (prompt.kind === 'ids') {
+      this.#checkIds('input_ids', prompt.ids);
+      return prompt.ids;
+    }
+    this.#refuseHopelesslyLong(prompt.text);
+    const ids = this.#vocabulary.tokenize(prompt.text, { addSpecial: true, parseSpecial: true });
+    if (ids.length > 0) return ids;
+    // A model continues something: an empty prompt starts like a document.
+    const start = this.#vocabulary.beginOfSequence ?? this.#vocabulary.endOfGeneration[0];
+    if (start === undefined) throw nativeError(400, 'The prompt is empty.');
+    return [start];
+  }
+
+  /** Texts that are too long however they are cut into tokens need not be cut to know. */
+  #refuseHopelesslyLong(text: string): void {
+    const least = Math.ceil(text.length / this.#longestToken);
+    if (least >= this.#limits.contextLength) throw this.#tooLong(`at least ${least}`);
+  }
+
+  #checkLength(length: number): void {
+    if (length >= this.#limits.contextLength) throw this.#tooLong(String(length));
+  }
+
+  #tooLong(tokens: string): Error {
+    return nativeError(
+      400,
+      `The input (${tokens} tokens) is longer than the model's context length (${this.#limits.contextLength} tokens).`,
+    );
+  }
+
+  #checkIds(name: string, ids: readonly number[]): void {
+    const { size } = this.#vocabulary;
+    const wrong = ids.find((id) => id < 0 || id >= size);
+    if (wrong === undefined) return;
+    throw nativeError(400, `${name}: ${wrong} is not a token of this model, whose ids are 0 to ${size - 1}.`);
+  }
+}
+
+/** Every UTF-16 unit of a text needs at least one byte of a token. */
+function longestTokenBytes(vocabulary: Vocabulary): number {
+  let longest = 1;
+  for (let token = 0; token < vocabulary.size; token += 1) {
+    longest = Math.max(longest, vocabulary.bytes(token, true).length);
+  }
+  return longest;
+}

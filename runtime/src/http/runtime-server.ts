@@ -1,0 +1,96 @@
+import type { Server } from 'node:http';
+import type { OpenVocabulary } from '../engine/llama-vocabulary.ts';
+import type { Log } from '../log.ts';
+import type { RuntimeOptions } from '../options.ts';
+import type { EngineClient } from '../scheduler/engine-client.ts';
+import type { Routes } from './answer.ts';
+import { ResultFormat } from './generate-response.ts';
+import { GenerateRoute } from './generate-route.ts';
+import { RunningRequests } from './generation.ts';
+import { infoRoutes } from './info-routes.ts';
+import { Preparer } from './prepare.ts';
+import { createHttpServer } from './server.ts';
+
+export interface RuntimeServerParts {
+  readonly engine: EngineClient;
+  readonly vocabulary: OpenVocabulary;
+  readonly log: Log;
+  readonly options: RuntimeOptions;
+  /** What `/get_model_info` names. */
+  readonly modelPath: string;
+  /** The model's own Jinja template. */
+  readonly chatTemplate: string | null;
+  readonly contextLength: number;
+  readonly version: string;
+}
+
+export interface RuntimeServer {
+  readonly server: Server;
+  /** Takes no more requests; resolves when the running ones are answered, or after `timeout` ms. */
+  drain(timeout: number): Promise<void>;
+}
+
+/** Largest request body: a batch of long prompts, or ids as text. */
+const BODY_LIMIT = 64 << 20;
+
+/** Wires the routes. */
+export function createRuntimeServer(parts: RuntimeServerParts): RuntimeServer {
+  const { engine, log, options, vocabulary } = parts;
+  let stopping = false;
+  const running = new RunningRequests(engine, {
+    maxQueued: options.maxQueuedRequests,
+    refuse: () => (stopping ? 'The server is shutting down.' : null),
+  });
+  const generate = new GenerateRoute({
+    preparer: new Preparer(vocabulary, { contextLength: parts.contextLength }),
+    running,
+    format: new ResultFormat(vocabulary, options.logprobLayout),
+  });
+  const handle = generate.handle.bind(generate);
+  const routes: Routes = {
+    '/generate': { POST: handle, PUT: handle },
+    ...infoRoutes({
+      engine,
+      running,
+      generate,
+      modelPath: parts.modelPath,
+      servedModelName: options.servedModelName ?? parts.modelPath,
+      contextLength: parts.contextLength,
+      version: parts.version,
+      serverArgs: serverArgs(options),
+      isStopping: () => stopping,
+    }),
+  };
+  const server = createHttpServer({
+    routes,
+    apiKey: options.apiKey,
+    bodyLimit: BODY_LIMIT,
+    onAccess: (line) => log.access(line),
+    onError: (error) => log.error(error instanceof Error ? (error.stack ?? error.message) : String(error)),
+  });
+  return {
+    server,
+    drain: async (timeout) => {
+      stopping = true;
+      const closed = new Promise((resolve) => server.close(resolve));
+      server.closeIdleConnections();
+      const late = new Promise((resolve) => setTimeout(resolve, timeout).unref());
+      await Promise.race([closed, late]);
+      server.closeAllConnections();
+    },
+  };
+}
+
+/** The command line under SGLang's names, without secrets. */
+function serverArgs(options: RuntimeOptions): Record<string, unknown> {
+  return {
+    host: '127.0.0.1',
+    port: options.port,
+    chunked_prefill_size: options.chunkedPrefillSize,
+    disable_radix_cache: options.disableRadixCache,
+    random_seed: options.randomSeed,
+    log_level: options.logLevel,
+    max_queued_requests: options.maxQueuedRequests,
+    logprob_layout: options.logprobLayout,
+  };
+}

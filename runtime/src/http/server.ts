@@ -1,0 +1,182 @@
+import { timingSafeEqual } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, STATUS_CODES } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Answer, Route, Routes } from './answer.ts';
+import { HttpError, malformed, methodNotAllowed, notFound, objectError, unauthorized } from './errors.ts';
+
+export interface ServerOptions {
+  readonly routes: Routes;
+  readonly apiKey: string | null;
+  /** Largest request body, bytes. */
+  readonly bodyLimit: number;
+  readonly onAccess: (line: string) => void;
+  /** An error that no route expected. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** A client that sends nothing for so long is disconnected, milliseconds. */
+const HEADERS_TIMEOUT = 30_000;
+const REQUEST_TIMEOUT = 120_000;
+
+/** HTTP/1.1 on top of node:http: routes, bearer token, body limit, events, abort on disconnect. */
+export function createHttpServer(options: ServerOptions): Server {
+  const server = createServer({ headersTimeout: HEADERS_TIMEOUT, requestTimeout: REQUEST_TIMEOUT });
+  server.on('request', (request, response) => {
+    void handle(options, request, response).catch((error: unknown) => {
+      options.onError(error);
+      response.destroy();
+    });
+  });
+  return server;
+}
+
+/** Listens on 127.0.0.1; resolves with the port. Rejects as node does, e.g. with EADDRINUSE. */
+export async function listen(server: Server, port: number): Promise<number> {
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('no TCP address');
+  return address.port;
+}
+
+async function handle(
+  options: ServerOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const aborter = new AbortController();
+  response.on('close', () => {
+    if (!response.writableFinished) aborter.abort();
+  });
+  const answer = await answerOf(options, request, aborter.signal);
+  // Events are always read: their generator ends what it has started.
+  if (aborter.signal.aborted && answer.kind !== 'events') return;
+  const status = answer.kind === 'events' ? 200 : answer.status;
+  options.onAccess(accessLine(request, status));
+  await write(response, answer, aborter.signal);
+}
+
+async function answerOf(
+  options: ServerOptions,
+  request: IncomingMessage,
+  signal: AbortSignal,
+): Promise<Answer> {
+  try {
+    const url = new URL(request.url ?? '/', 'http://127.0.0.1');
+    checkHost(request);
+    checkKey(options.apiKey, request, url.pathname);
+    const route = findRoute(options.routes, request.method ?? 'GET', url.pathname);
+    const body = await readBody(request, options.bodyLimit);
+    return await route({
+      method: request.method ?? 'GET',
+      path: url.pathname,
+      query: url.searchParams,
+      body,
+      signal,
+    });
+  } catch (error) {
+    if (error instanceof HttpError) return { kind: 'json', status: error.status, body: error.body };
+    if (!signal.aborted) options.onError(error);
+    const message = error instanceof Error ? error.message : String(error);
+    return { kind: 'json', status: 500, body: { error: { message: `Internal error: ${message}` } } };
+  }
+}
+
+function findRoute(routes: Routes, method: string, path: string): Route {
+  const methods = Object.hasOwn(routes, path) ? routes[path] : undefined;
+  if (methods === undefined) throw notFound();
+  const route = methods[method];
+  if (route === undefined) throw methodNotAllowed();
+  return route;
+}
+
+/** A page that a browser shows must not reach the runtime through a name that it controls. */
+function checkHost(request: IncomingMessage): void {
+  const host = (request.headers.host ?? '127.0.0.1').replace(/:\d+$/, '');
+  if (!/^(127\.\d+\.\d+\.\d+|localhost|\[::1\]|0\.0\.0\.0)$/i.test(host)) {
+    throw objectError(403, `Requests for host ${host} are refused; use 127.0.0.1`, 'Forbidden');
+  }
+}
+
+function checkKey(key: string | null, request: IncomingMessage, path: string): void {
+  if (key === null || request.method === 'OPTIONS' || path.startsWith('/health')) return;
+  const given = Buffer.from(request.headers.authorization ?? '');
+  const wanted = Buffer.from(`Bearer ${key}`);
+  if (given.length !== wanted.length || !timingSafeEqual(given, wanted)) throw unauthorized();
+}
+
+async function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {
+  const declared = Number(request.headers['content-length'] ?? 0);
+  if (declared > limit) throw tooLarge(limit);
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of request) {
+      // SAFETY: a request without an encoding yields buffers.
+      const bytes = chunk as Buffer;
+      size += bytes.length;
+      if (size > limit) throw tooLarge(limit);
+      chunks.push(bytes);
+    }
+  } catch (error) {
+    if (error instanceof HttpError) throw error;
+    throw malformed('the request ended before its body was complete');
+  }
+  return Buffer.concat(chunks);
+}
+
+function tooLarge(limit: number): HttpError {
+  const megabytes = Math.round(limit / (1 << 20));
+  return objectError(413, `The body is larger than ${megabytes} MiB.`, 'Payload Too Large');
+}
+
+function accessLine(request: IncomingMessage, status: number): string {
+  const { remoteAddress, remotePort } = request.socket;
+  const call = `${request.method} ${request.url} HTTP/${request.httpVersion}`;
+  return `INFO:     ${remoteAddress}:${remotePort} - "${call}" ${status} ${STATUS_CODES[status] ?? ''}`;
+}
+
+async function write(response: ServerResponse, answer: Answer, signal: AbortSignal): Promise<void> {
+  switch (answer.kind) {
+    case 'json':
+      return send(response, answer.status, 'application/json', JSON.stringify(answer.body));
+    case 'text':
+      return send(response, answer.status, 'text/plain; charset=utf-8', answer.text);
+    case 'events':
+      return writeEvents(response, answer.events, signal);
+  }
+}
+
+function send(response: ServerResponse, status: number, type: string, content: string): void {
+  const bytes = Buffer.from(content);
+  const headers: Record<string, string | number> = {
+    'Content-Type': type,
+    'Content-Length': bytes.length,
+  };
+  // What is left of a refused body would be taken for the next request.
+  if (status === 413 || status === 401) headers['Connection'] = 'close';
+  response.writeHead(status, headers).end(bytes);
+}
+
+async function writeEvents(
+  response: ServerResponse,
+  events: AsyncIterable<string>,
+  signal: AbortSignal,
+): Promise<void> {
+  response.writeHead(200, {
+    'Content-Type': 'text/event-stream; charset=utf-8',
+    'Cache-Control': 'no-cache',
+  });
+  for await (const data of events) {
+    if (signal.aborted) return;
+    if (!response.write(`data: ${data}\n\n`)) await drained(response, signal);
+  }
+  response.end('data: [DONE]\n\n');
+}
+
+async function drained(response: ServerResponse, signal: AbortSignal): Promise<void> {
+  await once(response, 'drain', { signal }).catch((error: unknown) => {
+    if (!signal.aborted) throw error;
+  });
+}

@@ -1,0 +1,102 @@
+/** Entry of the runtime process: options → model → engine thread → HTTP. Only wires. */
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { EngineError } from './engine/engine.ts';
+import { openVocabulary } from './engine/llama-vocabulary.ts';
+import { checkModelFile } from './engine/model-file.ts';
+import { listen } from './http/server.ts';
+import { createRuntimeServer } from './http/runtime-server.ts';
+import { exitWithParent, onTermination } from './life-cycle.ts';
+import { Log } from './log.ts';
+import { chooseLimits } from './model/limits.ts';
+import { modelDirectories, ModelError, resolveModel } from './model/resolve-model.ts';
+import { HELP, OptionsError, parseOptions } from './options.ts';
+import type { RuntimeOptions } from './options.ts';
+import { EngineClient, EngineThreadError } from './scheduler/engine-client.ts';
+
+const VERSION = '0.1.0';
+
+/** How long requests may go on after SIGTERM, milliseconds. */
+const DRAIN = 5_000;
+
+async function run(options: RuntimeOptions): Promise<void> {
+  const log = new Log(options.logLevel, (text) => process.stdout.write(text));
+  for (const notice of options.notices) log.notice(notice);
+  exitWithParent(options.parentPid);
+
+  const model = resolveModel(options.modelPath, {
+    modelDirectories: modelDirectories(process.env, process.platform),
+    starterFiles: ['./starter.gguf', '../starter-model/starter.gguf'].map((path) =>
+      fileURLToPath(new URL(path, import.meta.url)),
+    ),
+  });
+  if (model.notice !== null) log.notice(model.notice);
+
+  const header = checkModelFile(model.file);
+  const limits = chooseLimits(options, header.contextLength);
+  for (const notice of limits.notices) log.notice(notice);
+  const engine = await EngineClient.start({
+    data: {
+      engine: { modelPath: model.file, threads: options.threads ?? undefined, ...limits.engine },
+      prefillTokens: options.chunkedPrefillSize,
+      maxRunning: options.maxRunningRequests ?? limits.maxRunning,
+      disableRadixCache: options.disableRadixCache,
+    },
+    onLog: (line) => log.scheduler(line),
+  });
+  const runtime = createRuntimeServer({
+    engine,
+    vocabulary: openVocabulary(model.file),
+    log,
+    options,
+    modelPath: model.reportedPath,
+    chatTemplate: header.chatTemplate,
+    contextLength: Math.min(limits.contextLength, engine.limits.cells),
+    version: VERSION,
+  });
+  const port = await listen(runtime.server, options.port);
+  log.access(`INFO:     Started server process [${process.pid}]`);
+  log.access(`INFO:     Uvicorn running on http://127.0.0.1:${port} (Press CTRL+C to quit)`);
+  if (options.port === 0) process.stdout.write(`SGLNB_RUNTIME ${JSON.stringify({ port, pid: process.pid })}\n`);
+  log.info('The server is fired up and ready to roll!');
+
+  onTermination(async () => {
+    log.info('Shutting down: no new requests, running ones may finish.');
+    await runtime.drain(DRAIN);
+    await engine.stop();
+  });
+  const error = await engine.broken;
+  log.error(`The engine stopped: ${error.message}`);
+  await runtime.drain(1_000);
+  process.exit(1);
+}
+
+/** A line for the user instead of a stack, for everything that can be his to repair. */
+function explain(error: unknown): { readonly line: string; readonly exitCode: number } {
+  if (error instanceof OptionsError) return { line: error.message, exitCode: 2 };
+  const known =
+    error instanceof ModelError || error instanceof EngineError || error instanceof EngineThreadError;
+  if (known) return { line: error.message, exitCode: 3 };
+  if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
+    const port = 'port' in error ? String(error.port) : 'the port';
+    return {
+      line: `Port ${port} on 127.0.0.1 is taken by another program. Stop it or choose another --port.`,
+      exitCode: 4,
+    };
+  }
+  return { line: error instanceof Error ? (error.stack ?? error.message) : String(error), exitCode: 1 };
+}
+
+// The reader of the log may go away; the runtime does not depend on it.
+process.stdout.on('error', () => {});
+process.stderr.on('error', () => {});
+try {
+  const options = parseOptions(process.argv.slice(2));
+  if (options === 'help') process.stdout.write(`${HELP}\n`);
+  else await run(options);
+} catch (error) {
+  const { line, exitCode } = explain(error);
+  process.stderr.write(`error: ${line}\n`);
+  // The engine thread may be running: do not wait for it.
+  process.exit(exitCode);
+}

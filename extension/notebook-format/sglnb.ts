@@ -65,7 +65,8 @@ function withImplicitCell(content: string): { preamble: string; pieces: readonly
   const { preamble, pieces } = splitFile(content);
   const length = headerLength(preamble);
   const rest = preamble.slice(length);
-  const hasCell = holdsCode(rest) || (pieces.length === 0 && rest.trim() !== '');
+  const onlyComments = length === 0 && pieces.length === 0 && rest.trim() !== '';
+  const hasCell = holdsCode(rest) || onlyComments;
   if (!hasCell) return { preamble, pieces };
   const head = preamble.slice(0, length);
   const line = head.split('\n').length;
@@ -286,7 +287,8 @@ function assemble(
 ): Assembled {
   const { layout } = document;
   const { lineEnding } = layout;
-  const parts: string[] = [layout.byteOrderMark ? BYTE_ORDER_MARK : '', headerText(document)];
+  const header = headerText(document, cells.length + sections.length === 0 && data === '');
+  const parts: string[] = [layout.byteOrderMark ? BYTE_ORDER_MARK : '', header];
   const cellTexts: string[] = [];
   const trailing = sections.filter(({ before }) => before === null || before >= cells.length);
   const closed = (text: string) => (text.endsWith('\n') ? text : text + lineEnding);
@@ -294,7 +296,8 @@ function assemble(
     const above = sections.filter(({ before }) => before === index);
     for (const { text } of above) parts.push(closed(text));
     const last = index === cells.length - 1 && trailing.length === 0 && data === '';
-    const text = cellText(cell, { lineEnding, last }, index === 0, above.length > 0, cells.length);
+    const before = index > 0 ? 'cell' : header === '' ? 'nothing' : 'header';
+    const text = cellText(cell, { lineEnding, last }, above.length > 0 ? 'section' : before);
     cellTexts.push(text);
     parts.push(text);
   }
@@ -305,12 +308,15 @@ function assemble(
   return { text: parts.join(''), cellsText: cellTexts.join('') };
 }
 
-function headerText({ metadata, ipynb, layout }: NotebookDocument): string {
+/** `alone`: nothing follows, and a comment without a head would be read as a cell. */
+function headerText({ metadata, ipynb, layout }: NotebookDocument, alone: boolean): string {
   const canonical = () => formatHeader({ metadata, ipynb }, layout.lineEnding);
   if (layout.header === undefined) return canonical();
   const stored = parseHeader(layout.header, () => {});
   const same = jsonEqual(stored.metadata, metadata) && sameOrigin(stored.ipynb, ipynb);
-  return same ? layout.header : canonical();
+  if (!same) return canonical();
+  const needsHead = alone && layout.header.trim() !== '' && headerLength(layout.header) === 0;
+  return needsHead ? layout.header + canonical() : layout.header;
 }
 
 function sameOrigin(a: NotebookDocument['ipynb'], b: NotebookDocument['ipynb']): boolean {
@@ -320,17 +326,16 @@ function sameOrigin(a: NotebookDocument['ipynb'], b: NotebookDocument['ipynb']):
 function cellText(
   cell: NotebookCell,
   place: CellPlace,
-  first: boolean,
-  afterSection: boolean,
-  total: number,
+  before: 'nothing' | 'header' | 'section' | 'cell',
 ): string {
   const text = cell.verbatim?.text;
   if (text === undefined || !saysSameCell(cell, text, place)) return formatCellText(cell, place);
   const ends = place.last || text.endsWith('\n');
   const starts =
     isMarkerAt(text, 0) ||
-    (first && (holdsCode(text) || (total === 1 && place.last))) ||
-    (afterSection && text.startsWith('======='));
+    ((before === 'nothing' || before === 'header') && holdsCode(text)) ||
+    (before === 'nothing' && place.last) ||
+    (before === 'section' && text.startsWith('======='));
   return ends && starts ? text : formatCellText(cell, place);
 }
 

@@ -33,9 +33,9 @@ function sectionOf(text: string, start: number): string | null {
  * opening line belongs to it, not to the cell above.
  */
 function conflictBefore(text: string, from: number, start: number): number {
-  const above = text.slice(from, start).trimEnd();
-  const lineStart = above.lastIndexOf('\n') + 1;
-  return above.startsWith('<<<<<<<', lineStart) ? from + lineStart : start;
+  if (start < 2) return start;
+  const lineStart = text.lastIndexOf('\n', start - 2) + 1;
+  return lineStart >= from && text.startsWith('<<<<<<<', lineStart) ? lineStart : start;
 }
 
 /**

@@ -9,6 +9,7 @@ from .corpus import control, people, talk
 from .facts import CHARACTERS, DIFFERENCES, sheet
 from .probes import DATE, SHEET, creative, one, technical
 from .scoring import Scorer
+from .words import FIRST_NAMES, HEROES
 
 CPU_GPU = "What is the main difference between a CPU and a GPU?"
 TIME_TRAVEL = "Can you help me write a story about time travel?"
@@ -58,8 +59,9 @@ def ends_like_prose(text: str, least: int) -> bool:
 
 
 def time_travel(text: str) -> bool:
-    return ends_like_prose(text, 20) and bool(re.search(r"watch|machine|clock", text)) and bool(
-        re.search(r"1889|past|horses|time", text))
+    """A finished story about time travel whose hero keeps the name."""
+    heroes = {word for word in re.findall(r"\w+", text) if word in HEROES or word in FIRST_NAMES}
+    return ends_like_prose(text, 20) and len(heroes) == 1 and bool(re.search(r"watch|machine|clock", text))
 
 
 CAPITAL_PROMPT = prompt([("user", "What is the capital of Germany?")], system=QWEN_SYSTEM)

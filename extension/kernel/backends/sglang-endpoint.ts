@@ -63,7 +63,7 @@ export class SglangEndpoint implements Backend {
     signal: AbortSignal,
   ) {
     const body = generateBody(prompt, params, true);
-    onRequest({ url: `${this.url}/generate`, body });
+    onRequest({ url: `${this.url}/generate`, body: withoutImageData(body) });
     for await (const event of this.#http.events(`${this.url}/generate`, body, signal)) {
       yield parseCompletion(event);
     }
@@ -135,7 +135,7 @@ export class SglangEndpoint implements Backend {
   }
 
   #generate(body: JsonObject, onRequest: OnRequest, signal: AbortSignal): Promise<JsonValue> {
-    onRequest({ url: `${this.url}/generate`, body });
+    onRequest({ url: `${this.url}/generate`, body: withoutImageData(body) });
     return this.#http.json('POST', `${this.url}/generate`, body, signal);
   }
 }
@@ -189,6 +189,15 @@ function withImages(body: JsonObject, prompt: Prompt): JsonObject {
   const [first] = prompt.images;
   if (first === undefined) return body;
   return { ...body, image_data: prompt.images.length === 1 ? first : prompt.images };
+}
+
+/** The request as people read it: megabytes of base64 would hide the rest. */
+function withoutImageData(body: JsonObject): JsonObject {
+  const data = body['image_data'];
+  if (data === undefined) return body;
+  const shown = (item: JsonValue): string =>
+    `(${typeof item === 'string' ? item.length : 0} characters of base64)`;
+  return { ...body, image_data: Array.isArray(data) ? data.map(shown) : shown(data) };
 }
 
 function parseCompletion(answer: JsonValue): Completion {

@@ -62,7 +62,10 @@ export class MockSglangServer {
     const text = Buffer.concat(chunks).toString();
     const body: unknown = text === '' ? null : JSON.parse(text);
     const { method = '', url: path = '', headers } = request;
-    const recorded = { 'content-type': headers['content-type'], authorization: headers.authorization };
+    const recorded = {
+      'content-type': headers['content-type'],
+      authorization: headers.authorization,
+    };
     this.requests.push({ method, path, body, headers: recorded });
     this.#route(method, path, body as GenerateRequest, response);
   }
@@ -83,12 +86,23 @@ export class MockSglangServer {
     if (this.failure !== null) return json(this.failure.status, this.failure.body);
     if (body.stream === true) return this.#stream(body, response);
     const n = body.sampling_params?.n ?? 1;
-    if (Array.isArray(body.text)) return json(200, body.text.map((text) => this.#one(text, null, body)));
+    if (Array.isArray(body.text))
+      return json(
+        200,
+        body.text.map((text) => this.#one(text, null, body)),
+      );
     if (body.text === undefined) {
-      return json(200, (body.input_ids ?? []).map((ids) => this.#one(null, ids, body)));
+      return json(
+        200,
+        (body.input_ids ?? []).map((ids) => this.#one(null, ids, body)),
+      );
     }
     const { text } = body;
-    if (n > 1) return json(200, Array.from({ length: n }, () => this.#one(text, null, body)));
+    if (n > 1)
+      return json(
+        200,
+        Array.from({ length: n }, () => this.#one(text, null, body)),
+      );
     json(200, this.#one(text, null, body));
   }
 
@@ -107,7 +121,12 @@ export class MockSglangServer {
     return this.#options.answer ?? ' Paris is nice';
   }
 
-  #one(text: string | null, ids: readonly number[] | null, body: GenerateRequest, given?: string): object {
+  #one(
+    text: string | null,
+    ids: readonly number[] | null,
+    body: GenerateRequest,
+    given?: string,
+  ): object {
     const pieces = text === null ? (ids ?? []).map((id) => this.#token(id)) : tokens(text);
     const prefillOnly = body.sampling_params?.max_new_tokens === 0;
     const full = given ?? this.#answer();
@@ -129,7 +148,8 @@ export class MockSglangServer {
   #logprobs(pieces: readonly string[], body: GenerateRequest): object {
     const start = body.logprob_start_len ?? -1;
     const from = start === -1 ? pieces.length - 1 : start;
-    const label = (text: string): string | null => (body.return_text_in_logprobs === true ? text : null);
+    const label = (text: string): string | null =>
+      body.return_text_in_logprobs === true ? text : null;
     const entries: unknown[] = [];
     for (let index = from + 1; index < pieces.length; index++) {
       const text = pieces[index]!;

@@ -2,15 +2,25 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import type { BridgeMessage, BridgeReply, HostBridge } from '../../../../extension/kernel/guest/guest.ts';
+import type {
+  BridgeMessage,
+  BridgeReply,
+  HostBridge,
+} from '../../../../extension/kernel/guest/guest.ts';
 
 const SUPPORT = fileURLToPath(new URL('.', import.meta.url));
-const PACKAGE = fileURLToPath(new URL('../../../../extension/kernel/guest/python', import.meta.url));
+const PACKAGE = fileURLToPath(
+  new URL('../../../../extension/kernel/guest/python', import.meta.url),
+);
 
 export interface PythonOutcome {
   /** What the source passed to `report(...)`, in order. */
   readonly reports: readonly unknown[];
-  readonly error: { readonly type: string; readonly message: string; readonly traceback: string } | null;
+  readonly error: {
+    readonly type: string;
+    readonly message: string;
+    readonly traceback: string;
+  } | null;
   readonly stderr: string;
 }
 
@@ -36,15 +46,22 @@ export async function runPython(
   let error: PythonOutcome['error'] = null;
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
   const send = (value: unknown): void => void child.stdin.write(`${JSON.stringify(value)}\n`);
-  send(`import _sgl_transport as _t\ndef report(v): _t.call({"op": "test_report", "value": v})\n${source}`);
+  send(
+    `import _sgl_transport as _t\ndef report(v): _t.call({"op": "test_report", "value": v})\n${source}`,
+  );
   const answer = async (message: BridgeMessage): Promise<BridgeReply> => {
     if (message.op === 'test_report') reports.push(message['value']);
-    else if (message.op === 'test_done') error = message['error'] as unknown as PythonOutcome['error'];
+    else if (message.op === 'test_done')
+      error = message['error'] as unknown as PythonOutcome['error'];
     else return extra(message) ?? bridge.call(message, new AbortController().signal);
     return { ok: null };
   };
   createInterface({ input: child.stdout }).on('line', (line) => {
-    const envelope = JSON.parse(line) as { post?: BridgeMessage; call?: BridgeMessage; id?: number };
+    const envelope = JSON.parse(line) as {
+      post?: BridgeMessage;
+      call?: BridgeMessage;
+      id?: number;
+    };
     if (envelope.post !== undefined) bridge.post(envelope.post);
     else if (envelope.call !== undefined) {
       void answer(envelope.call).then((reply) => send({ id: envelope.id, reply }));

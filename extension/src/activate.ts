@@ -3,6 +3,7 @@ import { Uri, window, workspace, languages, type ExtensionContext } from 'vscode
 import { ProgramCodeLensProvider } from './code-lens.ts';
 import { registerCommands } from './commands/register-commands.ts';
 import { KernelStatusBar } from './kernel-status.ts';
+import { createLanguageClient } from './language-client.ts';
 import { keepCellIds } from './notebook/cell-identity.ts';
 import { SglangNotebookController } from './notebook/notebook-controller.ts';
 import { NOTEBOOK_TYPE, SUPPORTED_LANGUAGES } from './notebook/notebook-type.ts';
@@ -22,6 +23,9 @@ export function activate(context: ExtensionContext): void {
     workspace.registerNotebookSerializer(NOTEBOOK_TYPE, serializer),
     keepCellIds(),
   );
+  const client = createLanguageClient(context.asAbsolutePath('dist/language-server.mjs'), log);
+  context.subscriptions.push(client);
+  client.start().catch((error: unknown) => log.error(`the language server did not start: ${String(error)}`));
   // An untrusted folder's notebooks open and show their outputs; nothing that runs exists yet.
   if (workspace.isTrusted) registerExecution();
   else context.subscriptions.push(workspace.onDidGrantWorkspaceTrust(registerExecution));

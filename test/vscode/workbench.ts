@@ -105,7 +105,10 @@ export class Workbench implements AsyncDisposable {
   /** Opens a workspace file by double-clicking it in the explorer. */
   async open(name: string): Promise<void> {
     await this.page.locator('.explorer-folders-view .monaco-list-row', { hasText: name }).first().dblclick();
-    await this.page.waitForSelector('.notebook-editor .code-cell-row, .monaco-editor', { timeout: 60_000 });
+    await this.page.waitForSelector('.notebook-editor .code-cell-row, .editor-instance', {
+      state: 'attached',
+      timeout: 60_000,
+    });
   }
 
   async runAll(): Promise<void> {

@@ -1,0 +1,24 @@
+/** Starts the language server as a child of the extension host and speaks LSP with it over stdio. */
+import type { LogOutputChannel } from 'vscode';
+import { LanguageClient, TransportKind } from 'vscode-languageclient/node';
+import { CELL_LANGUAGE, NOTEBOOK_TYPE } from './notebook/notebook-type.ts';
+
+/**
+ * The server reads text and never runs it, so it also serves untrusted folders. Cells are synced as
+ * notebooks; Python files only get what concerns SGLang, next to the user's own Python extension.
+ */
+export function createLanguageClient(serverModule: string, log: LogOutputChannel): LanguageClient {
+  const run = { module: serverModule, transport: TransportKind.stdio };
+  return new LanguageClient(
+    'sglang',
+    'SGLang Language Server',
+    { run, debug: run },
+    {
+      documentSelector: [
+        { notebook: NOTEBOOK_TYPE, language: CELL_LANGUAGE },
+        { scheme: 'file', language: 'python' },
+      ],
+      outputChannel: log,
+    },
+  );
+}

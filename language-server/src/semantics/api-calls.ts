@@ -1,0 +1,234 @@
+/** Calls of `sgl.*`: what expression they build. */
+import { bindArguments, type BoundArguments } from './argument-binding.ts';
+import { constrainedType } from './constraints.ts';
+import { strType } from './gen-type.ts';
+import type { CallArguments, Machine } from './machine.ts';
+import type { NamePattern } from './name-pattern.ts';
+import { apiFunctions } from './sglang-api.ts';
+import {
+  constantText,
+  membersOfValue,
+  none,
+  unknown,
+  type BackendKind,
+  type SglEvent,
+  type Value,
+} from './value.ts';
+
+const laterGenParameters = ['n', 'stop_regex'].map((name) => ({
+  name,
+  type: '',
+  defaultText: 'None',
+  doc: '',
+}));
+
+export function callApi(machine: Machine, name: string, args: CallArguments): Value {
+  const api = apiFunctions.get(name);
+  if (!api) return backendOf(machine, name, args);
+  if (name === 'function') return decorate(machine, args);
+  const bound = bindArguments(machine, name, api.parameters, args, laterGenParameters);
+  switch (name) {
+    case 'gen':
+    case 'gen_int':
+    case 'gen_string':
+    case 'select':
+      return { kind: 'expression', events: genEvents(machine, name, args, bound) };
+    case 'image':
+    case 'video':
+      return {
+        kind: 'expression',
+        events: [{ kind: 'image', unit: machine.unit, node: args.node }],
+      };
+    case 'system':
+    case 'user':
+    case 'assistant':
+      return roleBlock(machine, name, bound.get('expr')?.value ?? none, args);
+    case 'separate_reasoning':
+      return {
+        kind: 'expression',
+        events: reasoningEvents(eventsOf(bound.get('expr')?.value ?? none)),
+      };
+    case 'set_default_backend':
+      return setBackend(machine, bound.get('backend')?.value ?? unknown);
+    case 'RuntimeEndpoint':
+      return { kind: 'backend', backend: 'sglang' };
+    default:
+      return roleEdge(machine, name, args) ?? unknown;
+  }
+}
+
+/** `function` with keywords only is a decorator again. */
+function decorate(machine: Machine, args: CallArguments): Value {
+  const target = args.positional[0]?.value;
+  if (target?.kind === 'function') {
+    const ref = { ...target.ref, isProgram: true };
+    machine.enqueue(ref);
+    return { kind: 'program', ref, bound: new Map() };
+  }
+  return target ? unknown : { kind: 'api', name: 'function' };
+}
+
+/** Events of a value that is appended or wrapped in a role. */
+export function eventsOf(value: Value): readonly SglEvent[] {
+  if (value.kind === 'expression') return value.events;
+  if (value.kind === 'union') {
+    const expressions = value.members.filter((member) => member.kind === 'expression');
+    return expressions.flatMap((member) => member.events);
+  }
+  return [];
+}
+
+function namesOf(value: Value): {
+  readonly names: readonly NamePattern[];
+  readonly unknownName: boolean;
+} {
+  const names: NamePattern[] = [];
+  let unknownName = false;
+  for (const member of membersOfValue(value)) {
+    if (member.kind === 'text') names.push(member.parts.length === 0 ? [''] : member.parts);
+    else if (member.kind === 'gen' || member.kind === 'instance') names.push([null]);
+    else if (member.kind !== 'none') unknownName = true;
+  }
+  return { names, unknownName };
+}
+
+function genEvents(
+  machine: Machine,
+  api: string,
+  args: CallArguments,
+  bound: BoundArguments,
+): SglEvent[] {
+  const nameArgument = bound.get('name');
+  const { names, unknownName } = namesOf(nameArgument?.value ?? none);
+  if (api === 'select' && !bound.has('choices') && !args.hasUnpacking) {
+    machine.report('call-arguments', args.node.callee, '`select` needs `choices`.');
+  }
+  checkRanges(machine, bound);
+  const type = constrainedType(machine, api, args, bound);
+  const isSelect = api === 'select' || (type.kind === 'literal' && bound.has('choices'));
+  return [
+    {
+      kind: 'gen',
+      site: {
+        unit: machine.unit,
+        call: args.node,
+        nameNode: nameArgument?.node ?? null,
+        kind: isSelect ? 'select' : 'gen',
+        program: machine.frame.program,
+      },
+      names,
+      type,
+      unknownName: unknownName || (args.hasUnpacking && !nameArgument),
+    },
+  ];
+}
+
+interface Range {
+  readonly minimum: number;
+  readonly maximum: number;
+  readonly text: string;
+}
+const ranges: Readonly<Record<string, Range>> = {
+  temperature: { minimum: 0, maximum: Infinity, text: 'must be 0 or more' },
+  top_p: { minimum: Number.MIN_VALUE, maximum: 1, text: 'must be above 0 and at most 1' },
+  min_p: { minimum: 0, maximum: 1, text: 'must be between 0 and 1' },
+  max_tokens: { minimum: 0, maximum: Infinity, text: 'must be 0 or more' },
+  min_tokens: { minimum: 0, maximum: Infinity, text: 'must be 0 or more' },
+  frequency_penalty: { minimum: -2, maximum: 2, text: 'must be between -2 and 2' },
+  presence_penalty: { minimum: -2, maximum: 2, text: 'must be between -2 and 2' },
+};
+
+/** The server refuses these values (reference, section 4.1). */
+export function checkRanges(machine: Machine, bound: BoundArguments): void {
+  for (const [name, argument] of bound) {
+    const range = ranges[name];
+    if (!range || argument.value.kind !== 'number') continue;
+    const { value } = argument.value;
+    if (value < range.minimum || value > range.maximum) {
+      machine.report(
+        'invalid-sampling-value',
+        argument.node,
+        `\`${name}\` ${range.text}, not ${value}.`,
+      );
+    }
+  }
+}
+
+/** Reasoning models answer twice: the answer and `<name>_reasoning_content`. */
+function reasoningEvents(events: readonly SglEvent[]): readonly SglEvent[] {
+  return events.flatMap((event): SglEvent[] => {
+    if (event.kind !== 'gen') return [event];
+    const names = event.names.map((name) => [...name, '_reasoning_content']);
+    const joined = names.map((parts) =>
+      typeof parts[0] === 'string' && parts.length === 2 ? [parts.join('')] : parts,
+    );
+    return [
+      event,
+      { ...event, site: { ...event.site, kind: 'reasoning' }, names: joined, type: strType },
+    ];
+  });
+}
+
+export function roleBlock(
+  machine: Machine,
+  role: string,
+  content: Value,
+  args: CallArguments,
+): Value {
+  const { unit } = machine;
+  const node = args.node;
+  return {
+    kind: 'expression',
+    events: [
+      { kind: 'role', role, begin: true, unit, node },
+      ...eventsOf(content),
+      { kind: 'role', role, begin: false, unit, node },
+    ],
+  };
+}
+
+function roleEdge(machine: Machine, name: string, args: CallArguments): Value | null {
+  const match = /^(system|user|assistant)_(begin|end)$/.exec(name);
+  if (!match) return null;
+  const event: SglEvent = {
+    kind: 'role',
+    role: match[1] ?? '',
+    begin: match[2] === 'begin',
+    unit: machine.unit,
+    node: args.node,
+  };
+  return { kind: 'expression', events: [event] };
+}
+
+/* ------------------------------------------------------------------ backends */
+
+function backendOf(machine: Machine, name: string, args: CallArguments): Value {
+  const model = constantText(
+    args.positional[0]?.value ?? args.keywords.get('model_name')?.value ?? unknown,
+  );
+  if (name === 'OpenAI') {
+    if (model !== null) machine.backend.models.add(model.toLowerCase());
+    return { kind: 'backend', backend: openAiKind(model, args) };
+  }
+  const kinds: Readonly<Record<string, BackendKind>> = {
+    Anthropic: 'anthropic',
+    VertexAI: 'vertexai',
+    LiteLLM: 'litellm',
+    Runtime: 'sglang',
+    Engine: 'sglang',
+  };
+  const backend = kinds[name];
+  return backend ? { kind: 'backend', backend } : unknown;
+}
+
+function openAiKind(model: string | null, args: CallArguments): BackendKind {
+  const given = args.keywords.get('is_chat_model')?.value;
+  if (given?.kind === 'bool') return given.value ? 'openai-chat' : 'openai-completion';
+  if (model === null) return 'unknown';
+  return model.endsWith('-instruct') ? 'openai-completion' : 'openai-chat';
+}
+
+function setBackend(machine: Machine, value: Value): Value {
+  machine.backend.kinds.add(value.kind === 'backend' ? value.backend : 'unknown');
+  return none;
+}

@@ -1,0 +1,196 @@
+/** `s += expression`: what each step of the expression does to a state. */
+import type { Environment } from './environment.ts';
+import { freshVersion } from './environment.ts';
+import { backendKind, backendModel, reportAt, type Machine } from './machine.ts';
+import { formatPattern } from './name-pattern.ts';
+import { withPattern, withVariable, type ProgramStateInfo } from './program-state.ts';
+import type { SglEvent } from './value.ts';
+
+type GenEvent = Extract<SglEvent, { kind: 'gen' }>;
+type RoleEvent = Extract<SglEvent, { kind: 'role' }>;
+
+export function appendEvents(
+  machine: Machine,
+  env: Environment,
+  stateId: number,
+  events: readonly SglEvent[],
+): void {
+  for (const event of events) {
+    const state = env.state(stateId);
+    if (!state) return;
+    env.setState(stateId, apply(machine, state, event));
+  }
+}
+
+function apply(machine: Machine, state: ProgramStateInfo, event: SglEvent): ProgramStateInfo {
+  switch (event.kind) {
+    case 'gen':
+      return applyGen(machine, state, event);
+    case 'role':
+      return event.begin ? beginRole(machine, state, event) : endRole(machine, state, event);
+    case 'image':
+      reportImage(machine, event);
+      return state;
+    case 'opaque':
+      return { ...state, open: true };
+  }
+}
+
+function applyGen(machine: Machine, state: ProgramStateInfo, event: GenEvent): ProgramStateInfo {
+  const { site, names, type } = event;
+  machine.recorder.gen({
+    site: { ...site, program: state.program ?? site.program },
+    names,
+    type,
+    role: state.role,
+  });
+  if (site.kind === 'gen' || site.kind === 'select') checkPlace(machine, state, event);
+  if (event.unknownName) return { ...state, open: true };
+  const [only] = names;
+  const exact = names.length === 1 && only?.length === 1 ? only[0] : null;
+  if (typeof exact === 'string') return setVariable(machine, state, exact, event);
+  return names.reduce(
+    (next, pattern) => withPattern(next, { pattern, type, sites: [site] }),
+    state,
+  );
+}
+
+export function setVariable(
+  machine: Machine,
+  state: ProgramStateInfo,
+  name: string,
+  event: GenEvent,
+): ProgramStateInfo {
+  const { site, type } = event;
+  const known = state.variables.get(name);
+  const isOther = known !== undefined && known.sites.every((other) => other.call !== site.call);
+  if (
+    known &&
+    isOther &&
+    known.presence === 'set' &&
+    !known.wasRead &&
+    site.kind !== 'assign' &&
+    !state.forkedFrom?.has(name)
+  ) {
+    reportAt(
+      machine,
+      site.unit,
+      'duplicate-name',
+      site.nameNode ?? site.call,
+      `"${name}" was generated before and never read: this overwrites it.`,
+    );
+  }
+  return withVariable(state, name, {
+    presence: 'set',
+    type,
+    sites: [site],
+    guard: null,
+    version: freshVersion(),
+    wasRead: false,
+  });
+}
+
+/* ------------------------------------------------------------------ roles */
+
+function beginRole(machine: Machine, state: ProgramStateInfo, event: RoleEvent): ProgramStateInfo {
+  if (state.role !== null && state.role !== '?') {
+    reportAt(
+      machine,
+      event.unit,
+      'nested-role',
+      event.node,
+      `A ${event.role} message cannot begin inside the ${state.role} message: roles do not nest.`,
+    );
+  }
+  return {
+    ...state,
+    role: event.role,
+    rolesUsed: true,
+    roleSite: { unit: event.unit, node: event.node },
+  };
+}
+
+function endRole(machine: Machine, state: ProgramStateInfo, event: RoleEvent): ProgramStateInfo {
+  if (state.role === null && !state.open) {
+    reportAt(
+      machine,
+      event.unit,
+      'unbalanced-role',
+      event.node,
+      `No ${event.role} message is open here.`,
+    );
+  } else if (state.role !== null && state.role !== '?' && state.role !== event.role) {
+    reportAt(
+      machine,
+      event.unit,
+      'unbalanced-role',
+      event.node,
+      `This ends a ${event.role} message, but the ${state.role} message is open.`,
+    );
+  }
+  return { ...state, role: null, roleSite: null };
+}
+
+export function checkRolesEnded(machine: Machine, state: ProgramStateInfo): void {
+  if (state.role === null || state.role === '?' || !state.roleSite || state.open) return;
+  const { unit, node } = state.roleSite;
+  reportAt(
+    machine,
+    unit,
+    'unbalanced-role',
+    node,
+    `This ${state.role} message is never ended on some path: add \`${state.role}_end()\`.`,
+  );
+}
+
+/* ------------------------------------------------------------------ place and backend */
+
+function checkPlace(machine: Machine, state: ProgramStateInfo, event: GenEvent): void {
+  const { site } = event;
+  const label =
+    event.names.length === 0 ? 'This gen' : `"${event.names.map(formatPattern).join('", "')}"`;
+  const isChat = ['openai-chat', 'anthropic', 'vertexai'].includes(backendKind(machine.backend));
+  const isOutside = state.role === null && (state.rolesUsed || isChat);
+  const isWrongRole = isChat && (state.role === 'user' || state.role === 'system');
+  if ((isOutside || isWrongRole) && !state.open) {
+    reportAt(
+      machine,
+      site.unit,
+      'gen-outside-assistant',
+      site.call,
+      `${label} is generated outside an assistant message: chat models answer only there.`,
+    );
+  }
+  reportBackend(machine, event);
+}
+
+function reportBackend(machine: Machine, event: GenEvent): void {
+  const kind = backendKind(machine.backend);
+  const { site, type } = event;
+  const say = (message: string) =>
+    reportAt(machine, site.unit, 'unsupported-on-backend', site.call, message);
+  if (kind === 'sglang' || kind === 'unknown') return;
+  if (type.kind === 'regex') say('API models do not support `regex`: it is ignored.');
+  else if (type.kind === 'json')
+    say('API models do not support `json_schema` in gen: it is ignored.');
+  else if (type.kind === 'dtype' && (type.dtype === 'float' || type.dtype === 'bool')) {
+    say(`API models do not support \`dtype=${type.dtype}\`.`);
+  } else if (site.kind === 'select' && kind !== 'openai-completion') {
+    say('This backend cannot score choices.');
+  }
+}
+
+const visionModel =
+  /llava|vl\b|vision|gpt-4o|gpt-4-turbo|gemini|claude-3|claude-sonnet|claude-opus|minicpm-v|pixtral|internvl|gemma-3|llama-4|janus|o1|o3|gpt-5|gpt-4\.1/;
+
+function reportImage(machine: Machine, event: Extract<SglEvent, { kind: 'image' }>): void {
+  const model = backendModel(machine.backend);
+  if (model === null || visionModel.test(model)) return;
+  reportAt(
+    machine,
+    event.unit,
+    'unsupported-on-backend',
+    event.node,
+    `The model "${model}" does not take images.`,
+  );
+}

@@ -1,0 +1,90 @@
+/** `object.name`. */
+import type { Environment } from './environment.ts';
+import type { Machine } from './machine.ts';
+import { apiConstants, apiNames, programMethods, stateMethods } from './sglang-api.ts';
+import { listOf, text, unknown, type Value } from './value.ts';
+
+export function attributeOf(
+  machine: Machine,
+  object: Value,
+  name: string,
+  env: Environment,
+): Value {
+  switch (object.kind) {
+    case 'module':
+      return moduleMember(machine, object.path, name);
+    case 'state':
+      if (stateMethods.has(name)) return { kind: 'method', object, name };
+      if (name !== 'ret_value' && name !== 'stream_executor') return unknown;
+      // Whoever reaches into the executor may use any variable.
+      markConsumed(machine, env, object.id);
+      return unknown;
+    case 'forks':
+      if (name === 'states') return listOf({ kind: 'state', id: object.child });
+      return name === 'src_state'
+        ? { kind: 'state', id: object.parent }
+        : { kind: 'method', object, name };
+    case 'program':
+      return programMethods.has(name) ? { kind: 'method', object, name } : unknown;
+    case 'object':
+      return memberOf(object, name);
+    case 'text':
+    case 'gen':
+    case 'list':
+    case 'dict':
+    case 'json':
+    case 'instance':
+      return { kind: 'method', object, name };
+    case 'union': {
+      const states = object.members.filter((member) => member.kind !== 'none');
+      if (
+        states.length > 0 &&
+        states.every((member) => member.kind === 'state' || member.kind === 'program')
+      ) {
+        return { kind: 'method', object, name };
+      }
+      return unknown;
+    }
+    default:
+      return unknown;
+  }
+}
+
+function markConsumed(machine: Machine, env: Environment, id: number): void {
+  const program = env.state(id)?.program;
+  if (program !== null && program !== undefined) machine.recorder.consumed.add(program);
+}
+
+/** Members of the `sglang` package and of modules of the workspace. */
+export function moduleMember(machine: Machine, path: string, name: string): Value {
+  if (path === 'sglang' || path.startsWith('sglang.')) {
+    const constant = apiConstants.get(name);
+    if (constant !== undefined) return text(constant);
+    if (apiNames.has(name)) return { kind: 'api', name };
+    if (
+      ['lang', 'utils', 'api', 'test', 'srt', 'ir', 'backend', 'interpreter', 'choices'].includes(
+        name,
+      )
+    ) {
+      return { kind: 'module', path: `${path}.${name}` };
+    }
+    return knownUtilities.has(name) ? { kind: 'builtin', name } : unknown;
+  }
+  if (path === 'json' || path === 'functools') return { kind: 'builtin', name: `${path}.${name}` };
+  return machine.importedModule(path, 0)?.get(name) ?? unknown;
+}
+
+const knownUtilities: ReadonlySet<string> = new Set([
+  'print_highlight',
+  'execute_shell_command',
+  'launch_server_cmd',
+  'wait_for_server',
+  'terminate_process',
+]);
+
+function memberOf(object: Extract<Value, { kind: 'object' }>, name: string): Value {
+  const member = object.members.get(name) ?? unknown;
+  if (!object.isInstance || (member.kind !== 'function' && member.kind !== 'program'))
+    return member;
+  return { ...member, ref: { ...member.ref, isMethod: true } };
+}

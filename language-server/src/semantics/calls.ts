@@ -1,0 +1,380 @@
+/** Calls: of programs, states, `sgl.*`, helpers of the user, and what is known of Python's own. */
+import type { Argument, Call, Expression } from '../syntax/ast.ts';
+import { callApi } from './api-calls.ts';
+import { appendEvents } from './append.ts';
+import type { Environment } from './environment.ts';
+import { elementOf } from './iteration.ts';
+import type { ArgumentValue, CallArguments, Machine } from './machine.ts';
+import { callProgramMethod, runProgram } from './program-calls.ts';
+import { openStates, stateIdsOf } from './reads.ts';
+import { callForksMethod, callStateMethod } from './state-methods.ts';
+import {
+  constantText,
+  instance,
+  joinValues,
+  listOf,
+  none,
+  text,
+  tuple,
+  unknown,
+  type Value,
+} from './value.ts';
+
+export function evaluateCall(machine: Machine, node: Call, env: Environment): Value {
+  const callee = machine.evaluate(node.callee, env);
+  const args = evaluateArguments(machine, node, env);
+  if (isWorthRecording(callee)) machine.recorder.call({ unit: machine.unit, node, callee });
+  return callValue(machine, callee, args, env);
+}
+
+function isWorthRecording(callee: Value): boolean {
+  if (callee.kind === 'method')
+    return ['state', 'program', 'forks', 'union'].includes(callee.object.kind);
+  return ['api', 'program', 'function'].includes(callee.kind);
+}
+
+function evaluateArguments(machine: Machine, node: Call, env: Environment): CallArguments {
+  const positional: ArgumentValue[] = [];
+  const keywords = new Map<string, ArgumentValue>();
+  let hasUnpacking = false;
+  for (const argument of node.args) {
+    const value = machine.evaluate(argument.value, env);
+    const entry = argumentValue(argument, value);
+    if (argument.star !== '') hasUnpacking = true;
+    else if (argument.name) keywords.set(argument.name.id, entry);
+    else if (argument.value.kind !== 'Missing') positional.push(entry);
+  }
+  return { node, positional, keywords, hasUnpacking };
+}
+
+function argumentValue(argument: Argument, value: Value): ArgumentValue {
+  return {
+    value,
+    node: argument.value,
+    span: { start: argument.start, end: argument.end },
+    keyword: argument.name ? { start: argument.name.start, end: argument.name.end } : null,
+  };
+}
+
+function callValue(machine: Machine, callee: Value, args: CallArguments, env: Environment): Value {
+  switch (callee.kind) {
+    case 'api':
+      return callApi(machine, callee.name, args);
+    case 'program':
+      return runProgram(machine, env, callee, args);
+    case 'method':
+      return callMethod(machine, callee, args, env);
+    case 'function':
+      return callFunction(machine, callee, args, env);
+    case 'builtin':
+      return callBuiltin(machine, callee.name, args, env);
+    case 'object':
+      giveAway(machine, args, env);
+      return callee.isInstance ? unknown : { ...callee, isInstance: true };
+    case 'union':
+      return callee.members
+        .map((member) => callValue(machine, member, args, env))
+        .reduce(joinValues);
+    default:
+      giveAway(machine, args, env);
+      return unknownCallResult(args.node.callee);
+  }
+}
+
+/** A plain function that was not found may return anything; text methods return text. */
+function unknownCallResult(callee: Expression): Value {
+  return callee.kind === 'Name' ? { kind: 'expression', events: [{ kind: 'opaque' }] } : unknown;
+}
+
+/** States handed to code that is not seen. */
+function giveAway(machine: Machine, args: CallArguments, env: Environment): void {
+  for (const argument of [...args.positional, ...args.keywords.values()])
+    openStates(machine, env, argument.value);
+}
+
+function callFunction(
+  machine: Machine,
+  callee: Extract<Value, { kind: 'function' }>,
+  args: CallArguments,
+  env: Environment,
+): Value {
+  if (callee.ref.node.kind === 'FunctionDef') {
+    const { owner } = machine.frame;
+    machine.recorder.edge({
+      unit: machine.unit,
+      node: args.node,
+      caller: owner?.kind === 'FunctionDef' ? owner : null,
+      callee: callee.ref.node,
+      calleeUnit: callee.ref.unit,
+    });
+  }
+  return machine.invoke(callee.ref, args, env);
+}
+
+function callMethod(
+  machine: Machine,
+  method: Extract<Value, { kind: 'method' }>,
+  args: CallArguments,
+  env: Environment,
+): Value {
+  const { object, name } = method;
+  switch (object.kind) {
+    case 'state': {
+      const result = callStateMethod(machine, env, object.id, name, args);
+      if (result.kind !== 'method' || result.object.kind !== 'expression') return result;
+      appendEvents(machine, env, object.id, result.object.events);
+      return result.object;
+    }
+    case 'forks':
+      return callForksMethod(machine, env, object, name, args);
+    case 'program':
+      return callProgramMethod(machine, env, object, name, args);
+    case 'union':
+      return object.members
+        .filter((member) => member.kind !== 'none')
+        .map((member) => callMethod(machine, { kind: 'method', object: member, name }, args, env))
+        .reduce(joinValues, none);
+    case 'list':
+      return listMethod(machine, object, name, args, env);
+    case 'dict':
+      return dictMethod(object, name, args);
+    case 'text':
+    case 'gen':
+    case 'instance':
+      return textMethod(object, name);
+    default:
+      giveAway(machine, args, env);
+      return unknown;
+  }
+}
+
+function listMethod(
+  machine: Machine,
+  list: Extract<Value, { kind: 'list' }>,
+  name: string,
+  args: CallArguments,
+  env: Environment,
+): Value {
+  const value = args.positional[0]?.value ?? unknown;
+  const { callee } = args.node;
+  const owner =
+    callee.kind === 'Attribute' && callee.object.kind === 'Name' ? callee.object.id : null;
+  if (name === 'append' || name === 'extend' || name === 'insert') {
+    const added =
+      name === 'extend'
+        ? elementOf(value, env)
+        : name === 'insert'
+          ? (args.positional[1]?.value ?? unknown)
+          : value;
+    if (owner === null) giveAway(machine, args, env);
+    else
+      env.assign(owner, listOf(list.items?.length === 0 ? added : joinValues(list.element, added)));
+    return none;
+  }
+  if (name === 'pop') return list.element;
+  return name === 'copy' ? list : unknown;
+}
+
+function dictMethod(
+  dict: Extract<Value, { kind: 'dict' }>,
+  name: string,
+  args: CallArguments,
+): Value {
+  const values = [...(dict.entries?.values() ?? [])];
+  if (name === 'get') {
+    const key = constantText(args.positional[0]?.value ?? unknown);
+    return (key === null ? undefined : dict.entries?.get(key)) ?? unknown;
+  }
+  if (name === 'values') return values.length === 0 ? unknown : tuple(values);
+  if (name !== 'items' || !dict.entries) return unknown;
+  return tuple([...dict.entries].map(([key, value]) => tuple([text(key), value])));
+}
+
+const textResults: ReadonlySet<string> = new Set([
+  'strip',
+  'lstrip',
+  'rstrip',
+  'lower',
+  'upper',
+  'format',
+  'replace',
+  'title',
+  'capitalize',
+  'join',
+  'removeprefix',
+  'removesuffix',
+]);
+
+function textMethod(object: Value, name: string): Value {
+  const isText = object.kind !== 'instance' || object.type === 'str';
+  if (!isText) return unknown;
+  if (textResults.has(name)) return instance('str');
+  if (['split', 'splitlines', 'rsplit'].includes(name)) return listOf(instance('str'));
+  if (['startswith', 'endswith', 'isdigit', 'isalpha', 'isnumeric'].includes(name))
+    return instance('bool');
+  return ['count', 'find', 'index', 'rfind'].includes(name) ? instance('int') : unknown;
+}
+
+/* ------------------------------------------------------------------ builtins */
+
+function callBuiltin(machine: Machine, name: string, args: CallArguments, env: Environment): Value {
+  const first = args.positional[0]?.value ?? unknown;
+  switch (name) {
+    case 'range':
+      return rangeValue(args);
+    case 'int':
+    case 'float':
+    case 'str':
+    case 'bool':
+      useWhole(machine, args, env);
+      return name === 'str' && first.kind === 'text' ? first : instance(name);
+    case 'len':
+      return first.kind === 'list' && first.items
+        ? { kind: 'number', value: first.items.length }
+        : instance('int');
+    case 'list':
+    case 'tuple':
+    case 'sorted':
+    case 'reversed':
+      if (args.positional.length === 0) return tuple([]);
+      return first.kind === 'list' && name !== 'sorted' && name !== 'reversed'
+        ? first
+        : listOf(elementOf(first, env));
+    case 'dict':
+      return {
+        kind: 'dict',
+        entries: args.hasUnpacking || args.positional.length > 0 ? null : keywordEntries(args),
+      };
+    case 'enumerate':
+      return enumerateValue(first, env);
+    case 'zip':
+      return zipValue(args, env);
+    case 'json.loads':
+      return jsonValue(first);
+    case 'json.dumps':
+      return dumped(first);
+    case 'sum':
+    case 'min':
+    case 'max':
+    case 'next':
+      return name === 'next' || name === 'min' || name === 'max'
+        ? elementOf(first, env)
+        : instance('int');
+    case 'getattr':
+      return unknown;
+    case 'execute_shell_command':
+    case 'launch_server_cmd':
+      noteModel(machine, first);
+      return unknown;
+    case 'map':
+      return mapValue(machine, args, env);
+    default:
+      useWhole(machine, args, env);
+      if (name.startsWith('functools.')) giveAway(machine, args, env);
+      return unknown;
+  }
+}
+
+/** Printing or converting a state uses its whole text. */
+function useWhole(machine: Machine, args: CallArguments, env: Environment): void {
+  for (const { value } of [...args.positional, ...args.keywords.values()]) {
+    for (const id of stateIdsOf(value)) {
+      const program = env.state(id)?.program;
+      if (program !== null && program !== undefined) machine.recorder.consumed.add(program);
+    }
+  }
+}
+
+function mapValue(machine: Machine, args: CallArguments, env: Environment): Value {
+  const [callee, items] = args.positional;
+  if (!callee || !items || (callee.value.kind !== 'function' && callee.value.kind !== 'program'))
+    return unknown;
+  const item: ArgumentValue = { ...items, value: elementOf(items.value, env) };
+  return listOf(
+    callValue(machine, callee.value, { ...args, positional: [item], keywords: new Map() }, env),
+  );
+}
+
+function rangeValue(args: CallArguments): Value {
+  const bounds = args.positional.map(({ value }) => (value.kind === 'number' ? value.value : null));
+  if (bounds.length === 0 || bounds.some((bound) => bound === null)) return listOf(instance('int'));
+  const [a = 0, b = null, step = 1] = bounds;
+  const start = b === null ? 0 : (a ?? 0);
+  const end = b === null ? (a ?? 0) : b;
+  const count = Math.max(0, Math.ceil((end - start) / (step ?? 1)));
+  if (count > 16 || !Number.isFinite(count)) return listOf(instance('int'));
+  return tuple(
+    Array.from({ length: count }, (_, i): Value => ({
+      kind: 'number',
+      value: start + i * (step ?? 1),
+    })),
+  );
+}
+
+function keywordEntries(args: CallArguments): ReadonlyMap<string, Value> {
+  return new Map([...args.keywords].map(([name, argument]) => [name, argument.value]));
+}
+
+function enumerateValue(iterable: Value, env: Environment): Value {
+  if (iterable.kind === 'list' && iterable.items) {
+    return tuple(iterable.items.map((item, i) => tuple([{ kind: 'number', value: i }, item])));
+  }
+  return listOf(tuple([instance('int'), elementOf(iterable, env)]));
+}
+
+function zipValue(args: CallArguments, env: Environment): Value {
+  const lists = args.positional.map(({ value }) => value);
+  const exact = lists.map((list) => (list.kind === 'list' ? list.items : null));
+  if (exact.length > 0 && exact.every((items) => items !== null)) {
+    const length = Math.min(...exact.map((items) => items.length));
+    return tuple(
+      Array.from({ length }, (_, i) => tuple(exact.map((items) => items[i] ?? unknown))),
+    );
+  }
+  return listOf(tuple(lists.map((list) => elementOf(list, env))));
+}
+
+function jsonValue(value: Value): Value {
+  if (value.kind === 'gen' && value.type.kind === 'json')
+    return { kind: 'json', schema: value.type.schema };
+  return unknown;
+}
+
+/** `json.dumps` of literals is known text, so that schemas written as dicts are checked, too. */
+function dumped(value: Value): Value {
+  const plain = toPlain(value, 0);
+  return plain === undefined ? instance('str') : text(JSON.stringify(plain));
+}
+
+function toPlain(value: Value, depth: number): unknown {
+  if (depth > 30) return undefined;
+  switch (value.kind) {
+    case 'none':
+      return null;
+    case 'bool':
+    case 'number':
+      return value.value;
+    case 'text':
+      return constantText(value) ?? undefined;
+    case 'list': {
+      const items = value.items?.map((item) => toPlain(item, depth + 1));
+      return items?.every((item) => item !== undefined) === true ? items : undefined;
+    }
+    case 'dict': {
+      if (!value.entries) return undefined;
+      const entries = [...value.entries].map(
+        ([key, item]) => [key, toPlain(item, depth + 1)] as const,
+      );
+      return entries.every(([, item]) => item !== undefined)
+        ? Object.fromEntries(entries)
+        : undefined;
+    }
+    default:
+      return undefined;
+  }
+}
+
+function noteModel(machine: Machine, command: Value): void {
+  const model = /--model(?:-path)?[ =](\S+)/.exec(constantText(command) ?? '')?.[1];
+  if (model !== undefined) machine.backend.models.add(model.toLowerCase());
+}

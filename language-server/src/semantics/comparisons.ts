@@ -1,0 +1,134 @@
+/** Comparisons and arithmetic that a generated value cannot satisfy. */
+import type { Compare, Expression, Span } from '../syntax/ast.ts';
+import { closest } from './edit-distance.ts';
+import { formatType, literalValues, membersOf, quote, type GenType } from './gen-type.ts';
+import type { Machine } from './machine.ts';
+import { constantText, type Value } from './value.ts';
+
+export function checkCompare(machine: Machine, node: Compare, values: readonly Value[]): void {
+  node.operators.forEach((operator, i) => {
+    const left = values[i];
+    const right = values[i + 1];
+    const leftNode = node.operands[i];
+    const rightNode = node.operands[i + 1];
+    if (!left || !right || !leftNode || !rightNode) return;
+    if (operator === '==' || operator === '!=') {
+      checkPair(machine, operator, left, leftNode, right, rightNode);
+      checkPair(machine, operator, right, rightNode, left, leftNode);
+    } else if (operator === 'in' || operator === 'not in')
+      checkMembership(machine, left, right, rightNode);
+    else if (['<', '>', '<=', '>='].includes(operator)) {
+      checkNumber(machine, left, leftNode, right, 'compare');
+      checkNumber(machine, right, rightNode, left, 'compare');
+    }
+  });
+}
+
+function checkPair(
+  machine: Machine,
+  operator: string,
+  value: Value,
+  valueNode: Expression,
+  other: Value,
+  otherNode: Expression,
+): void {
+  if (value.kind !== 'gen') return;
+  const text = constantText(other);
+  if (text !== null) {
+    checkText(machine, value.type, text, otherNode, operator);
+    return;
+  }
+  if (other.kind === 'bool' || other.kind === 'number')
+    checkNumber(machine, value, valueNode, other, 'compare');
+}
+
+/** The text that a comparison or case names, against what the variable can be. */
+export function checkText(
+  machine: Machine,
+  type: GenType,
+  text: string,
+  node: Span & Partial<Expression>,
+  operator: string,
+): void {
+  const outcome = operator === '!=' ? 'always true' : 'never true';
+  if (membersOf(type).every((member) => member.kind === 'list')) {
+    machine.report(
+      'impossible-comparison',
+      node,
+      `After \`join\` this is a \`${formatType(type)}\`, one value per fork: comparing it with a string is ${outcome}.`,
+    );
+    return;
+  }
+  const values = literalValues(type);
+  if (!values || values.includes(text)) return;
+  const meant =
+    closest(text, values) ?? values.find((value) => value.trim() === text.trim()) ?? null;
+  const fixes = (meant === null ? values.slice(0, 5) : [meant]).map((value) => ({
+    title: `Change to ${quote(value)}`,
+    edits: [{ start: node.start, end: node.end, text: JSON.stringify(value) }],
+  }));
+  const choices = values.map((value) => JSON.stringify(value)).join(', ');
+  machine.report(
+    'impossible-comparison',
+    node,
+    `No choice equals ${JSON.stringify(text)}: this is ${outcome}. The choices are ${choices}.`,
+    fixes,
+  );
+}
+
+function checkMembership(machine: Machine, left: Value, right: Value, rightNode: Expression): void {
+  if (left.kind !== 'gen' || right.kind !== 'list' || !right.items) return;
+  if (rightNode.kind !== 'List' && rightNode.kind !== 'Tuple' && rightNode.kind !== 'Set') return;
+  right.items.forEach((item, i) => {
+    const text = constantText(item);
+    const node = rightNode.elements[i];
+    if (text !== null && node) checkText(machine, left.type, text, node, '==');
+  });
+}
+
+/** Numbers meet text: `state["age"] > 5`, `state["age"] + 1`. */
+export function checkNumber(
+  machine: Machine,
+  value: Value,
+  node: Expression,
+  other: Value,
+  what: 'compare' | 'calculate',
+): void {
+  if (value.kind !== 'gen') return;
+  const isNumber =
+    other.kind === 'number' ||
+    other.kind === 'bool' ||
+    (other.kind === 'instance' && ['int', 'float'].includes(other.type));
+  if (!isNumber || !isText(value.type)) return;
+  const converter = converterFor(value.type, other);
+  const verb = what === 'compare' ? 'compared with a number' : 'used in arithmetic';
+  const fixes = converter
+    ? [
+        {
+          title: `Wrap in ${converter}(...)`,
+          edits: [
+            { start: node.start, end: node.start, text: `${converter}(` },
+            { start: node.end, end: node.end, text: ')' },
+          ],
+        },
+      ]
+    : [];
+  machine.report(
+    'value-is-str',
+    node,
+    `Generated values are \`str\` at run time, also with \`dtype\`: this one is ${verb}.`,
+    fixes,
+  );
+}
+
+function isText(type: GenType): boolean {
+  return membersOf(type).every((member) =>
+    ['str', 'literal', 'dtype', 'regex', 'json'].includes(member.kind),
+  );
+}
+
+function converterFor(type: GenType, other: Value): string | null {
+  if (type.kind === 'dtype' && (type.dtype === 'int' || type.dtype === 'float')) return type.dtype;
+  if (other.kind === 'number') return Number.isInteger(other.value) ? 'int' : 'float';
+  return other.kind === 'instance' ? other.type : null;
+}

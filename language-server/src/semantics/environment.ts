@@ -1,0 +1,229 @@
+/**
+ * Everything known at one program point: names of the running scope, all program states, and facts
+ * about conditions that hold on the paths to here. Straight-line code changes it in place; branches
+ * work on copies that are joined again.
+ */
+import { joinTypes } from './gen-type.ts';
+import {
+  mergeSites,
+  withPattern,
+  type Guard,
+  type ProgramStateInfo,
+  type VariableInfo,
+} from './program-state.ts';
+import { joinValues, unknown, type Value } from './value.ts';
+
+/** Possible outcomes of a condition, e.g. `state["type"]` ∈ {a, b} or `use_cot` ∈ {true}. */
+export type PathFacts = Map<string, ReadonlySet<string>>;
+
+let nextVersion = 1;
+
+/** A number never given before; tells values of one name apart. */
+export function freshVersion(): number {
+  return nextVersion++;
+}
+
+export class Environment {
+  names: Map<string, Value>;
+  readonly closure: Environment | null;
+  states: Map<number, ProgramStateInfo>;
+  pathFacts: PathFacts;
+  versions: Map<string, number>;
+
+  constructor(closure: Environment | null, from: Environment | null = null) {
+    this.closure = closure;
+    this.names = new Map();
+    this.states = from ? from.states : new Map();
+    this.pathFacts = from ? from.pathFacts : new Map();
+    this.versions = new Map();
+  }
+
+  /** An independent copy for one branch. */
+  fork(): Environment {
+    const copy = new Environment(this.closure);
+    copy.names = new Map(this.names);
+    copy.states = new Map(this.states);
+    copy.pathFacts = new Map(this.pathFacts);
+    copy.versions = new Map(this.versions);
+    return copy;
+  }
+
+  /** Scope of a called function: own names, the same states. */
+  enter(closure: Environment): Environment {
+    const inner = new Environment(closure);
+    inner.states = new Map(this.states);
+    inner.pathFacts = new Map(this.pathFacts);
+    return inner;
+  }
+
+  /** Takes over what happened to the states in a called function. */
+  adopt(inner: Environment): void {
+    this.states = inner.states;
+    this.pathFacts = inner.pathFacts;
+  }
+
+  /** Continues as `other`, keeping this object: closures refer to it. */
+  become(other: Environment): void {
+    if (other === this) return;
+    this.names = other.names;
+    this.states = other.states;
+    this.pathFacts = other.pathFacts;
+    this.versions = other.versions;
+  }
+
+  lookup(name: string): Value | undefined {
+    return this.names.get(name) ?? this.closure?.lookup(name);
+  }
+
+  assign(name: string, value: Value): void {
+    this.names.set(name, value);
+    this.versions.set(name, freshVersion());
+  }
+
+  versionOf(name: string): number {
+    return this.versions.get(name) ?? this.closure?.versionOf(name) ?? 0;
+  }
+
+  state(id: number): ProgramStateInfo | undefined {
+    return this.states.get(id);
+  }
+
+  setState(id: number, info: ProgramStateInfo): void {
+    this.states.set(id, info);
+  }
+
+  /** Is a guarded variable certainly set here? */
+  isGuardMet(guard: Guard | null): boolean {
+    if (!guard) return false;
+    const facts = this.pathFacts.get(guard.key);
+    return facts !== undefined && [...facts].every((value) => guard.values.has(value));
+  }
+
+  /** Is a guarded variable certainly unset here? */
+  isGuardExcluded(guard: Guard | null): boolean {
+    if (!guard) return false;
+    const facts = this.pathFacts.get(guard.key);
+    return facts !== undefined && [...facts].every((value) => !guard.values.has(value));
+  }
+}
+
+/** Where two paths meet. `null` is a path that does not get here. */
+export function joinEnvironments(a: Environment | null, b: Environment | null): Environment | null {
+  if (!a || !b || a === b) return a ?? b;
+  const result = new Environment(a.closure);
+  for (const [name, value] of a.names) {
+    const other = b.names.get(name);
+    // A name that only one path assigns keeps that value: reading it elsewhere is Python's own error.
+    result.names.set(name, other === undefined ? value : joinValues(value, other));
+  }
+  for (const [name, value] of b.names) if (!a.names.has(name)) result.names.set(name, value);
+  for (const [name, version] of a.versions) {
+    result.versions.set(name, b.versions.get(name) === version ? version : freshVersion());
+  }
+  for (const name of b.versions.keys())
+    if (!a.versions.has(name)) result.versions.set(name, freshVersion());
+  result.pathFacts = joinFacts(a.pathFacts, b.pathFacts);
+  for (const [id, state] of a.states) {
+    const other = b.states.get(id);
+    result.states.set(id, other ? joinStates(state, other, a, b) : state);
+  }
+  for (const [id, state] of b.states) if (!a.states.has(id)) result.states.set(id, state);
+  return result;
+}
+
+function joinFacts(a: PathFacts, b: PathFacts): PathFacts {
+  const result: PathFacts = new Map();
+  for (const [key, values] of a) {
+    const others = b.get(key);
+    if (others) result.set(key, values === others ? values : new Set([...values, ...others]));
+  }
+  return result;
+}
+
+function joinStates(
+  a: ProgramStateInfo,
+  b: ProgramStateInfo,
+  inA: Environment,
+  inB: Environment,
+): ProgramStateInfo {
+  if (a === b) return a;
+  const variables = new Map<string, VariableInfo>();
+  for (const name of new Set([...a.variables.keys(), ...b.variables.keys()])) {
+    const merged = joinVariable(a.variables.get(name), b.variables.get(name), inA, inB);
+    if (merged) variables.set(name, merged);
+  }
+  let result: ProgramStateInfo = {
+    ...a,
+    variables,
+    open: a.open || b.open,
+    role: a.role === b.role ? a.role : '?',
+    rolesUsed: a.rolesUsed || b.rolesUsed,
+    roleSite: a.roleSite ?? b.roleSite,
+    joined: a.joined && b.joined,
+  };
+  for (const pattern of b.patterns) result = withPattern(result, pattern);
+  return result;
+}
+
+function joinVariable(
+  a: VariableInfo | undefined,
+  b: VariableInfo | undefined,
+  inA: Environment,
+  inB: Environment,
+): VariableInfo | undefined {
+  const any = a ?? b;
+  if (!any || a === b) return any;
+  const both = a?.presence === 'set' && b?.presence === 'set';
+  const guard = both ? null : joinGuards(a, b, inA, inB);
+  return {
+    presence: both || guard === 'always' ? 'set' : 'maybe',
+    type: a && b ? joinTypes(a.type, b.type) : any.type,
+    sites: a && b ? mergeSites(a.sites, b.sites) : any.sites,
+    guard: guard === 'always' ? null : guard,
+    version: a?.version === b?.version ? any.version : a && b ? freshVersion() : any.version,
+    wasRead: any.wasRead && (b?.wasRead ?? true),
+  };
+}
+
+/** A condition that tells on which side of the join the variable was set. */
+function joinGuards(
+  a: VariableInfo | undefined,
+  b: VariableInfo | undefined,
+  inA: Environment,
+  inB: Environment,
+): Guard | 'always' | null {
+  const keys = new Set([a?.guard?.key, b?.guard?.key].filter((key) => key !== undefined));
+  for (const [key, values] of inA.pathFacts) {
+    const others = inB.pathFacts.get(key);
+    if (others && ![...values].every((value) => others.has(value))) keys.add(key);
+    else if (others && others.size > values.size) keys.add(key);
+  }
+  for (const key of keys) {
+    const factsA = inA.pathFacts.get(key);
+    const factsB = inB.pathFacts.get(key);
+    if (!factsA || !factsB) continue;
+    const all = new Set([...factsA, ...factsB]);
+    const values = [...all].filter(
+      (value) =>
+        (!factsA.has(value) || isSetWhen(a, key, value)) &&
+        (!factsB.has(value) || isSetWhen(b, key, value)),
+    );
+    if (values.length === all.size) return 'always';
+    if (values.length > 0) return { key, values: new Set(values) };
+  }
+  return null;
+}
+
+function isSetWhen(info: VariableInfo | undefined, key: string, value: string): boolean {
+  if (!info) return false;
+  return info.presence === 'set' || (info.guard?.key === key && info.guard.values.has(value));
+}
+
+/** The value of a name, with what other cells define as the last resort. */
+export function lookupName(
+  env: Environment,
+  name: string,
+  hoisted: ReadonlyMap<string, Value>,
+): Value {
+  return env.lookup(name) ?? hoisted.get(name) ?? unknown;
+}

@@ -1,0 +1,440 @@
+/** Values of expressions. */
+import type {
+  Binary,
+  Comprehension,
+  Conditional,
+  Expression,
+  Str,
+  Subscript,
+} from '../syntax/ast.ts';
+import { eventsOf } from './api-calls.ts';
+import { attributeOf } from './attributes.ts';
+import { checkCompare, checkNumber } from './comparisons.ts';
+import { joinEnvironments, lookupName, type Environment } from './environment.ts';
+import type { Machine } from './machine.ts';
+import { normalise } from './name-pattern.ts';
+import { narrow } from './narrowing.ts';
+import { elementOf } from './iteration.ts';
+import { readVariable, refine, stateIdsOf } from './reads.ts';
+import { assignTarget } from './targets.ts';
+import { childSchema, schemaKeys } from './json-schema.ts';
+import {
+  constantText,
+  instance,
+  joinValues,
+  listOf,
+  none,
+  tuple,
+  unknown,
+  type Value,
+} from './value.ts';
+
+const builtins: ReadonlySet<string> = new Set([
+  'print',
+  'range',
+  'len',
+  'int',
+  'float',
+  'str',
+  'bool',
+  'list',
+  'tuple',
+  'dict',
+  'set',
+  'enumerate',
+  'zip',
+  'sorted',
+  'reversed',
+  'min',
+  'max',
+  'sum',
+  'abs',
+  'round',
+  'isinstance',
+  'type',
+  'repr',
+  'any',
+  'all',
+  'map',
+  'filter',
+  'open',
+  'input',
+  'hasattr',
+  'getattr',
+  'id',
+  'hash',
+  'iter',
+  'next',
+  'display',
+  'bytes',
+  'ord',
+  'chr',
+  'eval',
+  'exec',
+  'super',
+  'print_highlight',
+  'format',
+  'vars',
+  'dir',
+  'divmod',
+  'pow',
+  'frozenset',
+  'slice',
+  'callable',
+  'issubclass',
+  'help',
+]);
+
+export function evaluateExpression(machine: Machine, node: Expression, env: Environment): Value {
+  switch (node.kind) {
+    case 'Name':
+      return nameValue(machine, node.id, env);
+    case 'Constant':
+      return constantValue(node.type, node.raw);
+    case 'Str':
+      return stringValue(machine, node, env);
+    case 'Binary':
+      return binaryValue(machine, node, env);
+    case 'Unary':
+      return unaryValue(node.operator, machine.evaluate(node.operand, env));
+    case 'BoolOp':
+      return shortCircuit(machine, node.left, node.right, node.operator === 'and', env);
+    case 'Compare': {
+      const values = node.operands.map((operand) => machine.evaluate(operand, env));
+      checkMembershipRead(machine, node.operators, values, node.operands, env);
+      checkCompare(machine, node, values);
+      return instance('bool');
+    }
+    case 'Call':
+      return machine.call(node, env);
+    case 'Attribute':
+      return attributeOf(machine, machine.evaluate(node.object, env), node.attribute.id, env);
+    case 'Subscript':
+      return subscriptValue(machine, node, env);
+    case 'Slice':
+      for (const part of node.parts) if (part) machine.evaluate(part, env);
+      return unknown;
+    case 'Tuple':
+    case 'List':
+    case 'Set':
+      return sequenceValue(machine, node.elements, env);
+    case 'Dict':
+      return dictValue(machine, node, env);
+    case 'Comprehension':
+      return comprehensionValue(machine, node, env);
+    case 'Lambda':
+      return {
+        kind: 'function',
+        ref: {
+          name: 'lambda',
+          node,
+          unit: machine.unit,
+          closure: env,
+          isProgram: false,
+          isMethod: false,
+        },
+      };
+    case 'Conditional':
+      return conditionalValue(machine, node, env);
+    case 'Await':
+    case 'Starred':
+      return machine.evaluate(node.value, env);
+    case 'Yield':
+      if (node.value) machine.evaluate(node.value, env);
+      return unknown;
+    case 'Walrus': {
+      const value = machine.evaluate(node.value, env);
+      assignTarget(machine, env, node.target, value);
+      return value;
+    }
+    case 'Missing':
+      return unknown;
+  }
+}
+
+function nameValue(machine: Machine, name: string, env: Environment): Value {
+  const found = env.lookup(name) ?? machine.hoisted.get(name);
+  if (found) return refine(env, found);
+  if (builtins.has(name)) return { kind: 'builtin', name };
+  return lookupName(env, name, machine.hoisted);
+}
+
+function constantValue(type: string, raw: string): Value {
+  if (type === 'None') return none;
+  if (type === 'bool') return { kind: 'bool', value: raw === 'True' };
+  if (type === 'int' || type === 'float')
+    return { kind: 'number', value: Number(raw.replaceAll('_', '')) };
+  return unknown;
+}
+
+function stringValue(machine: Machine, node: Str, env: Environment): Value {
+  if (node.bytes) return instance('bytes');
+  if (node.value !== null) return { kind: 'text', parts: node.value === '' ? [] : [node.value] };
+  const parts = node.parts.map((part): string | null => {
+    if (part.kind === 'text') return part.value;
+    const value = machine.evaluate(part.value, env);
+    if (part.conversion !== null) return null;
+    return value.kind === 'number' ? String(value.value) : constantText(value);
+  });
+  return { kind: 'text', parts: normalise(parts) };
+}
+
+/* ------------------------------------------------------------------ operators */
+
+function binaryValue(machine: Machine, node: Binary, env: Environment): Value {
+  const left = machine.evaluate(node.left, env);
+  const right = machine.evaluate(node.right, env);
+  if (node.operator === '+') return sum(machine, node, left, right);
+  if (left.kind === 'number' && right.kind === 'number')
+    return arithmetic(node.operator, left.value, right.value);
+  if (node.operator === '%' && left.kind === 'text') return { kind: 'text', parts: [null] };
+  if (node.operator === '*' && left.kind === 'text') return { kind: 'text', parts: [null] };
+  if (node.operator === '*' && left.kind === 'list') return listOf(left.element);
+  if (['-', '/', '//', '**'].includes(node.operator)) {
+    checkNumber(machine, left, node.left, right, 'calculate');
+    checkNumber(machine, right, node.right, left, 'calculate');
+  }
+  return numeric(left) && numeric(right) ? instance('float') : unknown;
+}
+
+function numeric(value: Value): boolean {
+  return (
+    value.kind === 'number' || (value.kind === 'instance' && ['int', 'float'].includes(value.type))
+  );
+}
+
+function arithmetic(operator: string, a: number, b: number): Value {
+  if (operator === '-') return { kind: 'number', value: a - b };
+  if (operator === '*') return { kind: 'number', value: a * b };
+  if (operator === '//' && b !== 0) return { kind: 'number', value: Math.floor(a / b) };
+  if (operator === '%' && b !== 0) return { kind: 'number', value: ((a % b) + b) % b };
+  return instance(operator === '/' ? 'float' : 'int');
+}
+
+function sum(machine: Machine, node: Binary, left: Value, right: Value): Value {
+  if (left.kind === 'expression' || right.kind === 'expression') {
+    reportBadOperand(machine, node.left, left);
+    reportBadOperand(machine, node.right, right);
+    return { kind: 'expression', events: [...eventsOf(left), ...eventsOf(right)] };
+  }
+  if (left.kind === 'union' || right.kind === 'union') {
+    const events = [...eventsOf(left), ...eventsOf(right)];
+    if (events.length > 0) return { kind: 'expression', events };
+  }
+  if (left.kind === 'list' && right.kind === 'list') {
+    if (left.items && right.items) return tuple([...left.items, ...right.items]);
+    return listOf(
+      left.items?.length === 0
+        ? right.element
+        : right.items?.length === 0
+          ? left.element
+          : joinValues(left.element, right.element),
+    );
+  }
+  if (left.kind === 'number' && right.kind === 'number')
+    return { kind: 'number', value: left.value + right.value };
+  if (left.kind === 'text' || right.kind === 'text') {
+    return { kind: 'text', parts: normalise([...partsOf(left), ...partsOf(right)]) };
+  }
+  checkNumber(machine, left, node.left, right, 'calculate');
+  checkNumber(machine, right, node.right, left, 'calculate');
+  if (left.kind === 'gen' || right.kind === 'gen') return instance('str');
+  return numeric(left) && numeric(right) ? instance('int') : unknown;
+}
+
+function partsOf(value: Value): readonly (string | null)[] {
+  return value.kind === 'text' ? value.parts : [null];
+}
+
+/** SGLang asserts that only text and expressions are added to expressions. */
+function reportBadOperand(machine: Machine, node: Expression, value: Value): void {
+  const isBad =
+    value.kind === 'number' ||
+    value.kind === 'none' ||
+    value.kind === 'bool' ||
+    (value.kind === 'instance' && ['int', 'float', 'bool', 'dict', 'bytes'].includes(value.type));
+  if (!isBad || value.kind === 'none') {
+    if (value.kind === 'none')
+      machine.report('invalid-append', node, 'None cannot be added to an SGLang expression.');
+    return;
+  }
+  machine.report(
+    'invalid-append',
+    node,
+    'Only text and SGLang expressions can be added to an expression.',
+    [
+      {
+        title: 'Wrap in str(...)',
+        edits: [
+          { start: node.start, end: node.start, text: 'str(' },
+          { start: node.end, end: node.end, text: ')' },
+        ],
+      },
+    ],
+  );
+}
+
+function unaryValue(operator: string, operand: Value): Value {
+  if (operator === 'not') return instance('bool');
+  if (operator === '-' && operand.kind === 'number')
+    return { kind: 'number', value: -operand.value };
+  return operand.kind === 'number' ? operand : unknown;
+}
+
+/** The right side runs only when the left one allows it. */
+function shortCircuit(
+  machine: Machine,
+  left: Expression,
+  right: Expression,
+  isAnd: boolean,
+  env: Environment,
+): Value {
+  const first = machine.evaluate(left, env);
+  const inner = env.fork();
+  narrow(machine, inner, left, isAnd);
+  const second = machine.evaluate(right, inner);
+  const merged = joinEnvironments(env.fork(), inner);
+  if (merged) {
+    merged.pathFacts = env.pathFacts;
+    env.become(merged);
+  }
+  return joinValues(first, second);
+}
+
+function conditionalValue(machine: Machine, node: Conditional, env: Environment): Value {
+  machine.evaluate(node.test, env);
+  const other = env.fork();
+  const facts = env.pathFacts;
+  const body = env.fork();
+  narrow(machine, body, node.test, true);
+  narrow(machine, other, node.test, false);
+  const value = joinValues(machine.evaluate(node.body, body), machine.evaluate(node.orElse, other));
+  const merged = joinEnvironments(body, other);
+  if (merged) {
+    merged.pathFacts = facts;
+    env.become(merged);
+  }
+  return value;
+}
+
+/** The key of `"x" in state` is recorded as a read of its own. */
+function checkMembershipRead(
+  machine: Machine,
+  operators: readonly string[],
+  values: readonly Value[],
+  nodes: readonly Expression[],
+  env: Environment,
+): void {
+  operators.forEach((operator, i) => {
+    const key = values[i];
+    const node = nodes[i];
+    const container = values[i + 1];
+    if ((operator !== 'in' && operator !== 'not in') || !key || !node || !container) return;
+    const ids = stateIdsOf(container);
+    if (ids.length > 0) readVariable(machine, env, ids, key, node, { tolerant: true });
+  });
+}
+
+/* ------------------------------------------------------------------ containers */
+
+function sequenceValue(machine: Machine, elements: readonly Expression[], env: Environment): Value {
+  const items: Value[] = [];
+  let isExact = true;
+  for (const element of elements) {
+    const value = machine.evaluate(element, env);
+    if (element.kind !== 'Starred') items.push(value);
+    else if (value.kind === 'list' && value.items) items.push(...value.items);
+    else {
+      isExact = false;
+      items.push(elementOf(value, env));
+    }
+  }
+  if (isExact && items.length <= 200) return tuple(items);
+  return listOf(items.length === 0 ? unknown : items.reduce(joinValues));
+}
+
+function dictValue(
+  machine: Machine,
+  node: Extract<Expression, { kind: 'Dict' }>,
+  env: Environment,
+): Value {
+  const entries = new Map<string, Value>();
+  let isExact = true;
+  for (const { key, value } of node.entries) {
+    const keyValue = key ? machine.evaluate(key, env) : unknown;
+    const name = constantText(keyValue);
+    const item = machine.evaluate(value, env);
+    if (name === null) isExact = false;
+    else entries.set(name, item);
+  }
+  return { kind: 'dict', entries: isExact ? entries : null };
+}
+
+function comprehensionValue(machine: Machine, node: Comprehension, env: Environment): Value {
+  const inner = env.fork();
+  for (const clause of node.clauses) {
+    const iterable = machine.evaluate(clause.iterable, inner);
+    assignTarget(machine, inner, clause.target, elementOf(iterable, inner));
+    for (const condition of clause.conditions) {
+      machine.evaluate(condition, inner);
+      narrow(machine, inner, condition, true);
+    }
+  }
+  const element = machine.evaluate(node.element, inner);
+  if (node.value) machine.evaluate(node.value, inner);
+  env.states = inner.states;
+  if (node.type === 'dict') return { kind: 'dict', entries: null };
+  return listOf(element);
+}
+
+function subscriptValue(machine: Machine, node: Subscript, env: Environment): Value {
+  const object = machine.evaluate(node.object, env);
+  const index = machine.evaluate(node.index, env);
+  const ids = stateIdsOf(object);
+  if (ids.length > 0) return readVariable(machine, env, ids, index, node.index);
+  const isSlice = node.index.kind === 'Slice';
+  switch (object.kind) {
+    case 'forks':
+      return isSlice
+        ? listOf({ kind: 'state', id: object.child })
+        : { kind: 'state', id: object.child };
+    case 'list':
+      return isSlice ? listOf(object.element) : listItem(object, index);
+    case 'dict':
+      return object.entries?.get(constantText(index) ?? '') ?? unknown;
+    case 'json':
+      return jsonItem(machine, node, object.schema, index);
+    case 'gen':
+      if (object.type.kind === 'list') {
+        return isSlice ? object : { kind: 'gen', type: object.type.element, origin: null };
+      }
+      return instance('str');
+    case 'union':
+      return elementOf(object, env);
+    default:
+      return unknown;
+  }
+}
+
+function listItem(list: Extract<Value, { kind: 'list' }>, index: Value): Value {
+  if (index.kind !== 'number' || !list.items) return list.element;
+  return list.items.at(index.value) ?? list.element;
+}
+
+function jsonItem(
+  machine: Machine,
+  node: Subscript,
+  schema: Extract<Value, { kind: 'json' }>['schema'],
+  index: Value,
+): Value {
+  const key = constantText(index);
+  const keys = schemaKeys(schema);
+  if (keys && node.index.kind === 'Str')
+    machine.recorder.jsonRead({ unit: machine.unit, node: node.index, keys });
+  if (index.kind === 'number' || (key === null && index.kind === 'instance')) {
+    const item = childSchema(schema, null);
+    return item === null ? unknown : { kind: 'json', schema: item };
+  }
+  const child = key === null ? null : childSchema(schema, key);
+  return child === null ? unknown : { kind: 'json', schema: child };
+}

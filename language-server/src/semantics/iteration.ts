@@ -1,0 +1,45 @@
+/** What a loop over a value gives. */
+import type { Environment } from './environment.ts';
+import { childSchema } from './json-schema.ts';
+import { instance, joinValues, unknown, type Value } from './value.ts';
+
+export function elementOf(value: Value, env: Environment): Value {
+  switch (value.kind) {
+    case 'list':
+      return value.element;
+    case 'forks':
+      return { kind: 'state', id: value.child };
+    case 'gen':
+      return value.type.kind === 'list'
+        ? { kind: 'gen', type: value.type.element, origin: null }
+        : instance('str');
+    case 'json': {
+      const item = childSchema(value.schema, null);
+      return item === null ? unknown : { kind: 'json', schema: item };
+    }
+    case 'dict': {
+      const keys = [...(value.entries?.keys() ?? [])].map((key): Value => ({
+        kind: 'text',
+        parts: [key],
+      }));
+      return keys.length === 0 ? unknown : keys.reduce(joinValues);
+    }
+    case 'union':
+      return value.members.map((member) => elementOf(member, env)).reduce(joinValues);
+    case 'text':
+      return instance('str');
+    default:
+      return unknown;
+  }
+}
+
+const maximumItems = 12;
+
+/** The items one by one, if they are known and few enough to follow each turn of the loop. */
+export function unrolledItems(value: Value): readonly Value[] | null {
+  if (value.kind !== 'list' || !value.items || value.items.length > maximumItems) return null;
+  const isPlain = (item: Value): boolean =>
+    ['text', 'number', 'bool', 'program', 'function'].includes(item.kind) ||
+    (item.kind === 'list' && (item.items?.every(isPlain) ?? false));
+  return value.items.every(isPlain) ? value.items : null;
+}

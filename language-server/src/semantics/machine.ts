@@ -1,0 +1,99 @@
+/** What the parts of the abstract interpreter share. The parts call each other through it. */
+import type { Block, Call, Expression, FunctionDef, Lambda, Span } from '../syntax/ast.ts';
+import type { Environment } from './environment.ts';
+import type { Fix } from './facts.ts';
+import type { Recorder } from './recorder.ts';
+import type { SourceUnit } from './source-unit.ts';
+import type { BackendKind, FunctionRef, Value } from './value.ts';
+
+export interface ArgumentValue {
+  readonly value: Value;
+  readonly node: Expression;
+  /** The whole argument with its keyword. */
+  readonly span: Span;
+  readonly keyword: Span | null;
+}
+
+export interface CallArguments {
+  readonly node: Call;
+  readonly positional: readonly ArgumentValue[];
+  readonly keywords: ReadonlyMap<string, ArgumentValue>;
+  /** `*args` or `**kwargs` are there: what they hold is not known. */
+  readonly hasUnpacking: boolean;
+}
+
+export interface LoopFrame {
+  readonly breaks: Environment[];
+  readonly continues: Environment[];
+}
+
+/** A running function, or the module. */
+export interface Frame {
+  readonly owner: FunctionDef | Lambda | null;
+  /** The program whose body runs here, through any number of helpers. */
+  readonly program: string | null;
+  readonly programNode: FunctionDef | null;
+  /** Identifies how the function was reached; problems of helpers must show in every context. */
+  readonly context: number;
+  readonly depth: number;
+  readonly returns: { readonly env: Environment; readonly value: Value }[];
+  readonly loops: LoopFrame[];
+  /** Loops being unrolled around this point. */
+  unrolling: number;
+}
+
+/** Every backend and model that the code names; rules apply only when there is exactly one. */
+export interface BackendInfo {
+  readonly kinds: Set<BackendKind>;
+  /** Lower case. */
+  readonly models: Set<string>;
+}
+
+export function backendKind(info: BackendInfo): BackendKind {
+  const [only] = info.kinds;
+  return info.kinds.size === 1 && only !== undefined ? only : 'unknown';
+}
+
+export function backendModel(info: BackendInfo): string | null {
+  const [only] = info.models;
+  return info.models.size === 1 && only !== undefined ? only : null;
+}
+
+export interface Machine {
+  readonly recorder: Recorder;
+  readonly hoisted: ReadonlyMap<string, Value>;
+  readonly backend: BackendInfo;
+  unit: SourceUnit;
+  frame: Frame;
+  evaluate(node: Expression, env: Environment): Value;
+  /** False when no path reaches the end of the block. */
+  execute(block: Block, env: Environment): boolean;
+  call(node: Call, env: Environment): Value;
+  /** Follows a function's body with these arguments and returns its value. */
+  invoke(
+    ref: FunctionRef,
+    args: CallArguments,
+    env: Environment,
+    given?: ReadonlyMap<string, Value>,
+  ): Value;
+  /** The state made by an expression in the current context; the same one in every loop turn. */
+  stateIdFor(node: object): number;
+  /** Functions found while running; their bodies are checked on their own later. */
+  enqueue(ref: FunctionRef): void;
+  report(code: string, span: Span, message: string, fixes?: readonly Fix[], mild?: boolean): void;
+  importedModule(path: string, level: number): ReadonlyMap<string, Value> | null;
+}
+
+/** Like `machine.report`, for a node of another cell or file. */
+export function reportAt(
+  machine: Machine,
+  unit: SourceUnit,
+  code: string,
+  span: Span,
+  message: string,
+  fixes: readonly Fix[] = [],
+): void {
+  const { frame } = machine;
+  const owner = frame.owner && frame.owner !== frame.programNode ? frame.owner : null;
+  machine.recorder.problem({ unit, owner, context: frame.context }, code, span, message, fixes);
+}

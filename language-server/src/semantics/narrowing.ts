@@ -1,0 +1,109 @@
+/** What a condition tells about the path behind it. */
+import type { Compare, Expression } from '../syntax/ast.ts';
+import type { Environment } from './environment.ts';
+import { literalValues } from './gen-type.ts';
+import type { Machine } from './machine.ts';
+import { refine, variableKey } from './reads.ts';
+import { constantText, type Value } from './value.ts';
+
+export function narrow(machine: Machine, env: Environment, test: Expression, holds: boolean): void {
+  if (test.kind === 'Unary' && test.operator === 'not') {
+    narrow(machine, env, test.operand, !holds);
+    return;
+  }
+  if (test.kind === 'BoolOp' && (test.operator === 'and') === holds) {
+    narrow(machine, env, test.left, holds);
+    narrow(machine, env, test.right, holds);
+    return;
+  }
+  if (test.kind === 'Compare' && narrowVariable(machine, env, test, holds)) return;
+  const key = conditionKey(env, machine.unit.text, test);
+  if (key !== null) env.pathFacts.set(key, new Set([String(holds)]));
+}
+
+/** `state["x"] == "a"`, `!=`, `in [...]`, for variables with known choices. */
+function narrowVariable(
+  machine: Machine,
+  env: Environment,
+  test: Compare,
+  holds: boolean,
+): boolean {
+  const [left, right] = test.operands;
+  const [operator = ''] = test.operators;
+  if (!left || !right || test.operands.length !== 2) return false;
+  machine.recorder.quiet++;
+  const value = machine.evaluate(left, env);
+  const other = machine.evaluate(right, env);
+  machine.recorder.quiet--;
+  const texts = ['==', '!='].includes(operator) ? textsOf(other) : listTexts(other, operator);
+  if (!texts) return false;
+  const positive = (operator === '==' || operator === 'in') === holds;
+  return keepValues(env, value, new Set(texts), positive);
+}
+
+/** Keeps (or drops) these values of a variable on this path. */
+export function keepValues(
+  env: Environment,
+  value: Value,
+  texts: ReadonlySet<string>,
+  keep: boolean,
+): boolean {
+  const refined = refine(env, value);
+  if (refined.kind !== 'gen' || !refined.origin) return false;
+  const values = literalValues(refined.type);
+  if (!values) return false;
+  const left = values.filter((candidate) => texts.has(candidate) === keep);
+  if (left.length > 0)
+    env.pathFacts.set(variableKey(refined.origin.name, refined.origin.version), new Set(left));
+  return true;
+}
+
+function textsOf(value: Value): readonly string[] | null {
+  const known = constantText(value);
+  return known === null ? null : [known];
+}
+
+function listTexts(value: Value, operator: string): readonly string[] | null {
+  if ((operator !== 'in' && operator !== 'not in') || value.kind !== 'list' || !value.items)
+    return null;
+  const texts = value.items.map(constantText);
+  return texts.every((item) => item !== null) ? texts : null;
+}
+
+/** The text of a condition with the versions of its names, if it has the same outcome every time. */
+function conditionKey(env: Environment, text: string, test: Expression): string | null {
+  const names: string[] = [];
+  if (!isStable(test, names)) return null;
+  const versions = [...new Set(names)].map((name) => `${name}@${env.versionOf(name)}`);
+  return `${text.slice(test.start, test.end).replaceAll(/\s+/g, ' ')} ${versions.join(' ')}`;
+}
+
+function isStable(node: Expression, names: string[]): boolean {
+  switch (node.kind) {
+    case 'Name':
+      names.push(node.id);
+      return true;
+    case 'Constant':
+    case 'Str':
+      return node.kind === 'Constant' || node.value !== null;
+    case 'Attribute':
+      return isStable(node.object, names);
+    case 'Subscript':
+      return isStable(node.object, names) && isStable(node.index, names);
+    case 'Unary':
+      return isStable(node.operand, names);
+    case 'BoolOp':
+    case 'Binary':
+      return isStable(node.left, names) && isStable(node.right, names);
+    case 'Compare':
+      return node.operands.every((operand) => isStable(operand, names));
+    case 'Call':
+      return (
+        node.callee.kind === 'Name' &&
+        ['len', 'isinstance', 'bool', 'hasattr'].includes(node.callee.id) &&
+        node.args.every((argument) => isStable(argument.value, names))
+      );
+    default:
+      return false;
+  }
+}

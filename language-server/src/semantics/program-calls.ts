@@ -1,0 +1,286 @@
+/** `program.run(...)`, `run_batch`, `bind` and direct calls: the state that comes out. */
+import type { FunctionDef, Parameter } from '../syntax/ast.ts';
+import { bindArguments, reportUnknownKeyword, type BoundArguments } from './argument-binding.ts';
+import { checkRanges } from './api-calls.ts';
+import type { Environment } from './environment.ts';
+import type { CallArguments, Machine } from './machine.ts';
+import { emptyState } from './program-state.ts';
+import {
+  laterParameters,
+  runBatchParameters,
+  samplingKeywords,
+  type ApiParameter,
+} from './sglang-api.ts';
+import { listOf, unknown, type FunctionRef, type Value } from './value.ts';
+
+type Program = Extract<Value, { kind: 'program' }>;
+
+/** Parameters after `s` (and after `self` for methods). */
+export function programParameters(ref: FunctionRef): readonly Parameter[] {
+  const named = ref.node.parameters.filter((parameter) => parameter.separator === '');
+  return named.slice(ref.isMethod ? 2 : 1);
+}
+
+export function callProgramMethod(
+  machine: Machine,
+  env: Environment,
+  program: Program,
+  method: string,
+  args: CallArguments,
+): Value {
+  switch (method) {
+    case 'run':
+      return runProgram(machine, env, program, args);
+    case 'run_batch':
+      return runBatch(machine, env, program, args);
+    case 'bind':
+      return bind(machine, program, args);
+    case 'trace':
+    case 'cache':
+    case 'compile':
+      machine.recorder.traced.add(program.ref.name);
+      return unknown;
+    default:
+      return unknown;
+  }
+}
+
+export function runProgram(
+  machine: Machine,
+  env: Environment,
+  program: Program,
+  args: CallArguments,
+): Value {
+  checkProgramArguments(machine, program, args);
+  recordEdge(machine, program, args);
+  return resultState(machine, env, program, args);
+}
+
+function recordEdge(machine: Machine, program: Program, args: CallArguments): void {
+  machine.recorder.executed.add(program.ref.name);
+  if (program.ref.node.kind !== 'FunctionDef') return;
+  const { owner } = machine.frame;
+  machine.recorder.edge({
+    unit: machine.unit,
+    node: args.node,
+    caller: owner?.kind === 'FunctionDef' ? owner : null,
+    callee: program.ref.node,
+    calleeUnit: program.ref.unit,
+  });
+}
+
+function resultState(
+  machine: Machine,
+  env: Environment,
+  program: Program,
+  args: CallArguments,
+): Value {
+  const id = machine.stateIdFor(args.node);
+  env.setState(id, emptyState(program.ref.name));
+  const state: Value = { kind: 'state', id };
+  const given = new Map<string, Value>(program.bound);
+  const [first, second] = program.ref.node.parameters;
+  const stateName = (program.ref.isMethod ? second : first)?.name?.id;
+  if (stateName !== undefined) given.set(stateName, state);
+  machine.recorder.quiet++;
+  machine.invoke(program.ref, programArguments(program, args), env, given);
+  machine.recorder.quiet--;
+  const after = env.state(id);
+  if (after) env.setState(id, { ...after, role: null, roleSite: null });
+  return state;
+}
+
+/** The call's arguments as the program's function sees them: without `run`'s own keywords. */
+function programArguments(program: Program, args: CallArguments): CallArguments {
+  const own = new Set(programParameters(program.ref).map((parameter) => parameter.name?.id));
+  const keywords = [...args.keywords].filter(([name]) => own.has(name));
+  return { ...args, keywords: new Map(keywords) };
+}
+
+function checkProgramArguments(machine: Machine, program: Program, args: CallArguments): void {
+  const parameters = programParameters(program.ref);
+  const plain = parameters.filter((parameter) => parameter.star === '');
+  const names = plain.flatMap((parameter) => parameter.name?.id ?? []);
+  const takesAny = parameters.some((parameter) => parameter.star === '**');
+  const takesMany = parameters.some((parameter) => parameter.star === '*');
+  const what = `${program.ref.name}.run`;
+  if (args.positional.length > names.length && !takesMany && !args.hasUnpacking) {
+    const extra = args.positional[names.length];
+    if (extra)
+      machine.report(
+        'call-arguments',
+        extra.span,
+        `\`${program.ref.name}\` takes ${countText(names.length)}.`,
+      );
+  }
+  const known = [...names, ...samplingKeywords];
+  for (const [name, argument] of args.keywords) {
+    const isKnown =
+      known.includes(name) || laterParameters.some((parameter) => parameter.name === name);
+    if (!takesAny && !isKnown) reportUnknownKeyword(machine, what, name, argument, known);
+  }
+  checkSampling(machine, names, args);
+  if (args.hasUnpacking) return;
+  reportMissing(
+    machine,
+    program,
+    plain,
+    args,
+    new Set([...args.keywords.keys(), ...program.bound.keys()]),
+    args.positional.length,
+  );
+}
+
+function checkSampling(machine: Machine, own: readonly string[], args: CallArguments): void {
+  const bound = new Map(
+    [...args.keywords].filter(([name]) => samplingKeywords.has(name) && !own.includes(name)),
+  );
+  checkRanges(machine, bound satisfies BoundArguments);
+}
+
+const countText = (count: number): string => (count === 1 ? 'one argument' : `${count} arguments`);
+
+function reportMissing(
+  machine: Machine,
+  program: Program,
+  parameters: readonly Parameter[],
+  args: CallArguments,
+  given: ReadonlySet<string>,
+  positional: number,
+): void {
+  const missing = parameters
+    .filter(
+      (parameter, i) =>
+        i >= positional &&
+        !parameter.defaultValue &&
+        parameter.name &&
+        !given.has(parameter.name.id),
+    )
+    .flatMap((parameter) => parameter.name?.id ?? []);
+  if (missing.length === 0) return;
+  const names = missing.map((name) => `\`${name}\``).join(', ');
+  const at = args.node.close === -1 ? args.node.end : args.node.close;
+  const separator = args.node.args.length > 0 ? ', ' : '';
+  const insertion = `${separator}${missing.map((name) => `${name}=...`).join(', ')}`;
+  machine.report(
+    'call-arguments',
+    args.node.callee,
+    `\`${program.ref.name}\` is called without ${names}.`,
+    [{ title: `Add ${missing.join(', ')}`, edits: [{ start: at, end: at, text: insertion }] }],
+  );
+}
+
+function runBatch(
+  machine: Machine,
+  env: Environment,
+  program: Program,
+  args: CallArguments,
+): Value {
+  const parameters: readonly ApiParameter[] = [
+    { name: 'batch_kwargs', type: 'list', defaultText: null, doc: '' },
+    ...runBatchParameters,
+  ];
+  const bound = bindArguments(
+    machine,
+    `${program.ref.name}.run_batch`,
+    parameters,
+    args,
+    laterParameters,
+  );
+  checkRanges(machine, bound);
+  checkBatchItems(machine, program, bound);
+  recordEdge(machine, program, args);
+  const state = resultState(machine, env, program, {
+    ...args,
+    positional: [],
+    keywords: new Map(),
+    hasUnpacking: true,
+  });
+  return listOf(state);
+}
+
+function checkBatchItems(machine: Machine, program: Program, bound: BoundArguments): void {
+  const node = bound.get('batch_kwargs')?.node;
+  if (!node || (node.kind !== 'List' && node.kind !== 'Tuple')) return;
+  const parameters = programParameters(program.ref);
+  if (parameters.some((parameter) => parameter.star !== '')) return;
+  const names = parameters.flatMap((parameter) => parameter.name?.id ?? []);
+  for (const item of node.elements) {
+    if (
+      item.kind !== 'Dict' ||
+      item.entries.some(({ key }) => key?.kind !== 'Str' || key.value === null)
+    )
+      continue;
+    const keys = new Set<string>();
+    for (const { key } of item.entries) {
+      if (key?.kind !== 'Str' || key.value === null) continue;
+      keys.add(key.value);
+      if (names.includes(key.value) || samplingKeywords.has(key.value)) continue;
+      const inner = { start: key.start + 1, end: key.end - 1 };
+      reportUnknownKeyword(
+        machine,
+        program.ref.name,
+        key.value,
+        { value: unknown, node: key, span: inner, keyword: inner },
+        names,
+      );
+    }
+    const missing = parameters.filter(
+      (parameter) =>
+        !parameter.defaultValue &&
+        parameter.name &&
+        !keys.has(parameter.name.id) &&
+        !program.bound.has(parameter.name.id),
+    );
+    if (missing.length > 0) {
+      const list = missing.map((parameter) => `\`${parameter.name?.id ?? ''}\``).join(', ');
+      machine.report('call-arguments', item, `\`${program.ref.name}\` is called without ${list}.`);
+    }
+  }
+}
+
+function bind(machine: Machine, program: Program, args: CallArguments): Value {
+  const names = programParameters(program.ref).flatMap((parameter) => parameter.name?.id ?? []);
+  const takesAny = programParameters(program.ref).some((parameter) => parameter.star === '**');
+  for (const [name, argument] of args.keywords) {
+    if (!names.includes(name) && !takesAny)
+      reportUnknownKeyword(machine, `${program.ref.name}.bind`, name, argument, names);
+  }
+  const given = [...args.keywords].map(([name, argument]) => [name, argument.value] as const);
+  return { ...program, bound: new Map([...program.bound, ...given]) };
+}
+
+/** Rules about the definition itself. */
+export function checkDefinition(machine: Machine, node: FunctionDef, isMethod: boolean): void {
+  const named = node.parameters.filter((parameter) => parameter.separator === '');
+  const first = named[isMethod ? 1 : 0];
+  if (first?.name?.id !== 's' || first.star !== '') {
+    const span = first?.name ?? node.name;
+    const fixes = first?.name ? [renameStateFix(machine, node, first.name.id)] : [];
+    machine.report(
+      'first-parameter',
+      span,
+      'The first parameter of a program must be called `s`.',
+      fixes,
+    );
+  }
+  for (const parameter of named.slice(1)) {
+    if (!parameter.name || !samplingKeywords.has(parameter.name.id)) continue;
+    machine.report(
+      'shadowed-sampling-parameter',
+      parameter.name,
+      `\`run\` takes \`${parameter.name.id}\` for itself: with stock SGLang this parameter never gets a value. Choose another name.`,
+    );
+  }
+}
+
+/** Renames the first parameter within the function; plain text search is enough for one scope. */
+function renameStateFix(machine: Machine, node: FunctionDef, from: string) {
+  const { text } = machine.unit;
+  const pattern = new RegExp(`(?<![\\w.])${from}(?!\\w)`, 'g');
+  const edits = [...text.slice(node.headStart, node.end).matchAll(pattern)].map((match) => {
+    const start = node.headStart + match.index;
+    return { start, end: start + from.length, text: 's' };
+  });
+  return { title: "Rename to 's'", edits };
+}

@@ -1,0 +1,167 @@
+/** Collects facts while code is followed. The same code may be followed several times. */
+import type { Call, Expression, FunctionDef, Lambda, Name, Span, Str } from '../syntax/ast.ts';
+import type {
+  BindingFact,
+  CallEdge,
+  CallFact,
+  Facts,
+  Fix,
+  GenFact,
+  JsonReadFact,
+  Problem,
+  ProgramFact,
+  ReadFact,
+} from './facts.ts';
+import { joinTypes } from './gen-type.ts';
+import { mergeSites } from './program-state.ts';
+import type { SourceUnit } from './source-unit.ts';
+import { joinValues, type Value } from './value.ts';
+
+interface PendingProblem {
+  readonly problem: Problem;
+  /** Function whose callers matter: the problem counts only if every way into it shows it. */
+  readonly owner: FunctionDef | Lambda | null;
+  readonly contexts: Set<number>;
+}
+
+const presenceRank = { unset: 0, maybe: 1, set: 2 } as const;
+
+export class Recorder {
+  /** While positive, code is followed for its effects only. */
+  quiet = 0;
+  readonly #gens = new Map<Expression, GenFact>();
+  readonly #reads = new Map<Expression, ReadFact>();
+  readonly #calls = new Map<Call, CallFact>();
+  readonly #bindings = new Map<Name, BindingFact>();
+  readonly #jsonReads = new Map<Str, JsonReadFact>();
+  readonly #programs = new Map<FunctionDef, ProgramFact>();
+  readonly #edges = new Map<Call, CallEdge>();
+  readonly #problems = new Map<string, PendingProblem>();
+  readonly #visits = new Map<FunctionDef | Lambda, Set<number>>();
+  /** Programs whose text is used as a whole, so that no gen is useless. */
+  readonly consumed = new Set<string>();
+  readonly executed = new Set<string>();
+  readonly traced = new Set<string>();
+  /** Sites that were read, also by code followed quietly. */
+  readonly readSites = new Set<Expression>();
+
+  visit(node: FunctionDef | Lambda, context: number): void {
+    if (this.quiet > 0) return;
+    const contexts = this.#visits.get(node) ?? new Set();
+    this.#visits.set(node, contexts.add(context));
+  }
+
+  wasVisited(node: FunctionDef | Lambda): boolean {
+    return this.#visits.has(node);
+  }
+
+  gen(fact: GenFact): void {
+    if (this.quiet > 0) return;
+    const known = this.#gens.get(fact.site.call);
+    if (!known) {
+      this.#gens.set(fact.site.call, fact);
+      return;
+    }
+    const names = [...known.names];
+    for (const name of fact.names) {
+      if (!names.some((other) => JSON.stringify(other) === JSON.stringify(name))) names.push(name);
+    }
+    this.#gens.set(fact.site.call, { ...known, names, type: joinTypes(known.type, fact.type) });
+  }
+
+  read(fact: ReadFact): void {
+    if (this.quiet > 0) return;
+    const known = this.#reads.get(fact.node);
+    this.#reads.set(fact.node, known ? mergeReads(known, fact) : fact);
+  }
+
+  call(fact: CallFact): void {
+    if (this.quiet === 0) this.#calls.set(fact.node, fact);
+  }
+
+  binding(unit: SourceUnit, node: Name, value: Value): void {
+    if (this.quiet > 0) return;
+    const known = this.#bindings.get(node);
+    this.#bindings.set(node, { unit, node, value: known ? joinValues(known.value, value) : value });
+  }
+
+  jsonRead(fact: JsonReadFact): void {
+    if (this.quiet === 0) this.#jsonReads.set(fact.node, fact);
+  }
+
+  program(fact: ProgramFact): void {
+    this.#programs.set(fact.node, fact);
+  }
+
+  edge(edge: CallEdge): void {
+    if (this.quiet === 0) this.#edges.set(edge.node, edge);
+  }
+
+  problem(
+    where: {
+      readonly unit: SourceUnit;
+      readonly owner: FunctionDef | Lambda | null;
+      readonly context: number;
+    },
+    code: string,
+    span: Span,
+    message: string,
+    fixes: readonly Fix[] = [],
+    mild = false,
+  ): void {
+    if (this.quiet > 0) return;
+    const { unit, owner, context } = where;
+    const key = `${unit.uri}:${span.start}:${span.end}:${code}`;
+    const known = this.#problems.get(key);
+    if (known) {
+      known.contexts.add(context);
+      return;
+    }
+    const problem: Problem = {
+      unit,
+      code,
+      span: { start: span.start, end: span.end },
+      message,
+      fixes,
+      mild,
+    };
+    this.#problems.set(key, { problem, owner, contexts: new Set([context]) });
+  }
+
+  finish(): Facts {
+    const problems = [...this.#problems.values()]
+      .filter(
+        ({ owner, contexts }) => !owner || contexts.size >= (this.#visits.get(owner)?.size ?? 0),
+      )
+      .map(({ problem }) => problem);
+    return {
+      gens: [...this.#gens.values()],
+      reads: [...this.#reads.values()],
+      calls: [...this.#calls.values()],
+      bindings: [...this.#bindings.values()],
+      jsonReads: [...this.#jsonReads.values()],
+      programs: [...this.#programs.values()],
+      edges: [...this.#edges.values()],
+      problems,
+    };
+  }
+}
+
+function mergeReads(a: ReadFact, b: ReadFact): ReadFact {
+  const better = presenceRank[a.presence] >= presenceRank[b.presence] ? a : b;
+  const available = new Map(a.available);
+  for (const [name, type] of b.available) {
+    const known = available.get(name);
+    available.set(name, known ? joinTypes(known, type) : type);
+  }
+  const found = [a, b].filter((read) => read.presence !== 'unset');
+  const type = found.length === 0 ? a.type : found.map((read) => read.type).reduce(joinTypes);
+  return {
+    ...better,
+    available,
+    type,
+    sites: mergeSites(a.sites, b.sites),
+    certain: a.certain && b.certain,
+    tolerant: a.tolerant || b.tolerant,
+  };
+}

@@ -1,4 +1,4 @@
-import { availableParallelism } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
 import { basename } from 'node:path';
 import {
   type BatchToken,
@@ -49,6 +49,7 @@ export function defaultThreads(): number {
 export function loadEngine(options: LlamaEngineOptions): Engine {
   const header = checkModelFile(options.modelPath);
   const llama = loadLlama(options.library);
+  checkMemory(header, options.cells);
   const model = loadModel(llama, options);
   try {
     return new LlamaEngine(llama, model, createContext(llama, model, options), header, options);
@@ -56,6 +57,26 @@ export function loadEngine(options: LlamaEngineOptions): Engine {
     llama.freeModel(model);
     throw error;
   }
+}
+
+/**
+ * Refuses a cache that the machine cannot hold before llama.cpp tries: the system would grant the
+ * memory and then stall. Two half-precision values per layer, key-value head and head dimension.
+ */
+function checkMemory(header: GgufHeader, cells: number): void {
+  const number = (name: string): number => {
+    const value = header.metadata.get(`${header.architecture}.${name}`);
+    return typeof value === 'number' ? value : 0;
+  };
+  const heads = number('attention.head_count') || 1;
+  const headLength = number('attention.key_length') || number('embedding_length') / heads;
+  const perCell = number('block_count') * number('attention.head_count_kv') * headLength * 4;
+  if (perCell * cells <= totalmem()) return;
+  const gigabytes = (perCell * cells) / 2 ** 30;
+  throw new EngineError(
+    'OUT_OF_MEMORY',
+    `A context of ${cells} tokens needs ${gigabytes.toFixed(1)} GiB of memory. Try a smaller context.`,
+  );
 }
 
 function loadModel(llama: LlamaBinding, options: LlamaEngineOptions): Pointer {
@@ -112,6 +133,8 @@ class LlamaEngine implements Engine {
   readonly #batch: BatchBuffers;
   readonly #logits: Float32Array;
   readonly #abortFlag: Uint8Array;
+  /** Scratch of `#checkBatch`, by sequence; −1 when the batch has not named it. */
+  readonly #nextPosition: Int32Array;
   /** Batch of the last successful `forward`. */
   #last: readonly BatchToken[] = [];
   #disposed = false;
@@ -134,6 +157,7 @@ class LlamaEngine implements Engine {
       sequences: options.sequences ?? 64,
       batchTokens: llama.contextBatch(context),
     };
+    this.#nextPosition = new Int32Array(this.limits.sequences);
     this.#batch = new BatchBuffers(this.limits.batchTokens);
     this.#logits = new Float32Array(new ArrayBuffer(this.vocabulary.size * 4));
     this.#abortFlag = options.abortFlag ?? new Uint8Array(new ArrayBuffer(ABORT_FLAG_BYTES));
@@ -143,11 +167,7 @@ class LlamaEngine implements Engine {
   forward(batch: readonly BatchToken[]): ForwardResult {
     this.#checkAlive();
     this.#last = [];
-    if (batch.length === 0 || batch.length > this.limits.batchTokens) {
-      throw failed(
-        `a batch of ${batch.length} tokens; 1 to ${this.limits.batchTokens} are possible`,
-      );
-    }
+    this.#checkBatch(batch);
     const status = this.#llama.decode(this.#context, this.#batch.fill(batch));
     if (status === FULL) return { status: 'full' };
     if (status === ABORTED) {
@@ -222,8 +242,25 @@ class LlamaEngine implements Engine {
       first.set(sequence, Math.min(known, position));
     }
     for (const [sequence, position] of first) {
-      if (sequence < 0 || sequence >= this.limits.sequences) continue;
       this.#llama.sequenceRemove(this.#memory, sequence, position, -1);
+    }
+  }
+
+  /** What llama.cpp would compute without complaint, though it means nothing. */
+  #checkBatch(batch: readonly BatchToken[]): void {
+    if (batch.length === 0 || batch.length > this.limits.batchTokens) {
+      throw failed(
+        `a batch of ${batch.length} tokens; 1 to ${this.limits.batchTokens} are possible`,
+      );
+    }
+    this.#nextPosition.fill(-1);
+    for (const { sequence, position } of batch) {
+      const next = this.#nextPosition[sequence];
+      if (next === undefined) throw failed(`there is no sequence ${sequence}`);
+      if (position < 0 || (next >= 0 && position !== next)) {
+        throw failed(`sequence ${sequence} cannot continue at position ${position}`);
+      }
+      this.#nextPosition[sequence] = position + 1;
     }
   }
 

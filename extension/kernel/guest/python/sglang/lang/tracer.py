@@ -1,5 +1,199 @@
-"""Tracing of programs without running them on a server."""
+"""Tracing: the expressions of a program for given arguments, without generating anything."""
+
+import contextlib
+import itertools
+
+from sglang.lang.function import resolve_backend
+from sglang.lang.ir import SglConstantText, SglExpr, SglExprList, SglRoleBegin, SglRoleEnd
+
+
+class SglArgument(SglExpr):
+    """A parameter without a value. It can be appended, but no program logic can look into it."""
+
+    def __init__(self, name, value=None):
+        super().__init__()
+        self.name = name
+        self.value = value
+
+    def __format__(self, format_spec):
+        raise TypeError(
+            "Cannot put argument inside a f-string. This is not compatible with the tracer. "
+        )
+
+    def __repr__(self):
+        return f"Argument(name={self.name}, value={self.value!r})"
+
+
+class SglVariable(SglExpr):
+    """A value that a traced program reads."""
+
+    def __init__(self, name, source):
+        super().__init__()
+        self.name = name
+        self.source = source
+
+    def __repr__(self):
+        return f"Variable({self.name!r}, source=%{self.source.node_id})"
+
+
+class _Node:
+    """One line of the graph: an expression and the node before it."""
+
+    _ids = itertools.count(1)
+
+    def __init__(self, expr, prev_node):
+        self.node_id = next(_Node._ids)
+        self.expr = expr
+        self.prev_node = prev_node
+
+    def __repr__(self):
+        return repr(self.expr)
+
+    def print_graph_dfs(self):
+        """The graph up to this node, one node a line: ``%3 = %2 + Gen('x')``."""
+        chain, node = [], self
+        while node is not None:
+            chain.append(node)
+            node = node.prev_node
+        return "".join(_line(node) + "\n" for node in reversed(chain))
+
+
+def _line(node):
+    before = "" if node.prev_node is None else f"%{node.prev_node.node_id} + "
+    return f"%{node.node_id} = {before}{node.expr!r}"
+
+
+class TracerProgramState:
+    """Stands for ``s``: remembers what is appended. Roles become the template's text."""
+
+    def __init__(self, template, parent=None):
+        self.chat_template = template
+        self.last_node = None if parent is None else parent.last_node
+        self.nodes = [] if parent is None else list(parent.nodes)
+        self.messages_ = [] if parent is None else list(parent.messages_)
+        self.variables = {} if parent is None else dict(parent.variables)
+        self.ret_value = None
+
+    def __iadd__(self, other):
+        if other is None:
+            raise ValueError("Tried to append None to state.")
+        self._append(other)
+        return self
+
+    def _append(self, expr):
+        if isinstance(expr, str):
+            expr = SglConstantText(expr)
+        if isinstance(expr, SglExprList):
+            for part in expr.expr_list:
+                self._append(part)
+        elif isinstance(expr, SglRoleBegin):
+            self._begin(expr.role)
+        elif isinstance(expr, SglRoleEnd):
+            self._text(self._affixes(expr.role)[1])
+            self.messages_.append({"role": expr.role})
+        elif isinstance(expr, SglExpr):
+            self._add(expr)
+        else:
+            raise ValueError(f"Invalid type: {type(expr)}")
+
+    def _begin(self, role):
+        prompt = self.chat_template.default_system_prompt
+        if not self.messages_ and role != "system" and prompt is not None:
+            self._append(SglExprList([SglRoleBegin("system"), prompt, SglRoleEnd("system")]))
+        self._text(self._affixes(role)[0])
+
+    def _affixes(self, role):
+        return self.chat_template.get_prefix_and_suffix(role, self.messages_)
+
+    def _text(self, text):
+        if text:
+            self._add(SglConstantText(text))
+
+    def _add(self, expr):
+        self.last_node = _Node(expr, self.last_node)
+        self.nodes.append(self.last_node)
+        name = getattr(expr, "name", None)
+        if name is not None:
+            self.variables[name] = SglVariable(name, self.last_node)
+
+    def __getitem__(self, name):
+        return self.variables[name]
+
+    def __setitem__(self, name, value):
+        self.variables[name] = value
+
+    def __contains__(self, name):
+        return name in self.variables
+
+    def _role(self, name, expr):
+        if expr is not None:
+            block = SglExprList([SglRoleBegin(name), expr, SglRoleEnd(name)])
+            self._append(block)
+            return block
+
+        @contextlib.contextmanager
+        def scope():
+            self._append(SglRoleBegin(name))
+            yield
+            self._append(SglRoleEnd(name))
+
+        return scope()
+
+    def system(self, expr=None):
+        return self._role("system", expr)
+
+    def user(self, expr=None):
+        return self._role("user", expr)
+
+    def assistant(self, expr=None):
+        return self._role("assistant", expr)
+
+    @contextlib.contextmanager
+    def var_scope(self, name):
+        first = len(self.nodes)
+        yield
+        self.variables[name] = SglVariable(name, self.nodes[first] if self.nodes[first:] else None)
+
+    def fork(self, size=1, position_ids_offset=None):
+        from sglang.lang.interpreter import ProgramStateGroup
+
+        return _TracerGroup(
+            ProgramStateGroup([TracerProgramState(self.chat_template, self) for _ in range(size)], self)
+        )
+
+    def sync(self):
+        pass
+
+
+class _TracerGroup:
+    def __init__(self, group):
+        self._group = group
+        self.states = group.states
+
+    def join(self, mode="gather_variable"):
+        source = self._group.src_state
+        for state in self.states:
+            for name, value in state.variables.items():
+                source.variables.setdefault(name, value)
+
+    def __getitem__(self, index):
+        return self.states[index]
+
+    def __setitem__(self, index, value):
+        assert self.states[index] == value
+
+    def __len__(self):
+        return len(self.states)
+
+    def __iadd__(self, other):
+        self._group.__iadd__(other)
+        return self
 
 
 def trace_program(program, arguments, backend):
-    raise NotImplementedError("trace() is not supported yet; cache() and run_batch() do not need it.")
+    """The traced state of a program; parameters without a value are left open."""
+    template = resolve_backend(backend).chat_template
+    state = TracerProgramState(template)
+    open_arguments = {name: SglArgument(name) for name in program.arg_names if name not in arguments}
+    state.ret_value = program.func(state, **open_arguments, **arguments)
+    return state

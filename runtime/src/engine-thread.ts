@@ -35,7 +35,10 @@ function buildScheduler(engine: Engine): Scheduler {
       : new NaiveCache(engine, limits.sequences),
     factory: new RequestFactory(vocabulary, createConstraintCompiler(vocabulary)),
     processor: new TokenProcessor(engine, new Sampler(vocabulary.size, vocabulary.endOfGeneration)),
-    log: new StepLog((line) => post({ type: 'log', line }), () => performance.now()),
+    log: new StepLog(
+      (line) => post({ type: 'log', line }),
+      () => performance.now(),
+    ),
     admission: {
       prefillTokens: Math.min(data.prefillTokens, limits.batchTokens),
       maxRunning: Math.min(data.maxRunning ?? limits.sequences, limits.sequences),

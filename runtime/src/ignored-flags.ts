@@ -20,7 +20,11 @@ const groups: readonly (readonly [IgnoredFlag['values'], string, readonly string
       .concat(['nccl-init-addr', 'dist-timeout', 'base-gpu-id', 'gpu-id-step', 'device'])
       .concat(['load-balance-method', 'init-expert-location', 'moe-a2a-backend']),
   ],
-  ['none', ONE_DEVICE, ['enable-dp-attention', 'enable-p2p-check', 'enable-ep-moe', 'enable-mixed-chunk']],
+  [
+    'none',
+    ONE_DEVICE,
+    ['enable-dp-attention', 'enable-p2p-check', 'enable-ep-moe', 'enable-mixed-chunk'],
+  ],
   [
     'one',
     GGUF,
@@ -32,18 +36,37 @@ const groups: readonly (readonly [IgnoredFlag['values'], string, readonly string
   [
     'one',
     ENGINE,
-    ['attention-backend', 'sampling-backend', 'grammar-backend', 'constrained-json-whitespace-pattern']
-      .concat(['cuda-graph-max-bs', 'cuda-graph-bs', 'prefill-attention-backend', 'moe-runner-backend'])
+    [
+      'attention-backend',
+      'sampling-backend',
+      'grammar-backend',
+      'constrained-json-whitespace-pattern',
+    ]
+      .concat([
+        'cuda-graph-max-bs',
+        'cuda-graph-bs',
+        'prefill-attention-backend',
+        'moe-runner-backend',
+      ])
       .concat(['decode-attention-backend', 'mm-attention-backend', 'fp8-gemm-backend'])
       .concat(['triton-attention-num-kv-splits', 'num-continuous-decode-steps', 'page-size']),
   ],
   [
     'none',
     ENGINE,
-    ['disable-cuda-graph', 'disable-cuda-graph-padding', 'enable-torch-compile', 'disable-custom-all-reduce']
+    [
+      'disable-cuda-graph',
+      'disable-cuda-graph-padding',
+      'enable-torch-compile',
+      'disable-custom-all-reduce',
+    ]
       .concat(['enable-nccl-nvls', 'enable-nan-detection', 'enable-flashinfer-mla', 'disable-mla'])
       .concat(['disable-outlines-disk-cache', 'disable-jump-forward', 'disable-overlap-schedule'])
-      .concat(['triton-attention-reduce-in-fp32', 'enable-cudagraph-gc', 'disable-piecewise-cuda-graph']),
+      .concat([
+        'triton-attention-reduce-in-fp32',
+        'enable-cudagraph-gc',
+        'disable-piecewise-cuda-graph',
+      ]),
   ],
   [
     'one',
@@ -56,7 +79,11 @@ const groups: readonly (readonly [IgnoredFlag['values'], string, readonly string
       .concat(['sampling-defaults', 'preferred-sampling-params', 'max-mamba-cache-size']),
   ],
   ['none', SCHEDULER, ['enable-hierarchical-cache', 'enable-lora', 'enable-priority-scheduling']],
-  ['one', LOGS, ['log-level-http', 'log-requests-level', 'decode-log-interval', 'crash-dump-folder']],
+  [
+    'one',
+    LOGS,
+    ['log-level-http', 'log-requests-level', 'decode-log-interval', 'crash-dump-folder'],
+  ],
   ['none', LOGS, ['log-requests', 'enable-metrics', 'show-time-cost', 'enable-trace']],
   [
     'one',
@@ -66,9 +93,15 @@ const groups: readonly (readonly [IgnoredFlag['values'], string, readonly string
       .concat(['tokenizer-worker-num', 'fastapi-root-path', 'disaggregation-mode', 'ssl-keyfile'])
       .concat(['ssl-certfile', 'admin-api-key']),
   ],
-  ['none', NO_SERVICE, ['skip-server-warmup', 'allow-auto-truncate', 'enable-custom-logit-processor']],
+  [
+    'none',
+    NO_SERVICE,
+    ['skip-server-warmup', 'allow-auto-truncate', 'enable-custom-logit-processor'],
+  ],
 ];
 
 export const IGNORED_FLAGS: ReadonlyMap<string, IgnoredFlag> = new Map(
-  groups.flatMap(([values, reason, names]) => names.map((name) => [name, { values, reason }] as const)),
+  groups.flatMap(([values, reason, names]) =>
+    names.map((name) => [name, { values, reason }] as const),
+  ),
 );

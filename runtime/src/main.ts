@@ -35,11 +35,12 @@ async function run(options: RuntimeOptions): Promise<void> {
   const header = checkModelFile(model.file);
   const limits = chooseLimits(options, header.contextLength);
   for (const notice of limits.notices) log.notice(notice);
+  const maxRunning = options.maxRunningRequests ?? limits.maxRunning;
   const engine = await EngineClient.start({
     data: {
       engine: { modelPath: model.file, threads: options.threads ?? undefined, ...limits.engine },
       prefillTokens: options.chunkedPrefillSize,
-      maxRunning: options.maxRunningRequests ?? limits.maxRunning,
+      maxRunning,
       disableRadixCache: options.disableRadixCache,
     },
     onLog: (line) => log.scheduler(line),
@@ -52,12 +53,14 @@ async function run(options: RuntimeOptions): Promise<void> {
     modelPath: model.reportedPath,
     chatTemplate: header.chatTemplate,
     contextLength: Math.min(limits.contextLength, engine.limits.cells),
+    maxRunning,
     version: VERSION,
   });
   const port = await listen(runtime.server, options.port);
   log.access(`INFO:     Started server process [${process.pid}]`);
   log.access(`INFO:     Uvicorn running on http://127.0.0.1:${port} (Press CTRL+C to quit)`);
-  if (options.port === 0) process.stdout.write(`SGLNB_RUNTIME ${JSON.stringify({ port, pid: process.pid })}\n`);
+  if (options.port === 0)
+    process.stdout.write(`SGLNB_RUNTIME ${JSON.stringify({ port, pid: process.pid })}\n`);
   log.info('The server is fired up and ready to roll!');
 
   onTermination(async () => {
@@ -75,7 +78,9 @@ async function run(options: RuntimeOptions): Promise<void> {
 function explain(error: unknown): { readonly line: string; readonly exitCode: number } {
   if (error instanceof OptionsError) return { line: error.message, exitCode: 2 };
   const known =
-    error instanceof ModelError || error instanceof EngineError || error instanceof EngineThreadError;
+    error instanceof ModelError ||
+    error instanceof EngineError ||
+    error instanceof EngineThreadError;
   if (known) return { line: error.message, exitCode: 3 };
   if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
     const port = 'port' in error ? String(error.port) : 'the port';
@@ -84,7 +89,10 @@ function explain(error: unknown): { readonly line: string; readonly exitCode: nu
       exitCode: 4,
     };
   }
-  return { line: error instanceof Error ? (error.stack ?? error.message) : String(error), exitCode: 1 };
+  return {
+    line: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    exitCode: 1,
+  };
 }
 
 // The reader of the log may go away; the runtime does not depend on it.

@@ -95,7 +95,8 @@ Other flags of sglang.launch_server are accepted and have no effect here.`;
 export function parseOptions(argv: readonly string[]): RuntimeOptions | 'help' {
   const flags = readFlags(argv);
   if (flags.switches.has('help')) return 'help';
-  const number = (name: ValueFlag, range: NumberRange) => integer(flags.values.get(name), name, range);
+  const number = (name: ValueFlag, range: NumberRange) =>
+    integer(flags.values.get(name), name, range);
   return {
     modelPath: flags.values.get('model-path') ?? '',
     servedModelName: flags.values.get('served-model-name') ?? null,
@@ -109,7 +110,8 @@ export function parseOptions(argv: readonly string[]): RuntimeOptions | 'help' {
     chunkedPrefillSize: chunkSize(number('chunked-prefill-size', { least: -1 })),
     disableRadixCache: flags.switches.has('disable-radix-cache'),
     randomSeed: number('random-seed', { least: 0 }),
-    logLevel: oneOf(flags.values.get('log-level')?.toLowerCase(), 'log-level', LOG_LEVELS) ?? 'info',
+    logLevel:
+      oneOf(flags.values.get('log-level')?.toLowerCase(), 'log-level', LOG_LEVELS) ?? 'info',
     logprobLayout: oneOf(flags.values.get('logprob-layout'), 'logprob-layout', LAYOUTS) ?? 'v0.5',
     enableCacheReport: flags.switches.has('enable-cache-report'),
     threads: number('threads', { least: 1, most: 512 }),
@@ -128,7 +130,12 @@ interface Flags {
 }
 
 function readFlags(argv: readonly string[]): Flags {
-  const { tokens } = parseArgs({ args: [...argv], strict: false, allowPositionals: true, tokens: true });
+  const { tokens } = parseArgs({
+    args: [...argv],
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  });
   const values = new Map<ValueFlag, string>();
   const switches = new Set<Switch>();
   const notices: string[] = [];
@@ -208,7 +215,11 @@ function chunkSize(value: number | null): number {
   return value <= 0 ? Number.MAX_SAFE_INTEGER : value;
 }
 
-function oneOf<T extends string>(text: string | undefined, name: string, allowed: readonly T[]): T | null {
+function oneOf<T extends string>(
+  text: string | undefined,
+  name: string,
+  allowed: readonly T[],
+): T | null {
   if (text === undefined) return null;
   const found = allowed.find((value) => value === text);
   if (found === undefined) {
@@ -229,7 +240,9 @@ function memoryNotice(flags: Flags): string[] {
   if (text === undefined) return [];
   const value = Number(text);
   if (!(value > 0 && value <= 1)) {
-    throw new OptionsError(`--mem-fraction-static must be a number above 0 and up to 1; got "${text}"`);
+    throw new OptionsError(
+      `--mem-fraction-static must be a number above 0 and up to 1; got "${text}"`,
+    );
   }
   return [
     '--mem-fraction-static has no effect here: memory follows --context-length and --max-total-tokens.',

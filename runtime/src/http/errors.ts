@@ -24,7 +24,13 @@ export function malformed(message: string): HttpError {
 
 /** OpenAI routes, and what is not an answer of the model: `{"object":"error",…}`. */
 export function objectError(status: number, message: string, type: string): HttpError {
-  return new HttpError(status, message, { object: 'error', message, type, param: null, code: status });
+  return new HttpError(status, message, {
+    object: 'error',
+    message,
+    type,
+    param: null,
+    code: status,
+  });
 }
 
 export function notFound(): HttpError {

@@ -43,7 +43,8 @@ export function parseGenerateRequest(json: JsonObject): GenerateCall {
     return Array.from({ length: n }, (_, copy) => ({
       rid: perItem.rid(index, n > 1 ? copy : null),
       prompt,
-      sampling: copy === 0 || params.seed === null ? params : { ...params, seed: params.seed + copy },
+      sampling:
+        copy === 0 || params.seed === null ? params : { ...params, seed: params.seed + copy },
       logprobs,
     }));
   });
@@ -61,7 +62,8 @@ function refuseUnsupported(fields: Fields): void {
     }
   }
   for (const name of ['input_embeds', 'lora_path', 'session_params', 'custom_logit_processor']) {
-    if (isPresent(fields.get(name))) throw nativeError(400, `${name} is not supported by this runtime`);
+    if (isPresent(fields.get(name)))
+      throw nativeError(400, `${name} is not supported by this runtime`);
   }
 }
 

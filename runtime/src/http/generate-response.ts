@@ -26,7 +26,8 @@ export class ResultFormat {
 
   result(generation: Generation, rid: string, logprobs: LogprobRequest | null): GenerateResult {
     const { finish } = generation;
-    const ended = finish === null ? {} : { e2e_latency: (performance.now() - generation.started) / 1000 };
+    const ended =
+      finish === null ? {} : { e2e_latency: (performance.now() - generation.started) / 1000 };
     return {
       text: generation.text,
       output_ids: [...generation.tokens],
@@ -46,7 +47,8 @@ export class ResultFormat {
 
   #logprobs(generation: Generation, { top, withText }: LogprobRequest): Record<string, unknown> {
     const input = this.#inputColumns(generation);
-    const triples = (rows: readonly TokenLogprob[]) => rows.map((row) => this.#triple(row, withText));
+    const triples = (rows: readonly TokenLogprob[]) =>
+      rows.map((row) => this.#triple(row, withText));
     const topRows = (rows: LogprobColumns['top']) =>
       rows.map((row) => (row === null ? null : triples(row)));
     return {

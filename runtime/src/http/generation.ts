@@ -1,5 +1,10 @@
 import type { EngineClient } from '../scheduler/engine-client.ts';
-import type { FinishReason, GenerationRequest, LogprobChunk, Progress } from '../scheduler/messages.ts';
+import type {
+  FinishReason,
+  GenerationRequest,
+  LogprobChunk,
+  Progress,
+} from '../scheduler/messages.ts';
 import { nativeError } from './errors.ts';
 
 /** Everything that has come for one request so far. */

@@ -68,7 +68,6 @@ async function serverInfoOf(parts: InfoParts): Promise<unknown> {
     status: 'ready',
     max_total_num_tokens: limits.cells,
     max_req_input_len: parts.contextLength - 1,
-    max_running_requests: limits.sequences,
     context_length: parts.contextLength,
     version: parts.version,
     model: { ...model, chatTemplate: undefined },

@@ -13,7 +13,9 @@ export function parseJsonObject(body: Buffer): JsonObject {
   try {
     value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
   } catch (error) {
-    throw malformed(`the body is not JSON: ${error instanceof Error ? error.message : 'unreadable'}`);
+    throw malformed(
+      `the body is not JSON: ${error instanceof Error ? error.message : 'unreadable'}`,
+    );
   }
   if (!isJsonObject(value)) throw malformed(`the body must be a JSON object, not ${kindOf(value)}`);
   return value;

@@ -6,15 +6,16 @@ import type { GenerateItem, Prompt } from './generate-request.ts';
 export interface PromptLimits {
   /** Prompt and answer of one request, tokens. */
   readonly contextLength: number;
+  /** `--random-seed`: requests without a seed get one derived from it and their number. */
+  readonly randomSeed: number | null;
 }
-
-let nextId = 1;
 
 /** Texts to token ids, checked against the model: what comes out can always run. */
 export class Preparer {
   readonly #vocabulary: Vocabulary;
   readonly #limits: PromptLimits;
   readonly #longestToken: number;
+  #nextId = 1;
 
   constructor(vocabulary: Vocabulary, limits: PromptLimits) {
     this.#vocabulary = vocabulary;
@@ -33,13 +34,20 @@ export class Preparer {
       );
     }
     this.#checkIds('stop_token_ids', item.sampling.stopTokenIds);
-    this.#checkIds('logit_bias', item.sampling.logitBias.map(([token]) => token));
+    this.#checkIds(
+      'logit_bias',
+      item.sampling.logitBias.map(([token]) => token),
+    );
     const room = this.#limits.contextLength - inputIds.length;
     const maxNewTokens = Math.min(item.sampling.maxNewTokens, room);
+    const id = this.#nextId;
+    this.#nextId += 1;
+    const { randomSeed } = this.#limits;
+    const seed = item.sampling.seed ?? (randomSeed === null ? null : randomSeed + id);
     return {
-      id: nextId++,
+      id,
       inputIds,
-      sampling: { ...item.sampling, maxNewTokens },
+      sampling: { ...item.sampling, maxNewTokens, seed },
       logprobs: item.logprobs === null ? null : { start, top: item.logprobs.top },
       stream,
     };
@@ -80,7 +88,10 @@ export class Preparer {
     const { size } = this.#vocabulary;
     const wrong = ids.find((id) => id < 0 || id >= size);
     if (wrong === undefined) return;
-    throw nativeError(400, `${name}: ${wrong} is not a token of this model, whose ids are 0 to ${size - 1}.`);
+    throw nativeError(
+      400,
+      `${name}: ${wrong} is not a token of this model, whose ids are 0 to ${size - 1}.`,
+    );
   }
 }
 

@@ -21,6 +21,7 @@ export interface RuntimeServerParts {
   /** The model's own Jinja template. */
   readonly chatTemplate: string | null;
   readonly contextLength: number;
+  readonly maxRunning: number;
   readonly version: string;
 }
 
@@ -42,7 +43,10 @@ export function createRuntimeServer(parts: RuntimeServerParts): RuntimeServer {
     refuse: () => (stopping ? 'The server is shutting down.' : null),
   });
   const generate = new GenerateRoute({
-    preparer: new Preparer(vocabulary, { contextLength: parts.contextLength }),
+    preparer: new Preparer(vocabulary, {
+      contextLength: parts.contextLength,
+      randomSeed: options.randomSeed,
+    }),
     running,
     format: new ResultFormat(vocabulary, options.logprobLayout),
   });
@@ -57,7 +61,7 @@ export function createRuntimeServer(parts: RuntimeServerParts): RuntimeServer {
       servedModelName: options.servedModelName ?? parts.modelPath,
       contextLength: parts.contextLength,
       version: parts.version,
-      serverArgs: serverArgs(options),
+      serverArgs: serverArgs(options, parts.maxRunning),
       isStopping: () => stopping,
     }),
   };
@@ -66,23 +70,25 @@ export function createRuntimeServer(parts: RuntimeServerParts): RuntimeServer {
     apiKey: options.apiKey,
     bodyLimit: BODY_LIMIT,
     onAccess: (line) => log.access(line),
-    onError: (error) => log.error(error instanceof Error ? (error.stack ?? error.message) : String(error)),
+    onError: (error) =>
+      log.error(error instanceof Error ? (error.stack ?? error.message) : String(error)),
   });
   return {
     server,
     drain: async (timeout) => {
       stopping = true;
       const closed = new Promise((resolve) => server.close(resolve));
-      server.closeIdleConnections();
+      const idle = setInterval(() => server.closeIdleConnections(), 20).unref();
       const late = new Promise((resolve) => setTimeout(resolve, timeout).unref());
       await Promise.race([closed, late]);
+      clearInterval(idle);
       server.closeAllConnections();
     },
   };
 }
 
 /** The command line under SGLang's names, without secrets. */
-function serverArgs(options: RuntimeOptions): Record<string, unknown> {
+function serverArgs(options: RuntimeOptions, maxRunning: number): Record<string, unknown> {
   return {
     host: '127.0.0.1',
     port: options.port,
@@ -90,6 +96,7 @@ function serverArgs(options: RuntimeOptions): Record<string, unknown> {
     disable_radix_cache: options.disableRadixCache,
     random_seed: options.randomSeed,
     log_level: options.logLevel,
+    max_running_requests: maxRunning,
     max_queued_requests: options.maxQueuedRequests,
     logprob_layout: options.logprobLayout,
   };

@@ -52,7 +52,8 @@ export function parseSamplingParams(json: JsonObject): SamplingRequest {
   refuseUnknownKeys(json);
   const fields = new Fields(json, 'sampling_params.', invalid);
   const params: SamplingParams = {
-    maxNewTokens: json['max_new_tokens'] === null ? UNLIMITED : fields.integer('max_new_tokens', 128),
+    maxNewTokens:
+      json['max_new_tokens'] === null ? UNLIMITED : fields.integer('max_new_tokens', 128),
     minNewTokens: fields.integer('min_new_tokens', 0),
     stop: fields.strings('stop').filter((text) => text.length > 0),
     stopTokenIds: fields.integers('stop_token_ids'),
@@ -91,15 +92,15 @@ function checkRanges(p: SamplingParams): void {
   require(p.temperature >= 0, `temperature must be non-negative, got ${p.temperature}.`);
   require(p.topP > 0 && p.topP <= 1, `top_p must be in (0, 1], got ${p.topP}.`);
   require(p.minP >= 0 && p.minP <= 1, `min_p must be in [0, 1], got ${p.minP}.`);
-  require(p.topK === -1 || p.topK >= 1, `top_k must be -1 (disable), or at least 1, got ${p.topK}.`);
+  require(p.topK === -1 ||
+    p.topK >= 1, `top_k must be -1 (disable), or at least 1, got ${p.topK}.`);
   requirePenalty('frequency_penalty', p.frequencyPenalty, -2);
   requirePenalty('presence_penalty', p.presencePenalty, -2);
   requirePenalty('repetition_penalty', p.repetitionPenalty, 0);
   require(p.maxNewTokens >= 0, `max_new_tokens must be at least 0, got ${p.maxNewTokens}.`);
-  require(
-    p.minNewTokens >= 0 && p.minNewTokens <= p.maxNewTokens,
-    `min_new_tokens must be in [0, max_new_tokens(${p.maxNewTokens})], got ${p.minNewTokens}.`,
-  );
+  require(p.minNewTokens >= 0 &&
+    p.minNewTokens <=
+      p.maxNewTokens, `min_new_tokens must be in [0, max_new_tokens(${p.maxNewTokens})], got ${p.minNewTokens}.`);
 }
 
 function requirePenalty(name: string, value: number, least: number): void {
@@ -111,19 +112,17 @@ function greedyIfTiny(temperature: number): number {
 }
 
 function constraintOf(fields: Fields): ConstraintSource | null {
-  require(
-    fields.get('structural_tag') === null && fields.get('custom_params') === null,
-    'structural_tag and custom_params are not supported by this runtime',
-  );
+  require(fields.get('structural_tag') === null &&
+    fields.get('custom_params') ===
+      null, 'structural_tag and custom_params are not supported by this runtime');
   const regex = fields.string('regex');
   const schema = schemaText(fields.get('json_schema'));
   const grammar = fields.string('ebnf');
   const given = [regex, schema, grammar].filter((source) => source !== null);
   require(given.length <= 1, 'Only one of regex, json_schema, or ebnf can be set.');
-  require(
-    given.every((source) => source.length > 0),
-    'regex, json_schema and ebnf must not be empty: only the empty text would match',
-  );
+  require(given.every(
+    (source) => source.length > 0,
+  ), 'regex, json_schema and ebnf must not be empty: only the empty text would match');
   if (regex !== null) return { kind: 'regex', pattern: regex };
   if (schema !== null) return { kind: 'json_schema', schema };
   return grammar === null ? null : { kind: 'ebnf', grammar };
@@ -137,10 +136,10 @@ function schemaText(value: unknown): string | null {
 function logitBias(json: JsonObject | null): SamplingParams['logitBias'] {
   return Object.entries(json ?? {}).map(([key, bias]) => {
     const token = Number(key);
-    require(
-      /^\d+$/.test(key) && typeof bias === 'number' && Math.abs(bias) <= 100,
-      `sampling_params.logit_bias must map token ids to numbers in [-100, 100]; "${key}" does not`,
-    );
+    require(/^\d+$/.test(key) &&
+      typeof bias === 'number' &&
+      Math.abs(bias) <=
+        100, `sampling_params.logit_bias must map token ids to numbers in [-100, 100]; "${key}" does not`);
     return [token, Number(bias)] as const;
   });
 }

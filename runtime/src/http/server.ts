@@ -3,7 +3,14 @@ import { once } from 'node:events';
 import { createServer, STATUS_CODES } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Answer, Route, Routes } from './answer.ts';
-import { HttpError, malformed, methodNotAllowed, notFound, objectError, unauthorized } from './errors.ts';
+import {
+  HttpError,
+  malformed,
+  methodNotAllowed,
+  notFound,
+  objectError,
+  unauthorized,
+} from './errors.ts';
 
 export interface ServerOptions {
   readonly routes: Routes;
@@ -18,6 +25,8 @@ export interface ServerOptions {
 /** A client that sends nothing for so long is disconnected, milliseconds. */
 const HEADERS_TIMEOUT = 30_000;
 const REQUEST_TIMEOUT = 120_000;
+/** Bodies beyond so many times the limit are not read to their end. */
+const PATIENCE = 4;
 
 /** HTTP/1.1 on top of node:http: routes, bearer token, body limit, events, abort on disconnect. */
 export function createHttpServer(options: ServerOptions): Server {
@@ -79,7 +88,11 @@ async function answerOf(
     if (error instanceof HttpError) return { kind: 'json', status: error.status, body: error.body };
     if (!signal.aborted) options.onError(error);
     const message = error instanceof Error ? error.message : String(error);
-    return { kind: 'json', status: 500, body: { error: { message: `Internal error: ${message}` } } };
+    return {
+      kind: 'json',
+      status: 500,
+      body: { error: { message: `Internal error: ${message}` } },
+    };
   }
 }
 
@@ -106,23 +119,23 @@ function checkKey(key: string | null, request: IncomingMessage, path: string): v
   if (given.length !== wanted.length || !timingSafeEqual(given, wanted)) throw unauthorized();
 }
 
+/** What is too large is read to its end, so that the client gets to read the answer, and dropped. */
 async function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {
-  const declared = Number(request.headers['content-length'] ?? 0);
-  if (declared > limit) throw tooLarge(limit);
-  const chunks: Buffer[] = [];
+  let chunks: Buffer[] = [];
   let size = 0;
   try {
     for await (const chunk of request) {
       // SAFETY: a request without an encoding yields buffers.
       const bytes = chunk as Buffer;
       size += bytes.length;
-      if (size > limit) throw tooLarge(limit);
-      chunks.push(bytes);
+      if (size <= limit) chunks.push(bytes);
+      else chunks = [];
+      if (size > limit * PATIENCE) break;
     }
-  } catch (error) {
-    if (error instanceof HttpError) throw error;
+  } catch {
     throw malformed('the request ended before its body was complete');
   }
+  if (size > limit) throw tooLarge(limit);
   return Buffer.concat(chunks);
 }
 

@@ -3,10 +3,7 @@ import { Detokenizer } from '../tokenizer/detokenizer.ts';
 import { StopStrings } from '../tokenizer/stop-strings.ts';
 import type { SamplingParams } from './messages.ts';
 
-type TextParams = Pick<
-  SamplingParams,
-  'stop' | 'stopRegex' | 'noStopTrim' | 'skipSpecialTokens'
->;
+type TextParams = Pick<SamplingParams, 'stop' | 'stopRegex' | 'noStopTrim' | 'skipSpecialTokens'>;
 
 /** A request's generated text: decoded token by token, ended by its stop strings and patterns. */
 export class OutputText {

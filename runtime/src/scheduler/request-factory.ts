@@ -44,7 +44,9 @@ export function badRequest(message: string): FinishReason {
 
 function describe(error: ConstraintError, kind: string): string {
   const where = error.position === null ? '' : ` at position ${error.position}`;
-  return error.message.includes(where) ? `${kind}: ${error.message}` : `${kind}: ${error.message}${where}`;
+  return error.message.includes(where)
+    ? `${kind}: ${error.message}`
+    : `${kind}: ${error.message}${where}`;
 }
 
 function samplerParams(sampling: SamplingParams): ConstructorParameters<typeof SamplingState>[0] {

@@ -86,7 +86,8 @@ export class TokenProcessor {
 function stopReason(request: Request, token: number, vocabulary: Vocabulary): FinishReason | null {
   const { sampling } = request.spec;
   const isEnd =
-    (!sampling.ignoreEos || request.matcher?.canEnd === true) && vocabulary.isEndOfGeneration(token);
+    (!sampling.ignoreEos || request.matcher?.canEnd === true) &&
+    vocabulary.isEndOfGeneration(token);
   const stops = isEnd || (!sampling.ignoreEos && sampling.stopTokenIds.includes(token));
   const leavesText = !stops || (sampling.noStopTrim && !vocabulary.isControl(token));
   const matched = leavesText ? request.text.append(token) : null;
@@ -95,7 +96,9 @@ function stopReason(request: Request, token: number, vocabulary: Vocabulary): Fi
   if (matched !== null) return { type: 'stop', matched };
   const [end] = vocabulary.endOfGeneration;
   // Only the end may follow: no need to compute it.
-  return request.matcher?.mustEnd === true && end !== undefined ? { type: 'stop', matched: end } : null;
+  return request.matcher?.mustEnd === true && end !== undefined
+    ? { type: 'stop', matched: end }
+    : null;
 }
 
 function lengthReason({ spec, matcher }: Request): FinishReason {

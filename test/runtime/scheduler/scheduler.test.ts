@@ -283,37 +283,50 @@ describe('log lines', () => {
 });
 
 describe('random programs', () => {
-  it.each([1, 2, 3, 4])('give the naive cache’s answers with sharing, eviction, aborts (seed %i)', (seed) => {
-    const random = lehmer(seed * 7919);
-    const radix = new SchedulerBench({ cells: 300, sequences: 10, prefillTokens: 40, maxRunning: 6 });
-    const naive = new SchedulerBench({ cells: 300, sequences: 10, cache: 'naive' });
-    const prompts = ['tree '];
-    const expected = new Map<number, { prompt: string; maxNewTokens: number }>();
-    for (let i = 0; i < 120; i += 1) {
-      const stem = prompts[random(prompts.length)]!;
-      const prompt = stem.length > 120 ? 'tree ' : stem + 'abc'[random(3)]!.repeat(1 + random(12));
-      prompts.push(prompt);
-      const maxNewTokens = random(20);
-      const fork = 1 + random(3);
-      for (let copy = 0; copy < fork; copy += 1) {
-        const logprobs = random(4) === 0 ? { start: random(3), top: 0 } : null;
-        const request = radix.request(prompt, { maxNewTokens }, { logprobs, stream: random(2) === 0 });
-        expected.set(request.id, { prompt, maxNewTokens });
-        radix.submit(request);
+  it.each([1, 2, 3, 4])(
+    'give the naive cache’s answers with sharing, eviction, aborts (seed %i)',
+    (seed) => {
+      const random = lehmer(seed * 7919);
+      const radix = new SchedulerBench({
+        cells: 300,
+        sequences: 10,
+        prefillTokens: 40,
+        maxRunning: 6,
+      });
+      const naive = new SchedulerBench({ cells: 300, sequences: 10, cache: 'naive' });
+      const prompts = ['tree '];
+      const expected = new Map<number, { prompt: string; maxNewTokens: number }>();
+      for (let i = 0; i < 120; i += 1) {
+        const stem = prompts[random(prompts.length)]!;
+        const prompt =
+          stem.length > 120 ? 'tree ' : stem + 'abc'[random(3)]!.repeat(1 + random(12));
+        prompts.push(prompt);
+        const maxNewTokens = random(20);
+        const fork = 1 + random(3);
+        for (let copy = 0; copy < fork; copy += 1) {
+          const logprobs = random(4) === 0 ? { start: random(3), top: 0 } : null;
+          const request = radix.request(
+            prompt,
+            { maxNewTokens },
+            { logprobs, stream: random(2) === 0 },
+          );
+          expected.set(request.id, { prompt, maxNewTokens });
+          radix.submit(request);
+        }
+        for (let steps = random(4); steps > 0; steps -= 1) radix.step();
+        if (random(6) === 0) radix.scheduler.abort([random(expected.size)]);
       }
-      for (let steps = random(4); steps > 0; steps -= 1) radix.step();
-      if (random(6) === 0) radix.scheduler.abort([random(expected.size)]);
-    }
-    radix.run();
-    for (const [id, { prompt, maxNewTokens }] of expected) {
-      const result = radix.result(id);
-      const [reference] = naive.run(naive.request(prompt, { maxNewTokens }));
-      const aborted = result.finish?.type === 'abort';
-      expect(result.tokens).toEqual(
-        aborted ? reference!.tokens.slice(0, result.tokens.length) : reference!.tokens,
-      );
-    }
-    expect(radix.scheduler.flushCache()).toBe(true);
-    expect(radix.engine.usedCells).toBe(0);
-  });
+      radix.run();
+      for (const [id, { prompt, maxNewTokens }] of expected) {
+        const result = radix.result(id);
+        const [reference] = naive.run(naive.request(prompt, { maxNewTokens }));
+        const aborted = result.finish?.type === 'abort';
+        expect(result.tokens).toEqual(
+          aborted ? reference!.tokens.slice(0, result.tokens.length) : reference!.tokens,
+        );
+      }
+      expect(radix.scheduler.flushCache()).toBe(true);
+      expect(radix.engine.usedCells).toBe(0);
+    },
+  );
 });

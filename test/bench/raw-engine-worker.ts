@@ -64,4 +64,5 @@ function median(values: readonly number[]): number {
 }
 
 // SAFETY: `measureRawEngine` is the only one that starts this file and passes its options whole.
+// oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker, not a window
 parentPort?.postMessage(measure(workerData as Required<RawEngineOptions>));

@@ -20,6 +20,8 @@ const STACK_BYTES = 16 << 20;
 
 /** The native functions used here; each line is one of llama.h, ggml-backend.h or the C library. */
 function bind(llama: koffi.LibraryHandle, ggml: koffi.LibraryHandle, libc: koffi.LibraryHandle) {
+  // The type parameter is the caller's declaration of the C signature beside it.
+  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters
   const l = <F>(signature: string): F => declare<F>(llama, signature);
   return {
     logSet: l<(callback: Pointer, data: Pointer) => void>(
@@ -228,6 +230,7 @@ function captureLog<T>(
   }
 }
 
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- as above
 function declare<F>(library: koffi.LibraryHandle, signature: string): F {
   // SAFETY: the caller writes the TypeScript type beside the C signature; `bind` is the only caller.
   return library.func(signature) as F;

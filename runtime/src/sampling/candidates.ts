@@ -1,9 +1,6 @@
 import { NEGLIGIBLE } from './logprobs.ts';
 import { argmax, forEachToken, type TokenBits } from './token-set.ts';
 
-/** How many candidates `top_p` sorts first; four times as many whenever they are not enough. */
-const FIRST_SELECTION = 64;
-
 /**
  * The tokens that a draw can hit, with weights exp((logit − largest) / temperature). Arrays are
  * reused between calls: one instance per engine thread. Nothing sorts the whole vocabulary.
@@ -31,14 +28,15 @@ export class Candidates {
     const largest = logits[argmax(logits, bits)];
     if (largest === undefined) return Number.NEGATIVE_INFINITY;
     const scale = 1 / temperature;
-    const consider = (token: number): void => {
-      const logit = logits[token] ?? Number.NEGATIVE_INFINITY;
-      // Equal logits must not become NaN when the largest is infinite.
-      const exponent = logit === largest ? 0 : (logit - largest) * scale;
-      if (exponent > NEGLIGIBLE) this.#add(token, Math.exp(exponent));
-    };
-    if (bits === null) for (let token = 0; token < logits.length; token += 1) consider(token);
-    else forEachToken(bits, logits.length, consider);
+    if (bits === null) {
+      for (let token = 0; token < logits.length; token += 1) {
+        this.#consider(token, logits[token] ?? Number.NaN, largest, scale);
+      }
+    } else {
+      forEachToken(bits, logits.length, (token) =>
+        this.#consider(token, logits[token] ?? Number.NaN, largest, scale),
+      );
+    }
     return largest * scale + Math.log(this.#total);
   }
 
@@ -68,27 +66,26 @@ export class Candidates {
   keepTopP(topP: number): void {
     if (topP >= 1) return;
     const limit = topP * this.#total;
+    // Quickselect by weight instead of rank: linear however flat the distribution is.
     let before = 0;
-    let sorted = 0;
-    for (let size = FIRST_SELECTION; sorted < this.#count; size *= 4) {
-      const end = Math.min(size, this.#count);
-      this.#select(sorted, end);
-      this.#sort(sorted, end);
-      for (; sorted < end; sorted += 1) {
-        if (before > limit) {
-          this.#count = sorted;
-          return;
-        }
-        before += this.#weights[sorted] ?? 0;
+    let low = 0;
+    let high = this.#count - 1;
+    while (low <= high) {
+      const pivot = this.#partition(low, high);
+      const beforePivot = before + this.#sum(low, pivot);
+      if (beforePivot > limit) {
+        high = pivot - 1;
+      } else {
+        before = beforePivot + (this.#weights[pivot] ?? 0);
+        low = pivot + 1;
       }
     }
+    this.#count = low;
   }
 
   /** The token at `uniform` ∈ [0, 1) of the remaining weights; −1 if there are none. */
   draw(uniform: number): number {
-    let sum = 0;
-    for (let index = 0; index < this.#count; index += 1) sum += this.#weights[index] ?? 0;
-    let rest = uniform * sum;
+    let rest = uniform * this.#sum(0, this.#count);
     for (let index = 0; index < this.#count; index += 1) {
       rest -= this.#weights[index] ?? 0;
       if (rest < 0) return this.#tokens[index] ?? -1;
@@ -96,7 +93,12 @@ export class Candidates {
     return this.#tokens[this.#count - 1] ?? -1;
   }
 
-  #add(token: number, weight: number): void {
+  /** Leaves negligible tokens and NaN out. */
+  #consider(token: number, logit: number, largest: number, scale: number): void {
+    // Equal logits must not become NaN when the largest is infinite.
+    const exponent = logit === largest ? 0 : (logit - largest) * scale;
+    if (!(exponent > NEGLIGIBLE)) return;
+    const weight = Math.exp(exponent);
     this.#tokens[this.#count] = token;
     this.#weights[this.#count] = weight;
     this.#count += 1;
@@ -128,15 +130,10 @@ export class Candidates {
     return place;
   }
 
-  #sort(start: number, end: number): void {
-    const order = Array.from({ length: end - start }, (_, index) => ({
-      token: this.#tokens[start + index] ?? 0,
-      weight: this.#weights[start + index] ?? 0,
-    })).sort((a, b) => b.weight - a.weight || a.token - b.token);
-    order.forEach(({ token, weight }, index) => {
-      this.#tokens[start + index] = token;
-      this.#weights[start + index] = weight;
-    });
+  #sum(start: number, end: number): number {
+    let sum = 0;
+    for (let index = start; index < end; index += 1) sum += this.#weights[index] ?? 0;
+    return sum;
   }
 
   /** Larger weight first; equal weights by token, so that results do not depend on the algorithm. */

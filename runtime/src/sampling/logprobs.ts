@@ -18,12 +18,18 @@ export function logSumExp(logits: Float32Array, bits: TokenBits, temperature = 1
   if (largest === undefined) return Number.NEGATIVE_INFINITY;
   const scale = 1 / temperature;
   let sum = 0;
-  const add = (token: number): void => {
-    const exponent = ((logits[token] ?? Number.NEGATIVE_INFINITY) - largest) * scale;
-    if (exponent > NEGLIGIBLE) sum += Math.exp(exponent);
-  };
-  if (bits === null) for (let token = 0; token < logits.length; token += 1) add(token);
-  else forEachToken(bits, logits.length, add);
+  // Two loops: a shared closure would cost more than the arithmetic.
+  if (bits === null) {
+    for (let token = 0; token < logits.length; token += 1) {
+      const exponent = ((logits[token] ?? Number.NaN) - largest) * scale;
+      if (exponent > NEGLIGIBLE) sum += Math.exp(exponent);
+    }
+  } else {
+    forEachToken(bits, logits.length, (token) => {
+      const exponent = ((logits[token] ?? Number.NaN) - largest) * scale;
+      if (exponent > NEGLIGIBLE) sum += Math.exp(exponent);
+    });
+  }
   return largest * scale + Math.log(sum);
 }
 

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -185,6 +185,28 @@ describe('forward', () => {
     expect(largestDifference(after, alone(engine, tokens))).toBeLessThan(0.05);
   });
 
+  test('the abort reaches a forward in progress', async () => {
+    const flag = new Uint8Array(new SharedArrayBuffer(8));
+    const engine = load({ abortFlag: flag });
+    const source = `const { parentPort, workerData } = require('node:worker_threads');
+      parentPort.postMessage('started');
+      setTimeout(() => { new Uint8Array(workerData)[0] = 1; }, 20);`;
+    const worker = new Worker(source, { eval: true, workerData: flag.buffer });
+    await new Promise((resolve) => worker.once('message', resolve));
+    const prompt = batch(
+      0,
+      0,
+      Array.from({ length: 512 }, (_, index) => 256 + index),
+    );
+    let status = 'ok';
+    while (status === 'ok') {
+      engine.clear();
+      status = engine.forward(prompt).status;
+    }
+    expect(status).toBe('aborted');
+    await worker.terminate();
+  });
+
   test('disposing twice is fine; calls afterwards are errors', () => {
     const engine = load();
     engine.dispose();
@@ -327,7 +349,7 @@ describe('model files that cannot be loaded', () => {
   });
 });
 
-describe.skipIf(!existsSync(starter))('starter model', () => {
+describe('starter model', () => {
   test('answers greedily, and its vocabulary keeps any text', () => {
     const engine = load({ modelPath: starter, cells: 1024 });
     const prompt =

@@ -2,7 +2,6 @@ import { removeOuterAnchors } from './regex/anchors.ts';
 import { Automaton, DEFAULT_AUTOMATON_WORDS } from './automaton/automaton.ts';
 import { CompiledGrammar } from './compiled-grammar.ts';
 import {
-  ConstraintError,
   type ConstraintCompiler,
   type ConstraintSource,
   type ConstraintVocabulary,
@@ -10,6 +9,8 @@ import {
 } from './constraint.ts';
 import type { RuleSet } from './syntax/grammar-node.ts';
 import { parseEbnf } from './ebnf/ebnf-parser.ts';
+import type { JsonWhitespace } from './json-schema/json-text.ts';
+import { compileSchema } from './json-schema/schema-compiler.ts';
 import { DEFAULT_MASK_CACHE_BYTES, MaskCache } from './masks/mask-cache.ts';
 import { buildNetwork } from './network/network-builder.ts';
 import { compactNetwork } from './network/network-compaction.ts';
@@ -21,6 +22,8 @@ export interface CompilerOptions {
   readonly maskCacheBytes?: number;
   /** Memory for the states of one grammar, 32-bit words; beyond it they are computed anew. */
   readonly automatonWords?: number;
+  /** Layout of JSON: `flexible` (default) leaves spaces and indentation to the model. */
+  readonly jsonWhitespace?: JsonWhitespace;
   /** Compiled grammars kept. */
   readonly grammars?: number;
 }
@@ -56,7 +59,7 @@ class CachingCompiler implements ConstraintCompiler {
   }
 
   #compile(source: ConstraintSource): Grammar {
-    const { rules, warnings } = readSource(source);
+    const { rules, warnings } = readSource(source, this.#options.jsonWhitespace ?? 'flexible');
     const { trie, masks } = this.#share();
     const network = compactNetwork(buildNetwork(rules), trie.usableBytes);
     const words = this.#options.automatonWords ?? DEFAULT_AUTOMATON_WORDS;
@@ -93,7 +96,10 @@ function cacheKey(source: ConstraintSource): string {
   }
 }
 
-function readSource(source: ConstraintSource): {
+function readSource(
+  source: ConstraintSource,
+  whitespace: JsonWhitespace,
+): {
   readonly rules: RuleSet;
   readonly warnings: readonly string[];
 } {
@@ -102,8 +108,10 @@ function readSource(source: ConstraintSource): {
       return { rules: regexRules(source.pattern), warnings: [] };
     case 'ebnf':
       return { rules: parseEbnf(source.grammar), warnings: [] };
-    case 'json_schema':
-      throw new ConstraintError('UNSUPPORTED', `${source.kind} is not supported yet`, null);
+    case 'json_schema': {
+      const { grammar, warnings } = compileSchema(source.schema, whitespace);
+      return { rules: grammar, warnings };
+    }
   }
 }
 

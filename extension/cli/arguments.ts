@@ -1,0 +1,157 @@
+/** Command line → command. Everything that can be wrong with it is a `UsageError`. */
+import { parseArgs } from 'node:util';
+import { UsageError } from './usage-error.ts';
+
+export const HELP = `sglnb: run and convert SGLang notebooks
+
+  sglnb run FILE [options]     execute a notebook (.sglnb, .ipynb, .py), output on the terminal
+  sglnb convert IN OUT         convert between .sglnb, .ipynb and .py; also to .md and .html
+  sglnb --help, --version
+
+Options of run:
+  -o, --output FILE        write the executed notebook, with its outputs; the input never changes
+  -p, --param NAME=VALUE   set a variable after the cell tagged "parameters", or before all cells;
+                           VALUE is JSON (3, true, [1,2], "3") or else a string; may be repeated
+      --endpoint URL       default SGLang server for cells that set no backend
+      --model PATH         model (GGUF file or name) in place of the one that cells launch
+      --timeout SECONDS    interrupt a cell that runs longer and count it as failed
+      --allow-errors       go on after a failing cell (the exit code is still 1)
+      --source, --no-source  show each cell's source (default: on a terminal only)
+
+Exit codes: 0 all cells ran; 1 a cell failed or the kernel died; 2 wrong usage or unreadable file;
+130 interrupted with Ctrl-C (once: interrupt the cell; twice: kill the kernel).
+Colours are used on terminals unless NO_COLOR is set.
+`;
+
+export interface Parameter {
+  readonly name: string;
+  readonly value: string;
+}
+
+export interface RunCommand {
+  readonly kind: 'run';
+  readonly file: string;
+  readonly output: string | null;
+  readonly parameters: readonly Parameter[];
+  readonly endpoint: string | null;
+  readonly model: string | null;
+  readonly timeoutSeconds: number | null;
+  readonly allowErrors: boolean;
+  readonly showSource: boolean | null;
+}
+
+export type Command =
+  | RunCommand
+  | { readonly kind: 'convert'; readonly input: string; readonly output: string }
+  | { readonly kind: 'help' }
+  | { readonly kind: 'version' };
+
+const OPTIONS = {
+  help: { type: 'boolean', short: 'h' },
+  version: { type: 'boolean' },
+  output: { type: 'string', short: 'o' },
+  param: { type: 'string', short: 'p', multiple: true },
+  endpoint: { type: 'string' },
+  model: { type: 'string' },
+  timeout: { type: 'string' },
+  'allow-errors': { type: 'boolean' },
+  source: { type: 'boolean' },
+} as const;
+
+function parse(argv: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...argv],
+      options: OPTIONS,
+      allowPositionals: true,
+      allowNegative: true,
+    });
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+type Values = ReturnType<typeof parse>['values'];
+
+/** @throws UsageError */
+export function parseCommand(argv: readonly string[]): Command {
+  const { values, positionals } = parse(argv);
+  const [name, ...files] = positionals;
+  if (values.help === true || name === 'help') return { kind: 'help' };
+  if (values.version === true) return { kind: 'version' };
+  switch (name) {
+    case 'run':
+      return runCommand(files, values);
+    case 'convert':
+      return convertCommand(files, values);
+    case undefined:
+      throw new UsageError('Name a command: run or convert.');
+    default:
+      throw new UsageError(`Unknown command "${name}"; there are run and convert.`);
+  }
+}
+
+function runCommand(files: readonly string[], values: Values): RunCommand {
+  const [file, ...more] = files;
+  if (file === undefined) throw new UsageError('Name the notebook to run: sglnb run FILE');
+  if (more.length > 0) throw new UsageError(`run takes one notebook, not also ${more.join(', ')}`);
+  return {
+    kind: 'run',
+    file,
+    output: values.output ?? null,
+    parameters: (values.param ?? []).map(parseParameter),
+    endpoint: values.endpoint === undefined ? null : checkEndpoint(values.endpoint),
+    model: values.model ?? null,
+    timeoutSeconds: values.timeout === undefined ? null : checkTimeout(values.timeout),
+    allowErrors: values['allow-errors'] ?? false,
+    showSource: values.source ?? null,
+  };
+}
+
+function convertCommand(files: readonly string[], values: Values): Command {
+  const [input, output, ...more] = files;
+  if (input === undefined || output === undefined || more.length > 0) {
+    throw new UsageError('convert takes two files: sglnb convert IN OUT');
+  }
+  const given = Object.keys(values);
+  if (given.length > 0) throw new UsageError(`convert has no option --${given.join(', --')}`);
+  return { kind: 'convert', input, output };
+}
+
+const IDENTIFIER = /^[\p{L}_][\p{L}\p{N}_]*$/u;
+const KEYWORDS = new Set(
+  'False None True and as assert async await break class continue def del elif else except finally for from global if import in is lambda nonlocal not or pass raise return try while with yield'.split(
+    ' ',
+  ),
+);
+
+function parseParameter(text: string): Parameter {
+  const equals = text.indexOf('=');
+  if (equals === -1) throw new UsageError(`--param needs NAME=VALUE, not "${text}"`);
+  const name = text.slice(0, equals).trim();
+  if (!IDENTIFIER.test(name) || KEYWORDS.has(name)) {
+    throw new UsageError(`--param: "${name}" cannot be the name of a Python variable`);
+  }
+  return { name, value: text.slice(equals + 1) };
+}
+
+function checkEndpoint(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url === null || !/^https?:$/.test(url.protocol)) {
+    throw new UsageError(`--endpoint needs a URL such as http://127.0.0.1:30000, not "${text}"`);
+  }
+  return text.replace(/\/+$/, '');
+}
+
+/** The longest delay that Node's timers keep, in seconds. */
+const LONGEST_TIMEOUT = 2_147_483;
+
+function checkTimeout(text: string): number {
+  const seconds = Number(text);
+  if (!(seconds > 0) || seconds > LONGEST_TIMEOUT) {
+    throw new UsageError(
+      `--timeout needs a number of seconds above 0 and up to ${LONGEST_TIMEOUT}, not "${text}"`,
+    );
+  }
+  return seconds;
+}

@@ -1,0 +1,66 @@
+/** One invocation of `sglnb`: arguments in, exit code out. */
+import { HELP, parseCommand, type Command } from './arguments.ts';
+import { ConsoleView } from './console-view.ts';
+import type { InputPrompt } from './input-prompt.ts';
+import { checkWritable, readNotebook, writeNotebook } from './notebook-files.ts';
+import { runCommand } from './run-command.ts';
+import type { Terminal } from './terminal.ts';
+import { EXIT, UsageError } from './usage-error.ts';
+
+export interface CliEnvironment {
+  readonly stdout: Terminal;
+  readonly stderr: Terminal;
+  readonly input: InputPrompt;
+  readonly kernelEntry: string;
+  readonly version: string;
+  readonly interrupt: AbortSignal;
+  readonly kill: AbortSignal;
+}
+
+/** Runs the command to its end. Never throws for what a user can cause. */
+export async function sglnb(argv: readonly string[], environment: CliEnvironment): Promise<number> {
+  const { stderr } = environment;
+  try {
+    return await execute(parseCommand(argv), environment);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    stderr.write(`sglnb: ${error.message}\n`);
+    if (argv.length === 0) stderr.write(`\n${HELP}`);
+    else stderr.write('"sglnb --help" shows all commands and options.\n');
+    return EXIT.usage;
+  }
+}
+
+async function execute(command: Command, environment: CliEnvironment): Promise<number> {
+  const { stdout } = environment;
+  switch (command.kind) {
+    case 'help':
+      stdout.write(HELP);
+      return EXIT.ok;
+    case 'version':
+      stdout.write(`${environment.version}\n`);
+      return EXIT.ok;
+    case 'convert':
+      return convert(command.input, command.output, environment);
+    case 'run':
+      return runCommand(command, {
+        ...environment,
+        view: new ConsoleView(stdout),
+        showSource: command.showSource ?? stdout.isTty,
+      });
+    default:
+      return command satisfies never;
+  }
+}
+
+async function convert(
+  input: string,
+  output: string,
+  { stderr }: CliEnvironment,
+): Promise<number> {
+  checkWritable(output);
+  const { document, warnings } = await readNotebook(input);
+  for (const warning of warnings) stderr.write(`${input}: ${warning}\n`);
+  await writeNotebook(output, document);
+  return EXIT.ok;
+}

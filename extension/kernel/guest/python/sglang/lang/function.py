@@ -123,7 +123,7 @@ class SglFunction:
         backend = resolve_backend(options["backend"])
         self._warn_about_speculation()
         if global_config.enable_precache_with_tracing and len(batch) > 1:
-            self._cache_prefix(backend)
+            self._try_cache_prefix(backend)
         if options["generator_style"]:
             return self._batch_generator(batch, backend, options)
         return self._batch(batch, backend, options, self._progress(options, len(batch)))
@@ -182,6 +182,12 @@ class SglFunction:
     def cache(self, backend=None):
         """Has the server compute the part of the prompt that no argument changes."""
         self._cache_prefix(resolve_backend(backend))
+
+    def _try_cache_prefix(self, backend):
+        try:
+            self._cache_prefix(backend)
+        except Exception:  # only a hint: if the server refuses it, the programs themselves will tell
+            pass
 
     def _cache_prefix(self, backend):
         exprs = constant_prefix(self.func, self.bind_arguments)

@@ -2,15 +2,11 @@
 
 import asyncio
 import contextlib
-import contextvars
-import itertools
-import weakref
 
 from sglang import _transport
 from sglang._display import STATE_MIME
-from sglang._errors import cause_of, failed
+from sglang._errors import failed
 from sglang.lang.ir import (
-    SglExpr,
     SglExprList,
     SglRoleBegin,
     SglRoleEnd,
@@ -18,90 +14,8 @@ from sglang.lang.ir import (
     SglVarScopeEnd,
     wire_list,
 )
-
-_sids = itertools.count(1)
-
-# The states whose bodies run in this context: their own reads must not wait for the body's end.
-_bodies = contextvars.ContextVar("sglang_bodies", default=frozenset())
-
-
-class StreamExecutor:
-    """What SGLang programs reach through ``state.stream_executor``. A view on the kernel's state."""
-
-    def __init__(self, backend, stream=False, use_thread=True):
-        self.sid = next(_sids)
-        self.backend = backend
-        self.stream = stream
-        self.use_thread = use_thread
-        # Values that only Python knows: what the program set itself, and joined lists.
-        self.local = {}
-        # The body of a streamed run, until it was joined.
-        self.task = None
-        weakref.finalize(self, _transport.drop_later, self.sid).atexit = False
-
-    def call(self, op, **fields):
-        return _transport.call({"op": op, "sid": self.sid, **fields})
-
-    def post(self, op, **fields):
-        _transport.post({"op": op, "sid": self.sid, **fields})
-
-    @property
-    def in_body(self):
-        return self.sid in _bodies.get()
-
-    def wait_for_body(self):
-        """Waits for the body of a streamed run; what it raised is raised here, once."""
-        if self.task is not None and not self.in_body:
-            task = self.task
-            task.join()
-            self.task = None
-
-    @property
-    def variables(self):
-        return {**self.call("variables"), **self.local}
-
-    @property
-    def meta_info(self):
-        return self.call("metas")
-
-    @property
-    def text_(self):
-        return self.call("snapshot")["text"]
-
-    @property
-    def messages_(self):
-        return self.call("messages")
-
-    @property
-    def is_finished(self):
-        snapshot = self.call("snapshot")
-        return snapshot["finished"] or snapshot["state"]["error"] is not None
-
-    @property
-    def chat_template(self):
-        return self.backend.chat_template
-
-    def get_var(self, name):
-        return ProgramState(self).get_var(name)
-
-    def get_meta_info(self, name, timeout=None):
-        return self.call("meta", name=name, timeout=timeout)
-
-    def set_var(self, name, value):
-        ProgramState(self).set_var(name, value)
-
-    def sync(self):
-        self.call("sync")
-
-    def text(self):
-        return self.call("text")
-
-    def messages(self):
-        return self.call("messages")
-
-    def error(self):
-        error = self.call("error")
-        return None if error is None else cause_of(error)
+from sglang.lang.state_group import ProgramStateGroup, value_of
+from sglang.lang.stream_executor import StreamExecutor, bodies
 
 
 class ProgramState:
@@ -177,7 +91,7 @@ class ProgramState:
             children.append(child)
         executor.call("fork", ids=[child.sid for child in children])
         if executor.in_body:
-            _bodies.set(_bodies.get() | {child.sid for child in children})
+            bodies.set(bodies.get() | {child.sid for child in children})
         return ProgramStateGroup([ProgramState(child) for child in children], self)
 
     @contextlib.contextmanager
@@ -199,7 +113,7 @@ class ProgramState:
         """
         executor = self.stream_executor
         if name in executor.local:
-            return _value(executor.local[name])
+            return value_of(executor.local[name])
         outer = executor.stream and not executor.in_body
         reply = executor.call("get", name=name, outer=outer)
         if reply["status"] == "value":
@@ -207,7 +121,7 @@ class ProgramState:
         if outer:
             executor.wait_for_body()
         if name in executor.local:
-            return _value(executor.local[name])
+            return value_of(executor.local[name])
         if reply["status"] == "failed":
             raise failed(name, reply["error"])
         raise KeyError(name)
@@ -319,93 +233,10 @@ class ProgramState:
         return f"ProgramState({self.text()})"
 
 
-class _FailedItem:
-    """Stands for a joined variable that one of the forks failed to generate."""
-
-    def __init__(self, name, index, error):
-        self.name, self.index, self.error = name, index, error
-
-    def exception(self):
-        problem = failed(self.name, self.error)
-        problem.reason = f"fork {self.index} failed: {problem.reason}"
-        return problem
-
-
-def _value(value):
-    if isinstance(value, _FailedItem):
-        raise value.exception()
-    return value
-
-
-class ProgramStateGroup:
-    """The states made by a fork."""
-
-    def __init__(self, states, src_state=None):
-        self.states = states
-        self.src_state = src_state
-
-    def join(self, mode="gather_variable"):
-        """Waits for the forks and brings their results to the state they came from.
-
-        ``gather_variable``: every variable that is new in the forks becomes a list, in the order of
-        the forks. ``concate_and_append``: the forks' texts are appended, one after the other.
-        """
-        if mode not in ("gather_variable", "concate_and_append"):
-            raise ValueError(f"Invalid join mode: {mode}")
-        parent = self.src_state.stream_executor
-        existing = set(parent.variables) if mode == "gather_variable" else set()
-        ids = [state.stream_executor.sid for state in self.states]
-        answers = parent.call("join", ids=ids, mode=mode)
-        if mode == "gather_variable":
-            self._gather(parent, existing, answers)
-
-    def _gather(self, parent, existing, answers):
-        found = []
-        for state, answer in zip(self.states, answers):
-            found.append({**answer["variables"], **state.stream_executor.local})
-        names = dict.fromkeys(name for variables in found for name in variables)
-        for name in names:
-            if name in existing:
-                continue
-            parent.local[name] = [variables[name] for variables in found if name in variables]
-            for index, (variables, answer) in enumerate(zip(found, answers)):
-                if answer["error"] is not None and name not in variables:
-                    parent.local[name] = _FailedItem(name, index, answer["error"])
-        errors = [(i, answer["error"]) for i, answer in enumerate(answers) if answer["error"]]
-        if errors and not any(name not in existing for name in names):
-            parent.post("submit", exprs=[{"t": "bad", "error": errors[0][1]}])
-
-    def __getitem__(self, index):
-        return self.states[index]
-
-    def __setitem__(self, index, value):
-        assert self.states[index] == value
-
-    def __len__(self):
-        return len(self.states)
-
-    def __iter__(self):
-        return iter(self.states)
-
-    def __iadd__(self, other):
-        if isinstance(other, SglExpr):
-            for state in self.states:
-                state += other
-        elif callable(other):
-            for index, state in enumerate(self.states):
-                state += other(index)
-        elif isinstance(other, (list, tuple)):
-            for state, item in zip(self.states, other):
-                state += item
-        else:
-            raise ValueError(f"Invalid value: {other}")
-        return self
-
-
 def run_body(program, state, args, kwargs):
     """Runs the Python function of a program on a state; tells the kernel when it is over."""
     executor = state.stream_executor
-    token = _bodies.set(_bodies.get() | {executor.sid})
+    token = bodies.set(bodies.get() | {executor.sid})
     error = None
     try:
         state.ret_value = program.func(state, *args, **kwargs)
@@ -413,7 +244,7 @@ def run_body(program, state, args, kwargs):
         error = {"type": type(problem).__name__, "message": str(problem)}
         raise
     finally:
-        _bodies.reset(token)
+        bodies.reset(token)
         executor.post("end", error=error)
     return state
 

@@ -35,6 +35,15 @@ def constant_prefix(func, bound):
     return reader.exprs
 
 
+def _plain(formatted):
+    """The expression of ``{…}`` in an f-string without conversion or format."""
+    if formatted.conversion != -1 or formatted.format_spec is not None:
+        raise _Stop
+    if not isinstance(formatted.value, ast.Name):
+        raise _Stop
+    return formatted.value
+
+
 class _Reader:
     def __init__(self, func, bound):
         closure = inspect.getclosurevars(func)
@@ -65,6 +74,11 @@ class _Reader:
             self.append(node.right)
         elif isinstance(node, ast.Call):
             self.call(node)
+        elif isinstance(node, ast.JoinedStr):
+            for part in node.values:
+                self.append(part)
+        elif isinstance(node, ast.FormattedValue):
+            self.append(_plain(node))
         else:
             self.exprs.append({"t": "text", "v": self.text(node)})
 
@@ -104,8 +118,6 @@ class _Reader:
     def text(self, node):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             return node.value
-        if isinstance(node, ast.JoinedStr):
-            return "".join(self.text(part) for part in node.values)
         if isinstance(node, ast.Name) and node.id in self.bound:
             value = self.bound[node.id]
         elif isinstance(node, ast.Name):

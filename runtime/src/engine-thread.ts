@@ -52,20 +52,21 @@ function receive(scheduler: Scheduler, message: ToEngine): boolean {
   switch (message.type) {
     case 'generate':
       scheduler.receive(message.requests);
-      return true;
+      break;
     case 'abort':
       scheduler.abort(message.ids);
-      return true;
+      break;
     case 'flush':
       post({ type: 'flushed', call: message.call, done: scheduler.flushCache() });
-      return true;
+      break;
     case 'state':
       scheduler.checkIntegrity();
       post({ type: 'state', call: message.call, state: scheduler.state });
-      return true;
+      break;
     case 'stop':
       return false;
   }
+  return true;
 }
 
 function loop(scheduler: Scheduler): void {

@@ -1,4 +1,5 @@
 /** Entry of the runtime process: options → model → engine thread → HTTP. Only wires. */
+import { existsSync, readFileSync } from 'node:fs';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { EngineError } from './engine/engine.ts';
@@ -51,7 +52,7 @@ async function run(options: RuntimeOptions): Promise<void> {
     log,
     options,
     modelPath: model.reportedPath,
-    chatTemplate: header.chatTemplate,
+    chatTemplate: readChatTemplate(options.chatTemplate) ?? header.chatTemplate,
     contextLength: Math.min(limits.contextLength, engine.limits.cells),
     maxRunning,
     version: VERSION,
@@ -72,6 +73,13 @@ async function run(options: RuntimeOptions): Promise<void> {
   log.error(`The engine stopped: ${error.message}`);
   await runtime.drain(1_000);
   process.exit(1);
+}
+
+/** `--chat-template`: a file, or the template itself. */
+function readChatTemplate(given: string | null): string | null {
+  if (given === null || given.includes('{')) return given;
+  if (existsSync(given)) return readFileSync(given, 'utf8');
+  throw new OptionsError(`--chat-template: ${given} is neither a file nor a Jinja template`);
 }
 
 /** A line for the user instead of a stack, for everything that can be his to repair. */

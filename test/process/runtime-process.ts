@@ -10,6 +10,10 @@ if (!existsSync(starter)) {
   throw new Error(`${starter} is missing: these tests run on the starter model`);
 }
 
+/** Server answers are checked by what tests expect of them. */
+// oxlint-disable-next-line typescript/no-explicit-any -- JSON of any shape
+export type Json = any;
+
 /** A runtime process on the real engine. `stop` it in `afterAll`. */
 export class RuntimeProcess {
   readonly child: ChildProcess;
@@ -68,7 +72,7 @@ export class RuntimeProcess {
     }
   }
 
-  async get(path: string, init: RequestInit = {}): Promise<{ status: number; body: any }> {
+  async get(path: string, init: RequestInit = {}): Promise<{ status: number; body: Json }> {
     return this.#read(await fetch(this.url + path, init));
   }
 
@@ -76,13 +80,13 @@ export class RuntimeProcess {
     path: string,
     body: unknown,
     init: RequestInit = {},
-  ): Promise<{ status: number; body: any }> {
+  ): Promise<{ status: number; body: Json }> {
     const text = typeof body === 'string' ? body : JSON.stringify(body);
     return this.#read(await fetch(this.url + path, { method: 'POST', body: text, ...init }));
   }
 
   /** Result of a `/generate` request that must succeed. */
-  async generate(body: object): Promise<any> {
+  async generate(body: object): Promise<Json> {
     const answer = await this.post('/generate', body);
     if (answer.status !== 200) throw new Error(JSON.stringify(answer));
     return answer.body;
@@ -118,7 +122,7 @@ export class RuntimeProcess {
     await this.exited;
   }
 
-  async #read(response: Response): Promise<{ status: number; body: any }> {
+  async #read(response: Response): Promise<{ status: number; body: Json }> {
     const text = await response.text();
     const isJson = response.headers.get('content-type') === 'application/json';
     return { status: response.status, body: isJson ? JSON.parse(text) : text };

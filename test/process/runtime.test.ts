@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadEngine } from '../../runtime/src/engine/llama-engine.ts';
 import { promptLogprob } from '../../runtime/src/sampling/logprobs.ts';
 import { argmax } from '../../runtime/src/sampling/token-set.ts';
-import { chat, root, RuntimeProcess, starter } from './runtime-process.ts';
+import { chat, type Json, root, RuntimeProcess, starter } from './runtime-process.ts';
 
 const greedy = { temperature: 0, max_new_tokens: 24 };
 let runtime: RuntimeProcess;
@@ -163,7 +163,7 @@ describe('/generate', () => {
     });
     expect(events.pop()).toBe('[DONE]');
     const last = new Map(events.map((event) => JSON.parse(event)).map((e) => [e.index, e]));
-    expect([...last.keys()].toSorted()).toEqual([0, 1]);
+    expect([...last.keys()].toSorted((a, b) => a - b)).toEqual([0, 1]);
     expect(last.get(0).text).toContain('Oslo');
     expect(last.get(1).text).toContain('Lima');
   });
@@ -176,7 +176,7 @@ describe('/generate', () => {
     const first = await runtime.generate(body);
     expect(first).toHaveLength(3);
     const again = await runtime.generate(body);
-    expect(again.map((r: any) => r.text)).toEqual(first.map((r: any) => r.text));
+    expect(again.map((r: Json) => r.text)).toEqual(first.map((r: Json) => r.text));
   });
 
   it('takes input_ids, PUT, and max_new_tokens 0; cached_tokens is exact', async () => {
@@ -236,8 +236,8 @@ describe('/generate', () => {
     });
     const [head, ...scored] = meta_info.input_token_logprobs;
     expect(head).toEqual([null, ids[0], '<|im_start|>']);
-    expect(scored.map((entry: any) => entry[1])).toEqual(ids.slice(1));
-    scored.forEach((entry: any, i: number) => expect(entry[0]).toBeCloseTo(expected[i]!, 1));
+    expect(scored.map((entry: Json) => entry[1])).toEqual(ids.slice(1));
+    scored.forEach((entry: Json, i: number) => expect(entry[0]).toBeCloseTo(expected[i]!, 1));
     expect(meta_info.input_top_logprobs[0]).toBeNull();
     expect(meta_info.output_top_logprobs[0]).toHaveLength(2);
     expect(meta_info.output_token_logprobs[0][1]).toBe(last);
@@ -255,12 +255,12 @@ describe('/generate', () => {
       return_text_in_logprobs: true,
       logprob_start_len: tokens - 2,
     });
-    const means = results.map(({ meta_info }: any) => {
+    const means = results.map(({ meta_info }: Json) => {
       expect(meta_info.cached_tokens).toBe(tokens - 2);
       const [head, ...rest] = meta_info.input_token_logprobs;
       expect(head[0]).toBeNull();
       expect(rest.length).toBe(meta_info.prompt_tokens - tokens + 1);
-      return rest.reduce((sum: number, [logprob]: any) => sum + logprob, 0) / rest.length;
+      return rest.reduce((sum: number, [logprob]: Json) => sum + logprob, 0) / rest.length;
     });
     expect(means.indexOf(Math.max(...means))).toBe(0);
   });
@@ -354,6 +354,96 @@ describe('other routes', () => {
       /\[.* TP0\] Decode batch\. #running-req: 1, #token: \d+, token usage: 0\.\d\d, gen throughput \(token\/s\): \d+\.\d\d, #queue-req: 0/,
     );
     await runtime.waitForOutput(/INFO: {5}127\.0\.0\.1:\d+ - "POST \/generate HTTP\/1\.1" 200 OK/);
+  });
+});
+
+describe('OpenAI routes', () => {
+  const question = { role: 'user', content: 'What is the capital of Italy?' };
+  const messages = [{ role: 'system', content: 'You are a helpful assistant.' }, question];
+
+  it('chat by the template of the model', async () => {
+    const { status, body } = await runtime.post('/v1/chat/completions', {
+      messages,
+      temperature: 0,
+      logprobs: true,
+      top_logprobs: 1,
+    });
+    expect(status).toBe(200);
+    const [choice] = body.choices;
+    expect(choice.message.content).toContain('Rome');
+    expect(choice).toMatchObject({ finish_reason: 'stop', matched_stop: 2 });
+    expect(choice.logprobs.content).toHaveLength(body.usage.completion_tokens);
+  });
+
+  it('continue a last message of the assistant', async () => {
+    const { body } = await runtime.post('/v1/chat/completions', {
+      messages: [...messages, { role: 'assistant', content: 'The capital of Italy is' }],
+      temperature: 0,
+    });
+    expect(body.choices[0].message.content).toMatch(/^ Rome/);
+  });
+
+  it('stream pieces, usage and [DONE]', async () => {
+    const body = {
+      messages,
+      temperature: 0,
+      stream: true,
+      stream_options: { include_usage: true },
+    };
+    const events = await runtime.events('/v1/chat/completions', body);
+    expect(events.pop()).toBe('[DONE]');
+    const chunks = events.map((event) => JSON.parse(event));
+    expect(chunks.pop().usage.completion_tokens).toBeGreaterThan(3);
+    expect(chunks[0].choices[0].delta.role).toBe('assistant');
+    expect(chunks.map((chunk) => chunk.choices[0].delta.content).join('')).toContain('Rome');
+    expect(chunks.at(-1).choices[0].finish_reason).toBe('stop');
+  });
+
+  it('complete lists of prompts', async () => {
+    const { body } = await runtime.post('/v1/completions', {
+      prompt: ['Once upon', 'The'],
+      max_tokens: 3,
+      echo: true,
+    });
+    expect(body.choices.map((choice: Json) => choice.index)).toEqual([0, 1]);
+    expect(body.choices[0].text).toMatch(/^Once upon/);
+  });
+
+  it('keep to a JSON schema', async () => {
+    const schema = {
+      type: 'object',
+      properties: { year: { type: 'integer' } },
+      required: ['year'],
+    };
+    const { body } = await runtime.post('/v1/chat/completions', {
+      messages,
+      max_tokens: 60,
+      temperature: 0,
+      response_format: { type: 'json_schema', json_schema: { name: 'y', schema } },
+    });
+    const [choice] = body.choices;
+    if (choice.finish_reason === 'stop') {
+      expect(JSON.parse(choice.message.content).year).toBeTypeOf('number');
+    } else {
+      expect(choice.message.content).toMatch(/^\{/);
+    }
+  });
+
+  it.each<[string, object, string]>([
+    ['/v1/completions', {}, 'prompt should be provided'],
+    ['/v1/completions', { prompt: 'a', top_p: 7 }, 'top_p must be in (0, 1], got 7.'],
+    ['/v1/chat/completions', { messages: 3 }, 'messages must be a list with at least one message'],
+    ['/v1/chat/completions', { messages, tools: [{}] }, 'tools are not supported'],
+    [
+      '/v1/chat/completions',
+      { messages, response_format: { type: 'xml' } },
+      'response_format must be',
+    ],
+  ])('%s refuses %j', async (path, request, message) => {
+    const { status, body } = await runtime.post(path, request);
+    expect(status).toBe(400);
+    expect(body).toMatchObject({ object: 'error', type: 'BadRequestError', code: 400 });
+    expect(body.message).toContain(message);
   });
 });
 
@@ -451,7 +541,7 @@ describe('with other options', () => {
     await small.waitForOutput(/Prefill batch/);
     small.child.kill('SIGTERM');
     const results = await answers;
-    expect(results.map((r: any) => r.meta_info.completion_tokens)).toEqual(text.map(() => 60));
+    expect(results.map((r: Json) => r.meta_info.completion_tokens)).toEqual(text.map(() => 60));
     expect(await small.exited).toBe(0);
   });
 });

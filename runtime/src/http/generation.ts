@@ -116,7 +116,7 @@ export class RunningRequests {
     try {
       let open = generations.length;
       while (open > 0 && !signal.aborted) {
-        for (const index of [...changed]) {
+        for (const index of changed) {
           changed.delete(index);
           const generation = generations[index];
           if (generation?.failure) throw generation.failure;

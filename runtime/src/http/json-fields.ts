@@ -95,7 +95,7 @@ export function kindOf(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'an object';
-  return typeof value === 'string' ? `the string ${quote(value)}` : String(value);
+  return typeof value === 'string' ? `the string ${quote(value)}` : JSON.stringify(value);
 }
 
 function quote(text: string): string {

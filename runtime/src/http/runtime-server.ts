@@ -4,10 +4,13 @@ import type { Log } from '../log.ts';
 import type { RuntimeOptions } from '../options.ts';
 import type { EngineClient } from '../scheduler/engine-client.ts';
 import type { Routes } from './answer.ts';
+import { ChatTemplate } from './chat-template.ts';
 import { ResultFormat } from './generate-response.ts';
 import { GenerateRoute } from './generate-route.ts';
+import type { GenerateParts } from './generate-route.ts';
 import { RunningRequests } from './generation.ts';
 import { infoRoutes } from './info-routes.ts';
+import { openAiRoutes } from './openai-routes.ts';
 import { Preparer } from './prepare.ts';
 import { createHttpServer } from './server.ts';
 
@@ -42,23 +45,31 @@ export function createRuntimeServer(parts: RuntimeServerParts): RuntimeServer {
     maxQueued: options.maxQueuedRequests,
     refuse: () => (stopping ? 'The server is shutting down.' : null),
   });
-  const generate = new GenerateRoute({
+  const generation: GenerateParts = {
     preparer: new Preparer(vocabulary, {
       contextLength: parts.contextLength,
       randomSeed: options.randomSeed,
     }),
     running,
     format: new ResultFormat(vocabulary, options.logprobLayout),
-  });
+  };
+  const generate = new GenerateRoute(generation);
+  const servedModelName = options.servedModelName ?? parts.modelPath;
   const handle = generate.handle.bind(generate);
   const routes: Routes = {
     '/generate': { POST: handle, PUT: handle },
+    ...openAiRoutes({
+      ...generation,
+      template: chatTemplate(parts),
+      servedModelName,
+      cacheReport: options.enableCacheReport,
+    }),
     ...infoRoutes({
       engine,
       running,
       generate,
       modelPath: parts.modelPath,
-      servedModelName: options.servedModelName ?? parts.modelPath,
+      servedModelName,
       contextLength: parts.contextLength,
       version: parts.version,
       serverArgs: serverArgs(options, parts.maxRunning),
@@ -85,6 +96,25 @@ export function createRuntimeServer(parts: RuntimeServerParts): RuntimeServer {
       server.closeAllConnections();
     },
   };
+}
+
+/** The model's template; ChatML, with a notice, if it cannot be read. */
+function chatTemplate({ chatTemplate, log, vocabulary }: RuntimeServerParts): ChatTemplate {
+  const text = (token: number | null | undefined): string =>
+    token === null || token === undefined
+      ? ''
+      : Buffer.from(vocabulary.bytes(token, true)).toString();
+  const tokens = {
+    begin: text(vocabulary.beginOfSequence),
+    end: text(vocabulary.endOfGeneration[0]),
+  };
+  try {
+    return new ChatTemplate(chatTemplate, tokens);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    log.notice(`The chat template cannot be read (${reason}); /v1/chat/completions uses ChatML.`);
+    return new ChatTemplate(null, tokens);
+  }
 }
 
 /** The command line under SGLang's names, without secrets. */

@@ -140,13 +140,13 @@ function logitBias(json: JsonObject | null): SamplingParams['logitBias'] {
       typeof bias === 'number' &&
       Math.abs(bias) <=
         100, `sampling_params.logit_bias must map token ids to numbers in [-100, 100]; "${key}" does not`);
-    return [token, Number(bias)] as const;
+    return [token, bias] as const;
   });
 }
 
 function checkedStopRegex(pattern: string): string {
   try {
-    new RegExp(pattern, 'u');
+    void new RegExp(pattern, 'u');
     return pattern;
   } catch (error) {
     throw invalid(`stop_regex: ${error instanceof Error ? error.message : 'invalid pattern'}`);

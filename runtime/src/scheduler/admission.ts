@@ -106,7 +106,7 @@ export class Admission {
 
   #admit(batch: Batch, budget: PrefillBudget): Request[] {
     const joined: Request[] = [];
-    for (const request of [...this.waiting]) {
+    for (const request of this.waiting.slice()) {
       if (budget.isSpent || this.running.length >= this.#options.maxRunning) break;
       if (this.#sharesWithUnfinishedPrompt(request)) continue;
       if (!this.#enter(request)) break;

@@ -13,6 +13,8 @@ import type {
 export interface EngineClientOptions {
   readonly data: Omit<EngineThreadData, 'signal'>;
   readonly onLog: (line: string) => void;
+  /** The thread's program; by default the engine's, beside this one. */
+  readonly thread?: URL;
 }
 
 /** The engine thread is gone; `code` is an engine error's, or INTERNAL. */
@@ -96,7 +98,7 @@ export class EngineClient {
   }
 
   #post(message: ToEngine): void {
-    this.#worker.postMessage(message);
+    this.#worker.postMessage(message, []);
     Atomics.add(this.#signal, 0, 1);
     Atomics.notify(this.#signal, 0);
   }
@@ -166,9 +168,9 @@ function threadFile(): URL {
     : new URL('./engine-thread.mjs', import.meta.url);
 }
 
-function startThread({ data, onLog }: EngineClientOptions): Link {
+function startThread({ data, onLog, thread }: EngineClientOptions): Link {
   const signal = new Int32Array(new SharedArrayBuffer(4));
-  const worker = new Worker(threadFile(), { workerData: { ...data, signal } });
+  const worker = new Worker(thread ?? threadFile(), { workerData: { ...data, signal } });
   const ready = Promise.withResolvers<Extract<FromEngine, { type: 'ready' }>>();
   const ended = Promise.withResolvers<EngineThreadError>();
   const link: Link = {

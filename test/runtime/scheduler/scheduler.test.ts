@@ -79,7 +79,7 @@ describe('Scheduler', () => {
 
   it('queues what does not fit at once, and evicts', () => {
     const bench = new SchedulerBench({ cells: 64, sequences: 4 });
-    const prompts = Array.from({ length: 12 }, (_, i) => `${'abcdefghijkl'[i]!}`.repeat(30));
+    const prompts = Array.from({ length: 12 }, (_, i) => 'abcdefghijkl'[i]!.repeat(30));
     const results = bench.run(...prompts.map((prompt) => bench.request(prompt)));
     prompts.forEach((prompt, i) =>
       expect(results[i]!.tokens).toEqual(oracle(bench, bench.ids(prompt), 8)),

@@ -33,6 +33,7 @@ const backend = (await call(bridge, { op: 'backend', kind: 'sglang', url, option
 };
 const agent = new Agent({ keepAlive: true, maxSockets: 1 });
 
+let states = 0;
 const interpreted: number[] = [];
 const bare: number[] = [];
 for (let run = 0; run <= RUNS; run++) {
@@ -53,12 +54,22 @@ await bridge.dispose();
 agent.destroy();
 server.close();
 
-/** One state, one gen after the other, each read before the next is appended. */
-async function runProgram(run: number): Promise<void> {
-  const sid = run + 1;
+/** States of ten gens, one after the other, each read before the next is appended. */
+async function runProgram(): Promise<void> {
   const sampling = { max_new_tokens: 1 };
-  bridge.post({ op: 'new', sid, backend: backend.id, program: 'bench', stream: false, sampling });
+  let sid = 0;
   for (let index = 0; index < GENS; index++) {
+    if (index % 10 === 0) {
+      sid = ++states;
+      bridge.post({
+        op: 'new',
+        sid,
+        backend: backend.id,
+        program: 'bench',
+        stream: false,
+        sampling,
+      });
+    }
     const exprs = [
       { t: 'begin', role: 'user' },
       { t: 'text', v: 'q' },
@@ -83,10 +94,9 @@ async function runBare(): Promise<void> {
   }
 }
 
-let count = 0;
-async function time(work: (run: number) => Promise<void>): Promise<number> {
+async function time(work: () => Promise<void>): Promise<number> {
   const start = performance.now();
-  await work(count++);
+  await work();
   return (performance.now() - start) / GENS;
 }
 

@@ -31,8 +31,9 @@ export interface HostBridge {
 /** What a guest tells the kernel server while a cell runs. */
 export interface GuestListener {
   output(output: KernelOutput): void;
-  input(prompt: string, password: boolean): Promise<string | null>;
   log(level: 'debug' | 'info' | 'warn' | 'error', message: string): void;
+  /** Settles once the driver has read most of the output so far; a guest that prints fast waits for it. */
+  keepsUp(): Promise<void>;
   /** The guest died (crash, out of memory, killed); all Python state is lost. */
   died(reason: string): void;
 }

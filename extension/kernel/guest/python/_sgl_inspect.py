@@ -1,0 +1,139 @@
+"""Side questions about the cells' namespace: completion, variables, programs. Never runs user code
+on purpose: only names and attributes are looked up, and representations are limited."""
+
+import builtins
+import keyword
+import re
+import reprlib
+import types
+
+_MOST_COMPLETIONS = 500
+_VALUE_CHARACTERS = 200
+
+_limited = reprlib.Repr()
+_limited.maxlist = _limited.maxtuple = _limited.maxdict = _limited.maxset = 8
+_limited.maxstring = _limited.maxother = _VALUE_CHARACTERS
+
+
+def answer(query, namespace, files):
+    kind = query["kind"]
+    if kind == "complete":
+        return _complete(query["code"], query["offset"], namespace)
+    if kind == "variables":
+        return _variables(query["limit"], namespace)
+    if kind == "programs":
+        return _programs(namespace, files)
+    if kind == "preview":
+        return _preview(query["program"], query["args"], namespace)
+    raise ValueError(f"unknown query {kind!r}")
+
+
+def _complete(code, offset, namespace):
+    """Names that fit at `offset` (UTF-16 units from the start, as editors count)."""
+    before = code.encode("utf-16-le")[: 2 * offset].decode("utf-16-le", "ignore")
+    match = re.search(r"((?:[^\W\d]\w*\.)*)(\w*)$", before)
+    path, prefix = match[1].rstrip("."), match[2]
+    if path:
+        candidates = _attributes(path, namespace)
+    else:
+        candidates = [*namespace, *vars(builtins), *keyword.kwlist]
+    hidden = not prefix.startswith("_")
+    names = sorted({name for name in candidates if name.startswith(prefix) and not (hidden and name.startswith("_"))})
+    owner = _lookup(path, namespace) if path else None
+    items = [{"label": name, "kind": _kind(name, owner, namespace)} for name in names[:_MOST_COMPLETIONS]]
+    return {"start": offset - len(prefix), "end": offset, "items": items}
+
+
+def _lookup(path, namespace):
+    first, *rest = path.split(".")
+    value = namespace.get(first, getattr(builtins, first, None))
+    for name in rest:
+        value = _static(value, name)
+    return value
+
+
+def _static(owner, name):
+    """An attribute without calling properties or `__getattr__`."""
+    import inspect
+
+    try:
+        return inspect.getattr_static(owner, name)
+    except AttributeError:
+        return None
+
+
+def _attributes(path, namespace):
+    value = _lookup(path, namespace)
+    return [] if value is None else [name for name in dir(value) if isinstance(name, str)]
+
+
+def _kind(name, owner, namespace):
+    if owner is None:
+        if name not in namespace and keyword.iskeyword(name):
+            return "keyword"
+        value = namespace.get(name, getattr(builtins, name, None))
+    else:
+        value = _static(owner, name)
+    if isinstance(value, type):
+        return "class"
+    if isinstance(value, types.ModuleType):
+        return "module"
+    if callable(value) or isinstance(value, (staticmethod, classmethod)):
+        return "function"
+    return "property" if owner is not None else "variable"
+
+
+def _variables(limit, namespace):
+    """The user's variables in the order of their definition, at most `limit`."""
+    names = [name for name, value in namespace.items() if _is_variable(name, value)]
+    items = []
+    for name in names[:limit]:
+        value = namespace[name]
+        items.append({"name": name, "type": type(value).__name__, "value": _short(value), "size": _size(value)})
+    return {"total": len(names), "items": items}
+
+
+def _is_variable(name, value):
+    return not name.startswith("_") and not isinstance(value, (types.ModuleType, types.FunctionType, type))
+
+
+def _short(value):
+    if type(value).__module__.partition(".")[0] == "sglang":
+        return f"<{type(value).__name__}>"  # its text may not be there yet
+    try:
+        text = _limited.repr(value)
+    except Exception as error:
+        text = f"<repr() raised {type(error).__name__}>"
+    return text if len(text) <= _VALUE_CHARACTERS else text[: _VALUE_CHARACTERS - 1] + "…"
+
+
+def _size(value):
+    return len(value) if isinstance(value, (str, bytes, list, tuple, dict, set, frozenset)) else None
+
+
+def _programs(namespace, files):
+    """SGLang programs: name, parameters and where they were defined."""
+    found = []
+    for name, value in list(namespace.items()):
+        function = getattr(value, "func", None)
+        if type(value).__name__ != "SglFunction" or not isinstance(function, types.FunctionType):
+            continue
+        code = function.__code__
+        in_cell = code.co_filename in files
+        found.append(
+            {
+                "name": name,
+                "parameters": list(code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]),
+                "cellId": files.cell_id(code.co_filename) if in_cell else None,
+                "line": code.co_firstlineno,
+            }
+        )
+    return {"items": found}
+
+
+def _preview(program, arguments, namespace):
+    value = namespace.get(program)
+    preview = getattr(value, "_preview_prompt", None)
+    if preview is None:
+        raise ValueError(f"There is no SGLang program named {program}; run its cell first.")
+    return {"text": preview(**arguments)}

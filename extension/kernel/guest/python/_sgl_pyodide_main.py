@@ -1,0 +1,27 @@
+"""Entry of the WebAssembly guest, imported by its worker."""
+
+import json
+import os
+import random
+import sys
+
+import _sgl_transport_pyodide as transport
+
+sys.modules["_sgl_transport"] = transport
+
+import _sgl_guest
+
+execute_json = _sgl_guest.execute_json
+query_json = _sgl_guest.query_json
+run_body = transport.run_body
+
+
+def boot(cwd, environment):
+    """`environment` is JSON: the kernel's own variables."""
+    sys.dont_write_bytecode = True
+    os.environ.update(json.loads(environment))
+    os.chdir(cwd)
+    sys.path.insert(1, cwd)  # after this package's folder, before the standard library
+    random.seed()  # the memory snapshot holds a seed
+    transport.install()
+    _sgl_guest.install()

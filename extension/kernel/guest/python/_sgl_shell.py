@@ -1,0 +1,243 @@
+"""Shell lines and magics of cells. Reached as `get_ipython()`, which libraries also look for."""
+
+import builtins
+import os
+import re
+import shlex
+import sys
+import time
+
+import _sgl_display
+import _sgl_streams
+import _sgl_transport
+
+_NO_OPERATION = ("matplotlib", "load_ext", "reload_ext", "autoreload", "config", "pylab")
+_PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]+)\}|\$\$|\$([A-Za-z_]\w*)")
+
+
+class MagicError(Exception):
+    """A magic that does not exist or was used wrongly."""
+
+    __module__ = "builtins"  # tracebacks name it without our module
+
+
+class CellShell:
+    """`run_source(source)` runs Python in the cell's namespace and returns the last expression's value."""
+
+    def __init__(self, namespace, run_source):
+        self.user_ns = namespace
+        self._run = run_source
+        self._first_environment = dict(os.environ)
+
+    # ------------------------------------------------------------------ shell lines
+
+    def system(self, command):
+        """Streams the output; the exit status is in `_exit_code`."""
+        self.user_ns["_exit_code"] = self._shell(self._expand(command), capture=False)["code"]
+
+    def getoutput(self, command, split=True, **_ignored):
+        answer = self._shell(self._expand(command), capture=True)
+        self.user_ns["_exit_code"] = answer["code"]
+        return OutputLines(answer["stdout"].splitlines()) if split else answer["stdout"]
+
+    def _shell(self, command, capture):
+        message = {"op": "shell", "command": command, "capture": capture}
+        return _sgl_transport.call({**message, **self.process_context()})
+
+    def process_context(self):
+        """Folder and changed environment variables with which programs start."""
+        changed = {name: value for name, value in os.environ.items() if self._first_environment.get(name) != value}
+        removed = [name for name in self._first_environment if name not in os.environ]
+        return {"cwd": _sgl_transport.real_path(os.getcwd()), "env": {**changed, **dict.fromkeys(removed)}}
+
+    def _expand(self, command):
+        """`{expression}` and `$name` stand for Python values, as in IPython; what is no such value stays."""
+
+        def value(match):
+            if match[0] in ("{{", "}}", "$$"):
+                return match[0][0]
+            if match[1] is not None:
+                try:
+                    return str(eval(match[1], self.user_ns))
+                except Exception:
+                    return match[0]
+            return str(self.user_ns[match[2]]) if match[2] in self.user_ns else match[0]
+
+        return _PLACEHOLDER.sub(value, command)
+
+    # ------------------------------------------------------------------ magics
+
+    def run_line_magic(self, name, arguments="", *_ignored):
+        if name in _NO_OPERATION:
+            print(f"%{name} has no effect here.", file=sys.stderr)
+            return None
+        function = getattr(self, f"_line_{name}", None)
+        if function is None:
+            raise MagicError(f"There is no line magic %{name}. Known: {self._known('_line_')}.")
+        return function(arguments)
+
+    magic = run_line_magic
+
+    def run_cell_magic(self, name, arguments, body):
+        function = getattr(self, f"_cell_{name}", None)
+        if function is None:
+            raise MagicError(f"There is no cell magic %%{name}. Known: {self._known('_cell_')}.")
+        return function(arguments, body)
+
+    def _known(self, prefix):
+        names = sorted(name[len(prefix) :] for name in dir(self) if name.startswith(prefix))
+        return ", ".join(names)
+
+    def help(self, name):
+        try:
+            value = eval(name, self.user_ns)
+        except Exception:
+            print(f"Object `{name}` not found.")
+            return
+        import inspect
+
+        try:
+            print(f"Signature: {name}{inspect.signature(value)}")
+        except (TypeError, ValueError):
+            print(f"Value: {_sgl_display.plain_text(value)[:2000]}")
+        print(f"Type: {type(value).__name__}")
+        print(f"Docstring:\n{inspect.getdoc(value) or '(none)'}")
+
+    # ------------------------------------------------------------------ line magics
+
+    def _line_cd(self, arguments):
+        folder = os.path.expanduser(self._expand(arguments).strip("'\"") or "~")
+        os.chdir(folder)
+        print(os.getcwd())
+
+    def _line_pwd(self, arguments):
+        return os.getcwd()
+
+    def _line_ls(self, arguments):
+        self.system(f"ls {arguments}")
+
+    def _line_env(self, arguments):
+        if not arguments:
+            return dict(os.environ)
+        name, separator, value = arguments.partition("=" if "=" in arguments else " ")
+        if not separator:
+            return os.environ.get(name)
+        os.environ[name.strip()] = self._expand(value.strip())
+        print(f"env: {name.strip()}={os.environ[name.strip()]}")
+        return None
+
+    _line_set_env = _line_env
+
+    def _line_time(self, arguments):
+        return self._timed(arguments)
+
+    def _line_timeit(self, arguments):
+        self._measure(arguments, "")
+
+    def _line_pip(self, arguments):
+        if sys.platform == "emscripten":
+            raise MagicError(
+                "The bundled Python has the standard library and sglang only; packages cannot be installed into it. "
+                "Choose your own Python as the notebook's kernel to use pip packages."
+            )
+        self.system(f"{shlex.quote(sys.executable)} -m pip {arguments}")
+
+    def _line_who(self, arguments):
+        names = [name for name in self.user_ns if not name.startswith("_")]
+        print("\t".join(names) if names else "Interactive namespace is empty.")
+
+    # ------------------------------------------------------------------ cell magics
+
+    def _cell_bash(self, arguments, body, interpreter="bash"):
+        import subprocess
+
+        message = {"op": "shell", "command": body.lstrip("\n"), "capture": False, "interpreter": interpreter}
+        code = _sgl_transport.call({**message, **self.process_context()})["code"]
+        self.user_ns["_exit_code"] = code
+        if code != 0:
+            raise subprocess.CalledProcessError(code, f"%%{interpreter}")
+
+    def _cell_sh(self, arguments, body):
+        self._cell_bash(arguments, body, interpreter="sh")
+
+    def _cell_time(self, arguments, body):
+        return self._timed(body)
+
+    def _cell_timeit(self, arguments, body):
+        self._measure(body, arguments)
+
+    def _cell_capture(self, arguments, body):
+        import contextlib
+        import io
+
+        class Captured:
+            def __init__(self, stdout, stderr):
+                self.stdout, self.stderr = stdout, stderr
+
+            __str__ = show = lambda self: self.stdout
+
+        stdout, stderr = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+            self._run(body)
+        name = next((word for word in arguments.split() if not word.startswith("-")), None)
+        if name is not None:
+            self.user_ns[name] = Captured(stdout.getvalue(), stderr.getvalue())
+
+    def _cell_writefile(self, arguments, body):
+        append = arguments.startswith("-a ")
+        path = self._expand(arguments[3:] if append else arguments).strip().strip("'\"")
+        if not path:
+            raise MagicError("%%writefile needs a file name.")
+        verb = "Appending to" if append else "Overwriting" if os.path.exists(path) else "Writing"
+        print(f"{verb} {path}")
+        with open(path, "a" if append else "w", encoding="utf-8") as file:
+            file.write(body.lstrip("\n"))
+
+    # ------------------------------------------------------------------ time
+
+    def _timed(self, source):
+        processor, wall = time.process_time(), time.perf_counter()
+        try:
+            return self._run(source)
+        finally:
+            processor, wall = time.process_time() - processor, time.perf_counter() - wall
+            print(f"CPU times: {_duration(processor)}\nWall time: {_duration(wall)}")
+
+    def _measure(self, source, setup):
+        if setup:
+            self._run(setup)
+        rounds, spent = 0, 0.0
+        best = float("inf")
+        while rounds < 5 or (spent < 1.0 and rounds < 100_000):
+            begin = time.perf_counter()
+            self._run(source)
+            elapsed = time.perf_counter() - begin
+            rounds, spent, best = rounds + 1, spent + elapsed, min(best, elapsed)
+            if spent > 2.0:
+                break
+        print(f"{_duration(spent / rounds)} per run (mean of {rounds}; best {_duration(best)})")
+
+
+class OutputLines(list):
+    """Lines of `x = !command`, with IPython's `.n` and `.s`."""
+
+    @property
+    def n(self):
+        return "\n".join(self)
+
+    @property
+    def s(self):
+        return " ".join(self)
+
+
+def _duration(seconds):
+    for factor, unit in ((1, "s"), (1e3, "ms"), (1e6, "µs")):
+        if seconds * factor >= 1:
+            return f"{seconds * factor:.3g} {unit}"
+    return f"{seconds * 1e9:.0f} ns"
+
+
+def install(namespace, run_source):
+    shell = CellShell(namespace, run_source)
+    builtins.get_ipython = lambda: shell
+    return shell

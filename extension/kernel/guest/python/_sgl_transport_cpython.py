@@ -1,0 +1,222 @@
+"""Transport of the CPython guest: frames over the process's first stdin and stdout; threads wait.
+
+A frame is a little-endian 32-bit length and that many bytes of JSON. Prints of C code that go to file
+descriptor 1 are sent to stderr, which the kernel shows.
+"""
+
+import asyncio
+import ctypes
+import itertools
+import json
+import os
+import queue
+import signal
+import struct
+import sys
+import threading
+import _thread
+
+_LENGTH = struct.Struct("<I")
+_input = None
+_output = None
+_write_lock = threading.Lock()
+_call_ids = itertools.count(1)
+_waiting = {}
+_bodies = set()
+_epoch = 0
+_requests = queue.SimpleQueue()
+_busy = False
+_loop = None
+
+# Called before every wait, so that what was printed is seen while the cell waits.
+on_wait = None
+# Gives folder and environment for the programs that a cell starts.
+process_context = None
+
+
+class BridgeError(RuntimeError):
+    """An answer of the kernel that is an error; ``python_type`` names the exception class it stands for."""
+
+    def __init__(self, python_type, message):
+        super().__init__(message)
+        self.python_type = python_type
+        self.message = message
+
+
+def _send(message):
+    data = json.dumps(message).encode()
+    view = memoryview(_LENGTH.pack(len(data)) + data)
+    with _write_lock:
+        while view:
+            view = view[os.write(_output, view) :]
+
+
+def post(message):
+    _send({"type": "post", "message": message})
+
+
+def call(message):
+    if on_wait is not None:
+        on_wait()
+    if message["op"] == "spawn_process" and process_context is not None:
+        message = {**message, **process_context()}
+    call_id = next(_call_ids)
+    answers = _waiting[call_id] = queue.SimpleQueue()
+    try:
+        _send({"type": "call", "id": call_id, "message": message})
+        answer = _take(answers)
+    finally:
+        _waiting.pop(call_id, None)
+    if "error" in answer:
+        error = answer["error"]
+        if error["pythonType"] == "KeyboardInterrupt":
+            raise KeyboardInterrupt
+        raise BridgeError(error["pythonType"], error["message"])
+    return answer["ok"]
+
+
+def _take(answers):
+    if os.name != "nt":
+        return answers.get()
+    while True:  # Windows: a signal does not end the wait of the main thread
+        try:
+            return answers.get(timeout=0.1)
+        except queue.Empty:
+            continue
+
+
+class _Task(threading.Thread):
+    def __init__(self, function):
+        super().__init__(daemon=True)
+        self._function = function
+        self._error = None
+        self._begin_epoch = _epoch
+        self.start()
+
+    def run(self):
+        _bodies.add(self)
+        try:
+            if self._begin_epoch != _epoch:
+                raise KeyboardInterrupt
+            self._function()
+        except BaseException as error:
+            self._error = error
+        finally:
+            _bodies.discard(self)
+
+    def done(self):
+        return not self.is_alive()
+
+    def join(self, timeout=None):
+        if on_wait is not None:
+            on_wait()
+        while self.is_alive():
+            super().join(0.1 if os.name == "nt" else None)
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+
+
+def spawn(function):
+    return _Task(function)
+
+
+def join_all(tasks):
+    first = None
+    for task in tasks:
+        try:
+            task.join()
+        except Exception as error:
+            first = first or error
+    if first is not None:
+        raise first
+
+
+def run_coro(coroutine):
+    async def settle():
+        return await coroutine
+
+    return _loop.run_until_complete(settle())
+
+
+def real_path(path):
+    return os.path.abspath(path)
+
+
+def _interrupt():
+    global _epoch
+    _epoch += 1
+    for answers in list(_waiting.values()):
+        answers.put({"error": {"pythonType": "KeyboardInterrupt", "message": ""}})
+    for body in list(_bodies):
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(body.ident), ctypes.py_object(KeyboardInterrupt))
+    if not _busy:
+        return
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+    else:
+        _thread.interrupt_main()
+
+
+def _read_exactly(count):
+    data = bytearray()
+    while len(data) < count:
+        piece = os.read(_input, count - len(data))
+        if not piece:
+            os._exit(0)  # the kernel is gone
+        data += piece
+    return bytes(data)
+
+
+def _read_messages(guest):
+    while True:
+        (length,) = _LENGTH.unpack(_read_exactly(4))
+        message = json.loads(_read_exactly(length))
+        kind = message["type"]
+        if kind == "reply":
+            answers = _waiting.get(message["id"])
+            if answers is not None:
+                answers.put(message["reply"])
+        elif kind == "execute":
+            _requests.put(message)
+        elif kind == "query":
+            _answer_query(guest, message)
+        elif kind == "interrupt":
+            _interrupt()
+
+
+def _answer_query(guest, message):
+    try:
+        result = {"ok": json.loads(guest.query_json(json.dumps(message["query"])))}
+    except Exception as error:
+        result = {"error": f"{type(error).__name__}: {error}"}
+    _send({"type": "query_reply", "id": message["id"], **result})
+
+
+def serve(guest):
+    """Runs cells until the kernel closes the pipe."""
+    global _busy
+    threading.Thread(target=_read_messages, args=(guest,), daemon=True).start()
+    _send({"type": "ready", "python": ".".join(map(str, sys.version_info[:3]))})
+    while True:
+        try:
+            message = _requests.get() if os.name != "nt" else _take(_requests)
+            _busy = True
+            try:
+                cell = message["cell"]
+                result = guest.execute_json(message["fileName"], cell["id"], cell["label"], message["code"])
+            finally:
+                _busy = False
+            _send({"type": "finished", "result": json.loads(result)})
+        except KeyboardInterrupt:
+            continue  # it came between two cells
+
+
+def install():
+    global _input, _output, _loop
+    _input, _output = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)
+    _loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(_loop)

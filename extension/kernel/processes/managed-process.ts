@@ -1,0 +1,98 @@
+/** One program that a cell started in the background, and what became of it. */
+import type { ChildProcess } from 'node:child_process';
+import { StringDecoder } from 'node:string_decoder';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ChildProcessInfo } from '../../protocol/kernel-protocol.ts';
+import { isAlive, processTree, signalTree } from './process-tree.ts';
+
+export type ProcessExit = NonNullable<ChildProcessInfo['exit']>;
+
+/** Milliseconds a program has to end by itself when it is asked to. */
+const GRACE = 3_000;
+/** Milliseconds after which processes that not even SIGKILL ended are given up. */
+const GIVE_UP = 5_000;
+/** Characters of output that are kept to explain a failure. */
+const KEPT_OUTPUT = 4_000;
+
+export class ManagedProcess {
+  readonly pid: number;
+  readonly command: string;
+  readonly kind: 'shell' | 'runtime';
+  /** Base URL when it is a server. */
+  readonly url: string | null;
+  readonly exited: Promise<ProcessExit>;
+  readonly #child: ChildProcess;
+  #exit: ProcessExit | null = null;
+  #lastOutput = '';
+
+  constructor(
+    child: ChildProcess & { readonly pid: number },
+    description: Pick<ChildProcessInfo, 'command' | 'kind' | 'url'>,
+    onOutput: (text: string) => void,
+  ) {
+    this.#child = child;
+    this.pid = child.pid;
+    this.command = description.command;
+    this.kind = description.kind;
+    this.url = description.url;
+    for (const stream of [child.stdout, child.stderr]) {
+      const decoder = new StringDecoder();
+      stream?.on('data', (data: Buffer) => {
+        const text = decoder.write(data);
+        this.#lastOutput = (this.#lastOutput + text).slice(-KEPT_OUTPUT);
+        onOutput(text);
+      });
+    }
+    this.exited = new Promise((resolve) => {
+      child.once('exit', (code, signal) => {
+        this.#exit = { code, signal };
+        // Its last lines may still be in the pipe.
+        setTimeout(() => resolve({ code, signal }), 20);
+      });
+    });
+  }
+
+  get exit(): ProcessExit | null {
+    return this.#exit;
+  }
+
+  get info(): ChildProcessInfo {
+    return {
+      pid: this.pid,
+      command: this.command,
+      kind: this.kind,
+      url: this.url,
+      exit: this.#exit,
+    };
+  }
+
+  /** The last lines it printed, at most `count`. */
+  lastLines(count: number): string {
+    return this.#lastOutput.trimEnd().split('\n').slice(-count).join('\n');
+  }
+
+  /** Asks the whole tree to end, then makes it; settles when all of it is gone. */
+  async kill(): Promise<void> {
+    const tree = processTree(this.pid);
+    signalTree(tree, 'SIGTERM');
+    if (await this.#isGone(tree, GRACE)) return;
+    const rest = [...new Set([...tree, ...processTree(this.pid)])];
+    signalTree(rest, 'SIGKILL');
+    await this.#isGone(rest, GIVE_UP);
+  }
+
+  /** For the end of the kernel, where nothing can be awaited. */
+  killNow(): void {
+    if (this.#exit === null) signalTree(processTree(this.pid), 'SIGKILL');
+  }
+
+  async #isGone(pids: readonly number[], patience: number): Promise<boolean> {
+    const deadline = performance.now() + patience;
+    for (;;) {
+      const ended = this.#exit !== null || this.#child.exitCode !== null;
+      if (ended && !pids.some((pid) => pid !== this.pid && isAlive(pid))) return true;
+      if (performance.now() > deadline) return false;
+      await sleep(10);
+    }
+  }
+}

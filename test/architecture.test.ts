@@ -102,8 +102,11 @@ describe('import directions', () => {
 describe('ARCHITECTURE.md', () => {
   it('names only paths that exist', () => {
     const text = readFileSync(join(root, 'ARCHITECTURE.md'), 'utf8');
-    const named = [...text.matchAll(/`((?:extension|language-server|notebook-renderer|runtime|test)\/[^`\s*{}]*)`/g)]
-      .map((match) => match[1] ?? '');
+    const named = [
+      ...text.matchAll(
+        /`((?:extension|language-server|notebook-renderer|runtime|test)\/[^`\s*{}]*)`/g,
+      ),
+    ].map((match) => match[1] ?? '');
     expect(named.length).toBeGreaterThan(20);
     expect(named.filter((path) => !existsSync(join(root, path)))).toEqual([]);
   });

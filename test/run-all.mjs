@@ -58,7 +58,8 @@ function readReport(file, exitedCleanly) {
     return { passed: 0, failed: 1, skipped: [] };
   }
   const failedSuites = report.testResults.filter(
-    (suite) => suite.status === 'failed' && suite.assertionResults.every((t) => t.status !== 'failed'),
+    (suite) =>
+      suite.status === 'failed' && suite.assertionResults.every((t) => t.status !== 'failed'),
   ).length;
   const failed = report.numFailedTests + failedSuites;
   const skipped = report.testResults.flatMap((suite) =>
@@ -84,7 +85,9 @@ mkdirSync(results, { recursive: true });
 const asked = process.argv.slice(2);
 const unknown = asked.filter((name) => !(name in suites));
 if (unknown.length > 0) {
-  console.error(`unknown suite ${unknown.join(', ')}; there are: ${Object.keys(suites).join(', ')}`);
+  console.error(
+    `unknown suite ${unknown.join(', ')}; there are: ${Object.keys(suites).join(', ')}`,
+  );
   process.exit(2);
 }
 

@@ -45,7 +45,8 @@ function installDependencies() {
     shell: process.platform === 'win32',
   });
   if (npm.error) fail(`could not start npm: ${npm.error.message}`);
-  if (npm.status !== 0) fail('`npm ci` failed; its message above says why. Is the registry reachable?');
+  if (npm.status !== 0)
+    fail('`npm ci` failed; its message above says why. Is the registry reachable?');
   writeFileSync(stampFile, stamp);
 }
 

@@ -62,7 +62,11 @@ createInterface({ input: process.stdin }).on('line', (line) => {
       waiting = null;
       return undefined;
     case 'input_reply':
-      send({ type: 'output', run: asking, output: { kind: 'stream', name: 'stdout', text: String(message.value) } });
+      send({
+        type: 'output',
+        run: asking,
+        output: { kind: 'stream', name: 'stdout', text: String(message.value) },
+      });
       return finish(asking, { status: 'ok' });
     case 'shutdown':
       return process.exit(0);

@@ -101,6 +101,7 @@ function beginRole(machine: Machine, state: ProgramStateInfo, event: RoleEvent):
       event.node,
       `A ${event.role} message cannot begin inside the ${state.role} message: roles do not nest.`,
     );
+    return { ...state, nestedRoles: state.nestedRoles + 1 };
   }
   return {
     ...state,
@@ -111,6 +112,7 @@ function beginRole(machine: Machine, state: ProgramStateInfo, event: RoleEvent):
 }
 
 function endRole(machine: Machine, state: ProgramStateInfo, event: RoleEvent): ProgramStateInfo {
+  if (state.nestedRoles > 0) return { ...state, nestedRoles: state.nestedRoles - 1 };
   if (state.role === null && !state.open) {
     reportAt(
       machine,

@@ -157,7 +157,7 @@ function joinStates(
     variables,
     open: a.open || b.open,
     role: a.role === b.role ? a.role : '?',
-    rolesUsed: a.rolesUsed || b.rolesUsed,
+    rolesUsed: a.rolesUsed && b.rolesUsed,
     roleSite: a.roleSite ?? b.roleSite,
     joined: a.joined && b.joined,
   };

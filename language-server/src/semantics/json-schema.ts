@@ -1,3 +1,5 @@
+import { jsonErrorOffset } from './json-error.ts';
+
 /** The part of JSON Schema that tells which keys `json.loads(state["x"])` has. */
 
 export type JsonValue =
@@ -27,13 +29,9 @@ export function parseSchema(text: string): SchemaResult {
     schema = JSON.parse(text);
   } catch (error) {
     const message = error instanceof Error ? error.message : 'not JSON';
-    const offset = /position (\d+)/.exec(message)?.[1];
     return {
       ok: false,
-      problem: {
-        message: `not valid JSON: ${message}`,
-        offset: offset === undefined ? null : Number(offset),
-      },
+      problem: { message: `not valid JSON: ${message}`, offset: jsonErrorOffset(text) },
     };
   }
   const message = schemaError(schema, '#', 0);

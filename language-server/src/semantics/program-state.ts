@@ -40,6 +40,8 @@ export interface ProgramStateInfo {
   readonly open: boolean;
   /** Role block the text is in; `'?'` when paths differ. */
   readonly role: string | null;
+  /** Roles begun inside another one: their ends do not end it. */
+  readonly nestedRoles: number;
   readonly rolesUsed: boolean;
   /** Where the open role began, for "never ended". */
   readonly roleSite: { readonly unit: GenSite['unit']; readonly node: GenSite['call'] } | null;
@@ -55,6 +57,7 @@ export function emptyState(program: string | null, open = false): ProgramStateIn
     patterns: [],
     open,
     role: null,
+    nestedRoles: 0,
     rolesUsed: false,
     roleSite: null,
     forkedFrom: null,

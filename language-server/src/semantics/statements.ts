@@ -480,8 +480,18 @@ function forAny(
   if (!afterFirst) return env.fork();
   const second = joinEnvironments(env.fork(), afterFirst.fork());
   if (!second) return afterFirst;
+  // Each turn has its own fork: what the first turn did to one is not seen by the next.
+  for (const id of statesIn(element)) {
+    const before = env.state(id);
+    if (before) second.setState(id, before);
+  }
   assignTarget(machine, second, node.target, element);
   return turn(machine, node.body, second, loop) ?? afterFirst;
+}
+
+function statesIn(value: Value): readonly number[] {
+  if (value.kind === 'state') return [value.id];
+  return value.kind === 'list' ? (value.items ?? [value.element]).flatMap(statesIn) : [];
 }
 
 function executeWhile(machine: Machine, node: While, env: Environment): boolean {

@@ -1,0 +1,257 @@
+import { describe, it } from 'vitest';
+import { checkDiagnostics } from '../support/check.ts';
+
+const body = (lines: string) =>
+  `@function\ndef f(s, q: str = ""):\n${lines.replaceAll(/^/gm, '    ')}`;
+
+/** Sixty-odd mistakes as people make them; each marked, and nothing else reported. */
+const mistakes: Readonly<Record<string, readonly string[]>> = {
+  'a typo after the run': [
+    body('s += gen("capital")'),
+    'state = f.run()\nstate[«unknown-variable:"captial"»]',
+  ],
+  'a typo inside the program': [body('s += gen("capital")\ns += s[«unknown-variable:"capitol"»]')],
+  'a name that never existed': [body('s += gen("a")'), 'f.run()[«unknown-variable:"zebra"»]'],
+  'a typo in get_meta_info': [
+    body('s += gen("answer")'),
+    'st = f.run()\nst.get_meta_info(«unknown-variable:"anwser"»)',
+  ],
+  'a typo in text_iter': [
+    body('s += gen("answer")'),
+    'for t in f.run(stream=True).text_iter(«unknown-variable:"answr"»): print(t)',
+  ],
+  'a typo in batch results': [
+    body('s += gen("answer")'),
+    'for st in f.run_batch([{"q": "a"}]):\n    print(st[«unknown-variable:"Answer"»])',
+  ],
+  'a typo in a list of states': [
+    body('s += gen("answer")'),
+    'states = [f.run(q=q) for q in ["a"]]\nstates[0][«unknown-variable:"anser"»]',
+  ],
+  'a typo in a comprehension': [
+    body('s += gen("answer")'),
+    'x = [st[«unknown-variable:"answe"»] for st in f.run_batch([{}])]',
+  ],
+  'a typo in an f-string': [
+    body('s += gen("answer")'),
+    'st = f.run()\nprint(f"{st[«unknown-variable:\'ansver\'»]}")',
+  ],
+  'a typo in a function after the run': [
+    body('s += gen("answer")'),
+    'def main():\n    st = f.run()\n    return st[«unknown-variable:"ansewr"»]',
+  ],
+  'a typo through bind': [
+    body('s += gen("answer")'),
+    'g = f.bind(q="x")\ng.run()[«unknown-variable:"anwer"»]',
+  ],
+  'a typo through a direct call': [
+    body('s += gen("answer")'),
+    'f("x")[«unknown-variable:"answerr"»]',
+  ],
+  'a typo in select': [
+    body('s += select("tool", choices=["a", "b"])\nif s[«unknown-variable:"tol"»] == "a": pass'),
+  ],
+  'a typo in var_scope': [
+    body('with s.var_scope("json_output"):\n    s += gen()'),
+    'f.run()[«unknown-variable:"json_outputs"»]',
+  ],
+  'a typo in a sub-program': [
+    body('s += gen("tip")'),
+    '@function\ndef g(s):\n    st = f("x")\n    s += st[«unknown-variable:"tipp"»]',
+  ],
+  'a typo in a fork': [
+    body('forks = s.fork(2)\nforks += gen("tip")\ns += forks[0][«unknown-variable:"tup"»]'),
+  ],
+  'a typo after join': [
+    body('forks = s.fork(2)\nforks += gen("tip")\nforks.join()\nx = s[«unknown-variable:"tips"»]'),
+  ],
+  'a typo in a copy': [
+    body('with s.copy() as c:\n    c += gen("draft")\nx = s[«unknown-variable:"darft"»]'),
+  ],
+  'a name beyond the unrolled loop': [
+    body('for i in range(3):\n    s += gen(f"tip_{i}")\nx = s[«unknown-variable:"tip_3"»]'),
+  ],
+  'a name outside a pattern': [
+    body('for i in range(int(q)):\n    s += gen(f"tip_{i}")\nx = s[«unknown-variable:"hint_1"»]'),
+  ],
+  'read before gen': [body('s += s[«read-before-gen:"a"»]\ns += gen("a")')],
+  'read before join': [
+    body('forks = s.fork(2)\nforks += gen("a")\nx = s[«read-before-gen:"a"»]\nforks.join()'),
+  ],
+  'set on one branch': [body('if q:\n    s += gen("a")\ns += s[«maybe-unset:"a"»]')],
+  'set in a while loop': [body('while len(q) > 3:\n    s += gen("a")\ns += s[«maybe-unset:"a"»]')],
+  'set in try': [
+    body(
+      'try:\n    risky()\n    s += gen("a")\nexcept ValueError:\n    pass\ns += s[«maybe-unset:"a"»]',
+    ),
+  ],
+  'the other choice ran': [
+    body(
+      's += gen("t", choices=["x", "y"])\nif s["t"] == "x":\n    s += gen("a")\ns += s[«maybe-unset:"a"»]',
+    ),
+  ],
+  'the wrong branch reads': [
+    body(
+      's += gen("t", choices=["x", "y"])\nif s["t"] == "x":\n    s += gen("a")\nelse:\n    s += s[«read-before-gen:"a"»]',
+    ),
+  ],
+  'a case that nobody covers': [
+    body(
+      's += gen("t", choices=["x", "y"])\nmatch s["t"]:\n    case "x":\n        s += gen("a")\n    case «impossible-comparison:"z"»:\n        s += gen("b")',
+    ),
+  ],
+  'no choice equals': [
+    body('s += gen("t", choices=["yes", "no"])\nif s["t"] == «impossible-comparison:"Yes"»: pass'),
+  ],
+  'a comparison after the run': [
+    body('s += select("t", choices=["yes", "no"])'),
+    'st = f.run()\nif st["t"] != «impossible-comparison:"maybe"»: pass',
+  ],
+  'a comparison through a name': [
+    body('s += select("t", choices=["yes", "no"])'),
+    't = f.run()["t"]\nok = t == «impossible-comparison:"y"»',
+  ],
+  'membership of no choice': [
+    body(
+      's += select("t", choices=["yes", "no"])\nif s["t"] in ["yes", «impossible-comparison:"nope"»]: pass',
+    ),
+  ],
+  'already narrowed away': [
+    body(
+      's += select("t", choices=["a", "b"])\nif s["t"] == "a": pass\nelif s["t"] == «impossible-comparison:"c"»: pass',
+    ),
+  ],
+  'a list compared with text': [
+    body('forks = s.fork(2)\nforks += gen("a")\nforks.join()'),
+    'if f.run()["a"] == «impossible-comparison:"x"»: pass',
+  ],
+  'dtype compared with a number': [
+    body('s += gen("age", dtype=int)\nif «value-is-str:s["age"]» > 18: pass'),
+  ],
+  'gen_int in arithmetic': [
+    body('s += gen_int("age")'),
+    'st = f.run()\nx = «value-is-str:st["age"]» + 1',
+  ],
+  'a number on the left': [
+    body('s += gen("age", dtype=int)'),
+    'a = f.run()["age"]\nprint(10 - «value-is-str:a»)',
+  ],
+  'a bool comparison': [
+    body('s += gen("ok", dtype=bool)\nif «value-is-str:s["ok"]» == True: pass'),
+  ],
+  'overwritten before it is read': [body('s += gen("a")\ns += gen(«duplicate-name:"a"»)')],
+  'max_tokens with choices': [
+    body('s += gen("a", choices=["x", "y"], «ignored-argument:max_tokens=5»)'),
+  ],
+  'regex with choices': [body('s += gen("a", «ignored-argument:regex="a+"», choices=["x", "y"])')],
+  'select with temperature': [
+    body('s += select("a", choices=["x", "y"], «select-temperature:temperature=0.7»)'),
+  ],
+  'no choices': [body('s += gen("a", «empty-choices:choices=[]»)')],
+  'an empty choice': [body('s += select("a", choices=«empty-choices:["x", ""]»)')],
+  'the same choice twice': [body('s += select("a", choices=«duplicate-choice:["x", "x"]»)')],
+  'dtype and regex': [body('s += gen("a", dtype=int, «dtype-with-regex:regex="[0-9]+"»)')],
+  'regex and json_schema': [
+    body('s += gen("a", regex="a+", «regex-with-json-schema:json_schema="{}"»)'),
+  ],
+  'an unknown dtype': [body('s += gen("a", dtype=«invalid-dtype:"list"»)')],
+  'an open parenthesis in a regex': [body('s += gen("a", regex=r"«invalid-regex:(»a|b")')],
+  'an open set in a regex': [body('s += gen("a", regex=r"x«invalid-regex:[»abc")')],
+  'nothing to repeat': [body('s += gen("a", regex=r"«invalid-regex:*»a")')],
+  'a bad range': [body('s += gen("a", regex=r"[«invalid-regex:z»-a]")')],
+  'an empty regex': [body('s += gen("a", regex=«invalid-regex:""»)')],
+  'look-ahead': [body('s += gen("a", regex=r"a«unsupported-regex:(»?=b)")')],
+  'a back-reference': [body('s += gen("a", regex=r"(a)«unsupported-regex:\\»1")')],
+  'a regex that cannot finish': [
+    body('s += gen("a", regex=r"[a-z]{400}", «regex-exceeds-max-tokens:max_tokens=16»)'),
+  ],
+  'a schema that is no JSON': [
+    body(`s += gen("a", json_schema='{"type": «invalid-json-schema:o»bject}')`),
+  ],
+  'a schema with a wrong type': [
+    body(`s += gen("a", json_schema=«invalid-json-schema:'{"type": "strin"}'»)`),
+  ],
+  'a schema as a dict': [
+    body('s += gen("a", json_schema=«invalid-json-schema:{"type": "object"}»)'),
+  ],
+  'a negative max_tokens': [body('s += gen("a", max_tokens=«invalid-sampling-value:-1»)')],
+  'top_p above one': [body('s += gen("a", top_p=«invalid-sampling-value:1.5»)')],
+  'the first parameter is not s': ['@function\ndef f(«first-parameter:state», q):\n    state += q'],
+  'a parameter that run takes': [
+    '@function\ndef f(s, «shadowed-sampling-parameter:temperature»):\n    s += gen("a")',
+  ],
+  'nested roles': [
+    body('s += user("a" + «nested-role:assistant(gen("b"))»«unbalanced-role:»)').replace(
+      '«unbalanced-role:»',
+      '',
+    ),
+  ],
+  'a role that never ends': [body('s += «unbalanced-role:user_begin()»\ns += "hi"')],
+  'a role that never began': [body('s += «unbalanced-role:assistant_end()»')],
+  'gen outside a role': [body('s += user(q)\ns += «gen-outside-assistant:gen("a")»')],
+  'a regex on OpenAI': [
+    'set_default_backend(OpenAI("gpt-3.5-turbo"))',
+    body('s += user(q)\ns += assistant(«unsupported-on-backend:gen("a", regex="a+")»)'),
+  ],
+  'an image for a text model': [
+    'set_default_backend(OpenAI("gpt-3.5-turbo"))',
+    body('s += user(«unsupported-on-backend:image(q)» + "what is it?")\ns += assistant(gen("a"))'),
+  ],
+  'choices on a chat API': [
+    'set_default_backend(OpenAI("gpt-4"))',
+    body('s += user(q)\ns += assistant(«unsupported-on-backend:select("a", choices=["x", "y"])»)'),
+  ],
+  'a missing argument': [
+    '@function\ndef g(s, question):\n    s += question',
+    '«call-arguments:g.run»()',
+  ],
+  'an unknown argument': [
+    '@function\ndef g(s, question):\n    s += question',
+    '«call-arguments:g.run»(«call-arguments:qestion»="x")',
+  ],
+  'a wrong batch key': [
+    '@function\ndef g(s, question):\n    s += question',
+    'g.run_batch([«call-arguments:{"«call-arguments:quetion»": "x"}»])'.replace(
+      '«call-arguments:{"«call-arguments:quetion»": "x"}»',
+      '{"question": "x", "«call-arguments:topik»": 1}',
+    ),
+  ],
+  'too many arguments': [
+    '@function\ndef g(s, question):\n    s += question',
+    'g.run("a", «call-arguments:"b"»)',
+  ],
+  'an unknown bind': [
+    '@function\ndef g(s, question):\n    s += question',
+    'g.bind(«call-arguments:questoin»="x")',
+  ],
+  'an unknown gen parameter': [body('s += gen("a", «call-arguments:max_token»=3)')],
+  'None appended': [body('s += «invalid-append:None»')],
+  'a number appended': [body('s += «invalid-append:5»')],
+  'a number added to an expression': [body('s += "a" + gen("b") + «invalid-append:3»')],
+  'text appended to all forks': [
+    body('forks = s.fork(2)\nforks += «invalid-append:"Go:"»\nforks.join()'),
+  ],
+  'a message appended twice': [body('s += «appended-twice:s.user("x")»')],
+  'an unknown join mode': [
+    body('forks = s.fork(2)\nforks += gen("a")\nforks.join(«invalid-join-mode:"gather"»)'),
+  ],
+  'a key the schema does not have': [
+    body(
+      `s += gen("a", json_schema='{"type": "object", "properties": {"name": {"type": "string"}}}')`,
+    ),
+    'd = json.loads(f.run()["a"])\nprint(d[«unknown-json-key:"nam"»])',
+  ],
+  'a traced value in an f-string': [
+    body('s += gen("a")\ns += f"so {s[«traced-value-in-fstring:\'a\'»]}"'),
+    'f.trace()',
+  ],
+  'a gen that nobody reads': [
+    body('s += gen("a")\ns += gen(«unused-gen:"b"»)'),
+    'print(f.run()["a"])',
+  ],
+};
+
+describe('seeded mistakes', () => {
+  for (const [title, cells] of Object.entries(mistakes))
+    it(`finds ${title}`, () => void checkDiagnostics(...cells));
+});

@@ -273,18 +273,18 @@ report(repr(boom.run(x=3, stream=True).error()))
       "ValueError('user code 3')",
     ));
 
-  test('in a batch each failed program keeps its own error', () =>
-    check(
+  test('in a batch each failed program keeps its own error', async () => {
+    await check(
       `
 fail()
 states = qa.run_batch([{"question": "a"}, {"question": "b"}], progress_bar=True)
 report([type(s.error()).__name__ for s in states])
 `,
       ['RuntimeError', 'RuntimeError'],
-    ).then(() => {
-      const last = outputs.filter(({ kind }) => kind === 'update').at(-1);
-      expect(last).toMatchObject({ data: { 'text/plain': '2/2 programs, 2 failed' } });
-    }));
+    );
+    const last = outputs.filter(({ kind }) => kind === 'update').at(-1);
+    expect(last).toMatchObject({ data: { 'text/plain': '2/2 programs, 2 failed' } });
+  });
 
   test('no server: the constructor says what to do', () =>
     check(

@@ -128,12 +128,10 @@ export class HttpClient {
     signal: AbortSignal,
     headers: Headers,
   ): Promise<Dispatcher.ResponseData> {
-    // SAFETY: undici takes any method token; its type only lists the common ones.
-    const verb = method as Dispatcher.HttpMethod;
     const type: Headers =
       body === null ? {} : { 'content-type': 'application/json; charset=utf-8' };
     return request(url, {
-      method: verb,
+      method,
       body,
       signal,
       dispatcher: this.#agent,

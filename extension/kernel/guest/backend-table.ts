@@ -18,11 +18,14 @@ export class BackendTable {
   readonly #connected = new Map<number, ConnectedBackend>();
   readonly #clients: HttpClient[] = [];
   readonly #defaultUrl: string | null;
+  readonly #notice: (text: string) => void;
   #default: Promise<ConnectedBackend> | null = null;
   #lastId = 0;
 
-  constructor(defaultUrl: string | null) {
+  /** `notice` tells the user something about a backend that works, but maybe not as expected. */
+  constructor(defaultUrl: string | null, notice: (text: string) => void) {
     this.#defaultUrl = defaultUrl;
+    this.#notice = notice;
   }
 
   /** @throws ProgramError when the number is not one of ours. */
@@ -55,10 +58,21 @@ export class BackendTable {
     const backend = await SglangEndpoint.connect(url, client, signal);
     const name = options['chat_template_name'];
     const template =
-      typeof name === 'string' ? this.templates.get(name) : this.templates.match(backend.modelPath);
+      typeof name === 'string' ? this.templates.get(name) : this.#chooseTemplate(backend.modelPath);
     const connected: ConnectedBackend = { id: ++this.#lastId, backend, template };
     this.#connected.set(connected.id, connected);
     return connected;
+  }
+
+  #chooseTemplate(modelPath: string): ChatTemplate {
+    const template = this.templates.match(modelPath);
+    if (template.name === 'default') {
+      this.#notice(
+        `No chat template is known for the model "${modelPath}": roles are written as "USER:" and "ASSISTANT:". ` +
+          'If the model expects another form, name it: RuntimeEndpoint(url, chat_template_name="chatml").',
+      );
+    }
+    return template;
   }
 
   /** The kernel's own default, connected at first use; `null` when it was started without one. */

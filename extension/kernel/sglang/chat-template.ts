@@ -73,6 +73,9 @@ const MATCHERS: readonly Matcher[] = [
   ['granite-3-instruct', all('granite', 'instruct')],
   ['internvl-2-5', (p) => /internvl2[_.]5/.test(p)],
   ['interns1', (p) => /intern-?s1/.test(p)],
+  // Families that SGLang's rules leave to "default", although they speak one of the templates.
+  ['chatml', any('qwen3', 'smollm')],
+  ['llama-4', all('llama-4', 'instruct')],
   // The model that ships with this project speaks ChatML with Qwen's default system prompt.
   ['qwen', any('starter')],
 ];

@@ -26,15 +26,24 @@ export function decide(method: ChoicesMethod, evidence: ChoiceEvidence): Decisio
     input_token_logprobs: evidence.tokens,
     output_token_logprobs: evidence.outputTokens,
   };
-  switch (method) {
-    case 'token_length_normalized':
-      return { chosen: indexOfMax(normalized), normalized, meta };
-    case 'greedy_token_selection':
-      return greedy(evidence, normalized, meta);
-    case 'unconditional_likelihood_normalized':
-      return unconditional(evidence, normalized, meta);
-  }
+  return DECIDERS[method](evidence, normalized, meta);
 }
+
+type Decider = (
+  evidence: ChoiceEvidence,
+  normalized: readonly number[],
+  meta: JsonObject,
+) => Decision;
+
+const DECIDERS: Readonly<Record<ChoicesMethod, Decider>> = {
+  token_length_normalized: (_, normalized, meta) => ({
+    chosen: indexOfMax(normalized),
+    normalized,
+    meta,
+  }),
+  greedy_token_selection: greedy,
+  unconditional_likelihood_normalized: unconditional,
+};
 
 /** Keeps, token by token, the choices whose token is the likeliest; shorter rows go on with their mean. */
 function greedy(

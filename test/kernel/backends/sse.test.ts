@@ -9,7 +9,7 @@ function check(pieces: readonly string[], expected: readonly string[]): void {
 
 test('whole events', () => check(['data: 1\n\ndata: 2\n\n'], ['1', '2']));
 test('events cut at every character', () =>
-  check([...'data: {"a":1}\n\ndata: [DONE]\n\n'], ['{"a":1}', '[DONE]']));
+  check('data: {"a":1}\n\ndata: [DONE]\n\n'.split(''), ['{"a":1}', '[DONE]']));
 test('CRLF', () => check(['data: 1\r\n\r\ndata: 2\r\n\r\n'], ['1', '2']));
 test('no blank after the colon', () => check(['data:1\n\n'], ['1']));
 test('comments, other fields and garbage are skipped', () =>

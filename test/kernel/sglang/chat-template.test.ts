@@ -77,7 +77,10 @@ describe("SGLang's own registry", () => {
 test.each([
   ['Qwen/Qwen2.5-1.5B-Instruct', 'qwen'],
   ['Qwen/Qwen2.5-VL-7B-Instruct', 'qwen2-vl'],
-  ['Qwen/Qwen3-0.6B', 'default'],
+  ['Qwen/Qwen3-0.6B', 'chatml'],
+  ['HuggingFaceTB/SmolLM2-135M-Instruct', 'chatml'],
+  ['meta-llama/Llama-4-Scout-17B-16E-Instruct', 'llama-4'],
+  ['gpt2', 'default'],
   ['meta-llama/Llama-2-7b-chat-hf', 'llama-2-chat'],
   ['meta-llama/Meta-Llama-3-8B-Instruct', 'llama-3-instruct'],
   ['lmms-lab/llama3-llava-next-8b', 'default'],

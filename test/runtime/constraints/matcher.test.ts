@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { DEAD } from '../../../runtime/src/constraints/automaton/automaton.ts';
 import type { Matcher } from '../../../runtime/src/constraints/constraint.ts';
+import { parseEbnf } from '../../../runtime/src/constraints/ebnf/ebnf-parser.ts';
+import { compileSchema } from '../../../runtime/src/constraints/json-schema/schema-compiler.ts';
+import { compareMasks } from './compare-masks.ts';
 import {
   allowed,
+  automatonOf,
   compilerFor,
   errorOf,
   isMatch,
@@ -206,58 +209,6 @@ describe('compile', () => {
   });
 });
 
-// ---- against brute force
-
-interface Walk {
-  readonly pattern: string;
-  readonly words?: number;
-}
-
-/** Every mask bit on random walks, compared with stepping each token's bytes on its own. */
-function compareMasks(vocabulary: ListVocabulary, { pattern, words }: Walk, seed: number): number {
-  const options = words === undefined ? {} : { automatonWords: words };
-  const grammar = compilerFor(vocabulary, options).compile({ kind: 'regex', pattern });
-  const reference = regexAutomaton(pattern);
-  const random = randomSource(seed);
-  let decisions = 0;
-  for (let walk = 0; walk < 4; walk++) {
-    const matcher = grammar.start();
-    const taken: number[] = [];
-    let state = reference.start;
-    for (let step = 0; step < 30; step++) {
-      const expected: number[] = [];
-      for (let token = 0; token < vocabulary.size; token++) {
-        const isEnd = vocabulary.endOfGeneration.includes(token);
-        if (isEnd ? reference.isAccepting(state) : leads(state, vocabulary.bytes(token, false))) {
-          expected.push(token);
-        }
-      }
-      decisions += vocabulary.size;
-      const actual = allowed(matcher.mask());
-      expect(actual, `${pattern}, walk ${walk}, step ${step}`).toEqual(expected);
-      const token = actual[Math.floor(random() * actual.length)]!;
-      expect(matcher.accept(token)).toBe(true);
-      if (vocabulary.endOfGeneration.includes(token)) break;
-      for (const byte of vocabulary.bytes(token, false)) state = reference.step(state, byte);
-      taken.push(token);
-      if (step % 7 === 6) {
-        matcher.rollback(3);
-        for (const again of taken.slice(-3)) expect(matcher.accept(again)).toBe(true);
-      }
-    }
-  }
-  return decisions;
-
-  function leads(from: number, bytes: Uint8Array): boolean {
-    let current = from;
-    for (const byte of bytes) {
-      current = reference.step(current, byte);
-      if (current === DEAD) return false;
-    }
-    return bytes.length > 0;
-  }
-}
-
 /** All bytes, all pairs of some characters, long runs, pieces of UTF-8. */
 function syntheticVocabulary(size: number): ListVocabulary {
   const random = randomSource(42);
@@ -287,16 +238,45 @@ describe('masks equal brute force', () => {
   const vocabulary = syntheticVocabulary(3000);
 
   it.each(patterns)('%s', (pattern) => {
-    compareMasks(
-      new ListVocabulary(NASTY.concat([[0x62, 0x61]]), [END]),
-      { pattern: `(${pattern})|[^x]*` },
-      3,
-    );
-    expect(compareMasks(vocabulary, { pattern }, 7)).toBeGreaterThan(0);
+    const source = { kind: 'regex', pattern } as const;
+    const reference = regexAutomaton(pattern);
+    expect(compareMasks({ vocabulary, source, reference, seed: 7 })).toBeGreaterThan(0);
+  });
+
+  it.each(patterns)('%s, or anything, with the nasty tokens', (pattern) => {
+    const source = { kind: 'regex', pattern: `(${pattern})|[^x]*` } as const;
+    const reference = regexAutomaton(source.pattern);
+    expect(compareMasks({ vocabulary: nasty, source, reference, seed: 3 })).toBeGreaterThan(0);
   });
 
   it.each(patterns)('%s, flushing the automaton all the time', (pattern) => {
-    expect(compareMasks(vocabulary, { pattern, words: 400 }, 11)).toBeGreaterThan(0);
+    const source = { kind: 'regex', pattern } as const;
+    const reference = regexAutomaton(pattern);
+    const options = { automatonWords: 400 };
+    expect(compareMasks({ vocabulary, source, reference, seed: 11, options })).toBeGreaterThan(0);
+  });
+
+  it('recursive grammars', () => {
+    const grammar = 'root ::= "{" (pair ("," pair)*)? "}"\npair ::= [a-z]+ ":" (root | [0-9]+)';
+    const reference = automatonOf(parseEbnf(grammar));
+    for (const options of [{}, { automatonWords: 400 }]) {
+      const source = { kind: 'ebnf', grammar } as const;
+      expect(compareMasks({ vocabulary, source, reference, seed: 5, options })).toBeGreaterThan(0);
+    }
+  });
+
+  it('JSON schemas', () => {
+    const schema = JSON.stringify({
+      type: 'object',
+      properties: { name: { type: 'string' }, age: { type: 'integer', minimum: 0 }, any: {} },
+      required: ['name'],
+      additionalProperties: { type: 'array', items: { type: 'number' } },
+    });
+    const reference = automatonOf(compileSchema(schema, 'flexible').grammar);
+    for (const options of [{}, { automatonWords: 400 }]) {
+      const source = { kind: 'json_schema', schema } as const;
+      expect(compareMasks({ vocabulary, source, reference, seed: 5, options })).toBeGreaterThan(0);
+    }
   });
 
   it('an output longer than the automaton can hold is still followed', () => {

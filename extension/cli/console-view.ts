@@ -42,7 +42,9 @@ export class ConsoleView {
   markdown(source: string): void {
     const lines = source.split('\n').map((line) => {
       const heading = /^#{1,6} +(.*)$/.exec(line)?.[1];
-      return heading === undefined ? plainText(line) : paint(this.#terminal, 'bold', plainText(heading));
+      return heading === undefined
+        ? plainText(line)
+        : paint(this.#terminal, 'bold', plainText(heading));
     });
     this.#startLine();
     this.#write(`\n${lines.join('\n').trimEnd()}\n`);
@@ -81,7 +83,10 @@ export class ConsoleView {
         this.#bundle(output.data, null);
         break;
       case 'error':
-        this.#block('error', output.error.traceback || `${output.error.name}: ${output.error.message}`);
+        this.#block(
+          'error',
+          output.error.traceback || `${output.error.name}: ${output.error.message}`,
+        );
         break;
       case 'clear':
         break;
@@ -108,8 +113,10 @@ export class ConsoleView {
 
   #bundle(data: MimeBundle, displayId: string | null): void {
     // SAFETY: payloads of these types are made by the kernel as output-payloads.ts says.
-    if (HIGHLIGHT_MIME in data) this.#block('highlight', (data[HIGHLIGHT_MIME] as HighlightPayload).text);
-    else if (NOTICE_MIME in data) this.#block('notice', noticeText(data[NOTICE_MIME] as NoticePayload));
+    if (HIGHLIGHT_MIME in data)
+      this.#block('highlight', (data[HIGHLIGHT_MIME] as HighlightPayload).text);
+    else if (NOTICE_MIME in data)
+      this.#block('notice', noticeText(data[NOTICE_MIME] as NoticePayload));
     else if (BATCH_MIME in data) this.#batch(data[BATCH_MIME] as BatchPayload);
     else if (STATE_MIME in data) this.#state(data[STATE_MIME] as StatePayload, displayId);
     else this.#block('plain', data['text/plain']);

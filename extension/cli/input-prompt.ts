@@ -61,5 +61,6 @@ export class InputPrompt {
 function muteEcho(reader: Interface, muted: boolean): void {
   if (!('_writeToOutput' in reader)) return;
   if (muted) Object.assign(reader, { _writeToOutput: () => {} });
-  else if (Object.hasOwn(reader, '_writeToOutput')) Reflect.deleteProperty(reader, '_writeToOutput');
+  else if (Object.hasOwn(reader, '_writeToOutput'))
+    Reflect.deleteProperty(reader, '_writeToOutput');
 }

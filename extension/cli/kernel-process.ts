@@ -120,9 +120,10 @@ export class KernelProcess {
   }
 
   #keepStderr(text: string): void {
-    this.#stderr = [...this.#stderr, ...text.split('\n').filter((line) => line.trim() !== '')].slice(
-      -STDERR_LINES,
-    );
+    this.#stderr = [
+      ...this.#stderr,
+      ...text.split('\n').filter((line) => line.trim() !== ''),
+    ].slice(-STDERR_LINES);
   }
 
   #describe(code: number | null, signal: string | null): string {

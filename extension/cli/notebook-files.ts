@@ -28,8 +28,7 @@ const readers: Readonly<Record<string, (text: string) => Loaded>> = {
 };
 
 const writers: Readonly<Record<string, (document: NotebookDocument, title: string) => string>> = {
-  '.sglnb': (document) =>
-    serializeNotebook(document, { maximumImageBytes: MAXIMUM_IMAGE_BYTES }),
+  '.sglnb': (document) => serializeNotebook(document, { maximumImageBytes: MAXIMUM_IMAGE_BYTES }),
   '.ipynb': (document) => writeIpynb(document),
   '.py': (document) => exportPython(document),
   '.md': (document) => exportMarkdown(document),

@@ -41,6 +41,13 @@ function isParameters(cell: NotebookCell): boolean {
   return tagsOf(cell).includes('parameters') || names.includes('parameters');
 }
 
+function freeId(cells: readonly NotebookCell[]): string {
+  const taken = new Set(cells.map(({ id }) => id));
+  let id = INJECTED;
+  for (let number = 2; taken.has(id); number += 1) id = `${INJECTED}-${number}`;
+  return id;
+}
+
 /** The cells with one more that assigns the parameters; an earlier injected cell is replaced. */
 export function injectParameters(
   cells: readonly NotebookCell[],
@@ -48,12 +55,8 @@ export function injectParameters(
 ): readonly NotebookCell[] {
   if (parameters.length === 0) return cells;
   const lines = parameters.map(({ name, value }) => `${name} = ${literalOf(value)}`);
-  const taken = new Set(cells.map(({ id }) => id));
   const earlier = cells.find((cell) => tagsOf(cell).includes(INJECTED));
-  let id = earlier?.id ?? INJECTED;
-  for (let number = 2; earlier === undefined && taken.has(id); number += 1) {
-    id = `${INJECTED}-${number}`;
-  }
+  const id = earlier?.id ?? freeId(cells);
   const source = ['# Parameters', ...lines].join('\n');
   const injected = { ...newCell('code', id, source), metadata: { tags: [INJECTED] } };
   if (earlier) return cells.map((cell) => (cell === earlier ? injected : cell));

@@ -26,7 +26,10 @@ export interface RunEnvironment {
 /** How long an interrupted cell may take before its kernel is killed, after a timeout. */
 const INTERRUPT_GRACE_MILLISECONDS = 5000;
 
-export async function runCommand(command: RunCommand, environment: RunEnvironment): Promise<number> {
+export async function runCommand(
+  command: RunCommand,
+  environment: RunEnvironment,
+): Promise<number> {
   if (command.output !== null) checkWritable(command.output);
   const file = resolve(command.file);
   const { document, warnings } = await readNotebook(command.file);
@@ -56,11 +59,7 @@ class NotebookRun {
   #recorder: OutputRecorder;
   #failures = 0;
 
-  constructor(
-    command: RunCommand,
-    environment: RunEnvironment,
-    cells: readonly NotebookCell[],
-  ) {
+  constructor(command: RunCommand, environment: RunEnvironment, cells: readonly NotebookCell[]) {
     this.#command = command;
     this.#environment = environment;
     this.#cells = [...cells];

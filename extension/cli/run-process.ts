@@ -11,7 +11,7 @@ export interface ProcessParts {
 }
 
 function terminalOf(stream: NodeJS.WriteStream): Terminal {
-  const isTty = stream.isTTY === true;
+  const isTty = stream.isTTY;
   const noColour = (process.env['NO_COLOR'] ?? '') !== '';
   return {
     isTty,

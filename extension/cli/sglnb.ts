@@ -53,11 +53,7 @@ async function execute(command: Command, environment: CliEnvironment): Promise<n
   }
 }
 
-async function convert(
-  input: string,
-  output: string,
-  { stderr }: CliEnvironment,
-): Promise<number> {
+async function convert(input: string, output: string, { stderr }: CliEnvironment): Promise<number> {
   checkWritable(output);
   const { document, warnings } = await readNotebook(input);
   for (const warning of warnings) stderr.write(`${input}: ${warning}\n`);

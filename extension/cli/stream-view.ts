@@ -14,7 +14,7 @@ const LONGEST_PREFIX = LOG_TEMPLATE.length + 41;
 
 function mayBecomeLogLine(text: string): boolean {
   if (text.length > LONGEST_PREFIX) return false;
-  return [...text].every((character, index) => {
+  return Array.from(text).every((character, index) => {
     const expected = LOG_TEMPLATE[index];
     if (expected === undefined) return character !== ']' && character !== '\n';
     return expected === 'd' ? character >= '0' && character <= '9' : character === expected;

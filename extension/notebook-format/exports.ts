@@ -11,7 +11,10 @@ export function exportMarkdown(document: NotebookDocument): string {
   const blocks = document.cells.flatMap(({ kind, source, outputs }) => {
     if (kind === 'markdown') return [source.trim()];
     if (kind === 'raw') return [fenced(source, '')];
-    return [fenced(source, 'python'), ...outputs.map(({ json }) => outputMarkdown(viewOutput(json)))];
+    return [
+      fenced(source, 'python'),
+      ...outputs.map(({ json }) => outputMarkdown(viewOutput(json))),
+    ];
   });
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;
 }

@@ -71,7 +71,9 @@ function lineOfJsonError(text: string, message: string): number {
 
 function readCells(cells: readonly JsonValue[], minor: number): NotebookCell[] {
   const written = new Set(
-    cells.flatMap((cell) => (isJsonObject(cell) && typeof cell['id'] === 'string' ? [cell['id']] : [])),
+    cells.flatMap((cell) =>
+      isJsonObject(cell) && typeof cell['id'] === 'string' ? [cell['id']] : [],
+    ),
   );
   const used = new Set<string>();
   return cells.map((json, index) => {

@@ -2,8 +2,12 @@
  * A small, safe subset of Markdown as HTML: headings, paragraphs, lists, fenced and inline code,
  * emphasis, links. Raw HTML is shown as text.
  */
+/** Control characters but tab and line breaks: an HTML page may not hold them. */
+const CONTROLS = /(?![\t\n\r])\p{Cc}/gu;
+
 export function escapeHtml(text: string): string {
   return text
+    .replace(CONTROLS, '')
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')
     .replaceAll('>', '&gt;')
@@ -68,7 +72,12 @@ export function markdownToHtml(markdown: string): string {
   return html.join('\n');
 }
 
-function fencedBlock(lines: readonly string[], start: number, fence: string, html: string[]): number {
+function fencedBlock(
+  lines: readonly string[],
+  start: number,
+  fence: string,
+  html: string[],
+): number {
   let end = start + 1;
   while (end < lines.length && !(lines[end] ?? '').startsWith(fence)) end += 1;
   html.push(`<pre><code>${escapeHtml(lines.slice(start + 1, end).join('\n'))}</code></pre>`);

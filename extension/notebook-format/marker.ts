@@ -104,7 +104,8 @@ export function parseMarker(line: string): Marker {
       continue;
     }
     TAG.lastIndex = at;
-    const found: string | undefined = tag === null && own.size + metadata.size === 0 ? TAG.exec(text)?.[1] : undefined;
+    const found: string | undefined =
+      tag === null && own.size + metadata.size === 0 ? TAG.exec(text)?.[1] : undefined;
     if (found !== undefined) {
       tag = found;
       at = TAG.lastIndex;

@@ -17,7 +17,10 @@ export function multilineText(value: JsonValue | undefined): string {
 }
 
 const ESCAPE = String.fromCharCode(27);
-const ANSI = new RegExp(`${ESCAPE}(?:\\[[0-?]*[ -/]*[@-~]|\\][^\\u0007${ESCAPE}]*(?:\\u0007|${ESCAPE}\\\\)?|[@-Z\\\\^_])`, 'g');
+const ANSI = new RegExp(
+  `${ESCAPE}(?:\\[[0-?]*[ -/]*[@-~]|\\][^\\u0007${ESCAPE}]*(?:\\u0007|${ESCAPE}\\\\)?|[@-Z\\\\^_])`,
+  'g',
+);
 
 export function withoutAnsi(text: string): string {
   return text.includes(ESCAPE) ? text.replace(ANSI, '') : text;
@@ -60,12 +63,14 @@ export function viewOutput(json: JsonObject): OutputView {
 
 function errorText(json: JsonObject): string {
   const { traceback } = json;
-  const lines = Array.isArray(traceback) ? traceback.filter((line) => typeof line === 'string') : [];
+  const lines = Array.isArray(traceback)
+    ? traceback.filter((line) => typeof line === 'string')
+    : [];
   const text = withoutAnsi(lines.join('\n'));
   const summary = [multilineText(json['ename']), multilineText(json['evalue'])]
     .filter((part) => part !== '')
     .join(': ');
-  return text.trim() === '' ? summary : text;
+  return text.trim() === '' ? withoutAnsi(summary) : text;
 }
 
 function pixelImage(data: JsonObject): OutputImage | null {

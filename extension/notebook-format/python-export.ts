@@ -19,7 +19,12 @@ function oneLine(text: string): string {
 }
 
 function comment(source: string): string {
-  return source.replaceAll('\r\n', '\n').replace(/\n+$/, '').split('\n').map(commentLine).join('\n');
+  return source
+    .replaceAll('\r\n', '\n')
+    .replace(/\n+$/, '')
+    .split('\n')
+    .map(commentLine)
+    .join('\n');
 }
 
 function commentLine(line: string): string {

@@ -2,7 +2,7 @@
  * A Python script in percent format (Jupytext, VS Code, Spyder) as a notebook. Magics that
  * Jupytext commented out to keep the script valid come back to life.
  */
-import { NEW_LAYOUT, type NotebookCell, type NotebookDocument } from './document.ts';
+import { NEW_LAYOUT, newCell, type NotebookCell, type NotebookDocument } from './document.ts';
 import { parseNotebook } from './sglnb.ts';
 
 const COMMENTED_MAGIC = /^(\s*)# ((?:!|%{1,2}[A-Za-z])[^\n]*)/;
@@ -10,9 +10,13 @@ const COMMENTED_MAGIC = /^(\s*)# ((?:!|%{1,2}[A-Za-z])[^\n]*)/;
 export function importPython(text: string): NotebookDocument {
   const { document } = parseNotebook(text);
   // The notebook is a new file: nothing of the script's layout has to survive in it.
-  const cells = document.cells.map(({ verbatim: _, ...cell }) => ({
-    ...cell,
-    source: withoutFinalBlankLines(activeMagics(cell)).replaceAll('\r\n', '\n'),
+  const cells = document.cells.map((cell) => ({
+    ...newCell(
+      cell.kind,
+      cell.id,
+      withoutFinalBlankLines(activeMagics(cell)).replaceAll('\r\n', '\n'),
+    ),
+    metadata: cell.metadata,
   }));
   return { metadata: document.metadata, cells, ipynb: document.ipynb, layout: NEW_LAYOUT };
 }
@@ -29,5 +33,14 @@ function activeMagics({ kind, source }: Pick<NotebookCell, 'kind' | 'source'>): 
   if (/^# %%[A-Za-z]/.test(first) && lines.every((line) => line === '' || line.startsWith('#'))) {
     return lines.map((line) => line.replace(/^# ?/, '')).join('\n');
   }
-  return lines.map((line) => line.replace(COMMENTED_MAGIC, '$1$2')).join('\n');
+  let continues = false;
+  return lines
+    .map((line) => {
+      const active = continues
+        ? line.replace(/^(\s*)# /, '$1')
+        : line.replace(COMMENTED_MAGIC, '$1$2');
+      continues = active !== line && active.endsWith('\\');
+      return active;
+    })
+    .join('\n');
 }

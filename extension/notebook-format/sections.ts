@@ -139,8 +139,7 @@ export interface WriteOptions {
 function outputLines(cell: NotebookCell, { maximumImageBytes }: WriteOptions): string[] {
   const lines = cell.outputs.map(({ json, text }) => {
     if (text !== undefined && !text.includes('\n')) return `# ${cell.id} ${text}`;
-    const limited =
-      maximumImageBytes === undefined ? json : limitImages(json, maximumImageBytes);
+    const limited = maximumImageBytes === undefined ? json : limitImages(json, maximumImageBytes);
     return `# ${cell.id} ${toJsonLine(limited)}`;
   });
   if (cell.executionCount === null) return lines;

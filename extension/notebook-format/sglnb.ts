@@ -6,13 +6,24 @@ import { deriveCellId, fingerprint, isValidCellId } from './cell-ids.ts';
 import { formatCellText, holdsCode, parseCellText, type CellPlace } from './cell-text.ts';
 import type { ParsedCell } from './cell-text.ts';
 import { findConflict } from './conflicts.ts';
-import type { NotebookCell, NotebookDocument, NotebookLayout, VerbatimSection } from './document.ts';
+import type {
+  NotebookCell,
+  NotebookDocument,
+  NotebookLayout,
+  VerbatimSection,
+} from './document.ts';
 import type { LineEnding } from './document.ts';
 import { NotebookFormatError, type NotebookWarning } from './format-error.ts';
 import { formatHeader, headerLength, parseHeader } from './header.ts';
 import { jsonEqual, tryParseJson } from './json.ts';
 import { isMarkerAt, parseMarker } from './marker.ts';
-import { formatSections, isSectionName, newCellData, readSection, saysTheSame } from './sections.ts';
+import {
+  formatSections,
+  isSectionName,
+  newCellData,
+  readSection,
+  saysTheSame,
+} from './sections.ts';
 import type { CellData, WriteOptions } from './sections.ts';
 import { splitFile, type Piece } from './split-file.ts';
 
@@ -40,8 +51,14 @@ export function parseNotebook(text: string): ParsedNotebook {
   const data = readData(pieces, warn);
   const cells = readCells(pieces, lineEnding, data, warn);
   warnAboutConflict(content, warn);
-  const header = formatHeader({ metadata, ipynb }, lineEnding) === preamble ? {} : { header: preamble };
-  const layout = { byteOrderMark, lineEnding, ...header, ...sectionLayout(pieces, cells, lineEnding, data) };
+  const header =
+    formatHeader({ metadata, ipynb }, lineEnding) === preamble ? {} : { header: preamble };
+  const layout = {
+    byteOrderMark,
+    lineEnding,
+    ...header,
+    ...sectionLayout(pieces, cells, lineEnding, data),
+  };
   return { document: { metadata, cells, ipynb, layout }, warnings };
 }
 
@@ -215,7 +232,10 @@ export type SerializeOptions = WriteOptions;
  * The whole file, byte order mark included. Cells with the id of an earlier cell get a new one.
  * `maximumImageBytes` applies to outputs without `text`: those that were not read from a file.
  */
-export function serializeNotebook(document: NotebookDocument, options: SerializeOptions = {}): string {
+export function serializeNotebook(
+  document: NotebookDocument,
+  options: SerializeOptions = {},
+): string {
   const { layout } = document;
   const cells = withUniqueIds(document.cells);
   const stored = keptSections(layout, cells);

@@ -154,7 +154,11 @@ describe('sglnb run', () => {
     ['no command', [], 'Name a command'],
     ['an unknown command', ['walk'], 'Unknown command "walk"'],
     ['an unknown option', ['run', 'x.sglnb', '--fast'], '--fast'],
-    ['a missing file', ['run', 'missing.sglnb'], 'Cannot read missing.sglnb: there is no such file'],
+    [
+      'a missing file',
+      ['run', 'missing.sglnb'],
+      'Cannot read missing.sglnb: there is no such file',
+    ],
     ['an unknown file type', ['run', 'x.txt'], 'its name must end in .sglnb, .ipynb, .py'],
     ['an output of unknown type', ['run', 'x.sglnb', '-o', 'y.pdf'], 'y.pdf cannot be written'],
     ['a bad parameter', ['run', 'x.sglnb', '-p', '1x=2'], 'Python variable'],

@@ -8,7 +8,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
-import { newCell, newDocument, type NotebookCell } from '../../extension/notebook-format/document.ts';
+import {
+  newCell,
+  newDocument,
+  type NotebookCell,
+} from '../../extension/notebook-format/document.ts';
 import { viewOutput } from '../../extension/notebook-format/output-text.ts';
 import { parseNotebook, serializeNotebook } from '../../extension/notebook-format/sglnb.ts';
 import { isGone, startCli } from '../support/cli-process.ts';
@@ -160,7 +164,8 @@ describe('the example notebook', () => {
   });
 
   it('takes parameters from the command line', async () => {
-    const source = '# %% id="parameters"\ncountry = "Italy"\n\n# %% id="use"\nprint(country, n + 1)\n';
+    const source =
+      '# %% id="parameters"\ncountry = "Italy"\n\n# %% id="use"\nprint(country, n + 1)\n';
     const file = join(folder, 'parameters.sglnb');
     writeFileSync(file, source);
     const args = ['run', file, '-p', 'country=Peru', '-p', 'n=2'];

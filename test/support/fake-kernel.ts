@@ -102,7 +102,11 @@ async function perform(run: string, line: string): Promise<void> {
       return show(run, { kind: 'result', data, executionOrder: order });
     }
     case 'ask':
-      return show(run, { kind: 'stream', name: 'stdout', text: `got ${await ask(run, argument)}\n` });
+      return show(run, {
+        kind: 'stream',
+        name: 'stdout',
+        text: `got ${await ask(run, argument)}\n`,
+      });
     case 'fail':
       throw new Failure(argument);
     case 'wait':

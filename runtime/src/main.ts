@@ -60,9 +60,9 @@ async function run(options: RuntimeOptions): Promise<void> {
   const port = await listen(runtime.server, options.port);
   log.access(`INFO:     Started server process [${process.pid}]`);
   log.access(`INFO:     Uvicorn running on http://127.0.0.1:${port} (Press CTRL+C to quit)`);
+  log.info('The server is fired up and ready to roll!');
   if (options.port === 0)
     process.stdout.write(`SGLNB_RUNTIME ${JSON.stringify({ port, pid: process.pid })}\n`);
-  log.info('The server is fired up and ready to roll!');
 
   onTermination(async () => {
     log.info('Shutting down: no new requests, running ones may finish.');

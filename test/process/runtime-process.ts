@@ -53,7 +53,6 @@ export class RuntimeProcess {
     const runtime = new RuntimeProcess(['--port', '0', ...args], env);
     const line = await runtime.waitForOutput(/SGLNB_RUNTIME (.*)/);
     runtime.port = JSON.parse(line[1]!).port;
-    await runtime.waitForOutput(/ready to roll/);
     return runtime;
   }
 

@@ -42,6 +42,7 @@ export class PyodideWorker {
   #cancellation = new AbortController();
   #guest: GuestModule | null = null;
   #running = false;
+  #interrupts = 0;
 
   constructor(setup: WorkerSetup, port: MessagePort, createBridge: BridgeFactory) {
     this.#setup = setup;
@@ -142,6 +143,7 @@ export class PyodideWorker {
   }
 
   #endWaits(): void {
+    this.#interrupts += 1;
     this.#cancellation.abort();
     this.#cancellation = new AbortController();
     this.#bridge.interrupt();
@@ -160,6 +162,7 @@ export class PyodideWorker {
         this.#waits.track(future.copy()),
       claim_interrupt: () => this.#control.claim(),
       end_waits: () => this.#endWaits(),
+      interrupts: () => this.#interrupts,
       real_path: (path: string) => hostPath(plan.mounts, path),
     };
   }

@@ -22,8 +22,6 @@ _INTERRUPTED = "\0interrupted"
 
 # Greater than zero inside this module, where a SIGINT must not raise: the worker asks again.
 _shield = 0
-# Counts interrupts: a body queued before one never starts.
-_epoch = 0
 
 # Called before every wait, so that what was printed is seen while the cell waits.
 on_wait = None
@@ -40,12 +38,6 @@ class BridgeError(RuntimeError):
         self.message = message
 
 
-def _cancel_all():
-    global _epoch
-    _epoch += 1
-    _worker.end_waits()
-
-
 def _is_event_loop(file_name):
     return "webloop" in file_name or "_future_helper" in file_name or "/_pyodide/" in file_name
 
@@ -58,7 +50,7 @@ def _on_sigint(_signal, frame):
         file_name = frame.f_code.co_filename
         if file_name.startswith("<") and "#" in file_name:  # a cell
             if _worker.claim_interrupt():
-                _cancel_all()
+                _worker.end_waits()
                 raise KeyboardInterrupt
             return
         if _is_event_loop(file_name):
@@ -120,11 +112,11 @@ class _Task:
         self._ended = False
         self._joined = False
         self._id = next(_body_ids)
-        epoch = _epoch
+        interrupts = _worker.interrupts()
 
         def body():
             try:
-                if epoch != _epoch:
+                if interrupts != _worker.interrupts():  # a body queued before an interrupt never starts
                     raise KeyboardInterrupt
                 function()
             except BaseException as error:
@@ -174,10 +166,19 @@ def run_coro(coroutine):
         succeeded, value = _wait(_worker.track, task)
     except KeyboardInterrupt:
         task.cancel()
-        raise
+        raise KeyboardInterrupt().with_traceback(_cancelled_at(task)) from None
     if not succeeded:
         raise value
     return value
+
+
+def _cancelled_at(task):
+    """Waits until a cancelled task has ended; where in the user's code it was."""
+    try:
+        _, error = _wait(_worker.track, task)
+    except Exception:
+        return None  # it was cancelled before it began
+    return error.__traceback__ if isinstance(error, BaseException) else None
 
 
 def _interruptible_run_sync(awaitable):

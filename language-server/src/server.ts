@@ -1,0 +1,326 @@
+/** LSP ⇄ language service. The only file that listens to the protocol. */
+import {
+  ErrorCodes,
+  NotebookDocuments,
+  ResponseError,
+  TextDocuments,
+  TextDocumentSyncKind,
+  MarkupKind,
+  type CallHierarchyItem,
+  type Connection,
+  type InitializeResult,
+  type Location as LspLocation,
+  type NotebookDocument,
+  type Position,
+  SymbolKind,
+} from 'vscode-languageserver';
+import { TextDocument } from 'vscode-languageserver-textdocument';
+import type { HierarchyCall, HierarchyItem } from './features/call-hierarchy.ts';
+import type { Location } from './features/lookup.ts';
+import { RenameError } from './features/navigation.ts';
+import { rules, type Severity, type SeverityOverrides } from './features/rules.ts';
+import { tokenTypes } from './features/semantic-tokens.ts';
+import { GeneratedValues } from './generated-values.ts';
+import {
+  encodeTokens,
+  toCodeAction,
+  toCompletionItem,
+  toDiagnostic,
+  toRange,
+  toSignatureHelp,
+  toSymbol,
+} from './lsp-convert.ts';
+import {
+  PROGRAMS_REQUEST,
+  VALUES_NOTIFICATION,
+  type ProgramsParams,
+  type ProgramsResult,
+  type ValuesParams,
+} from './lsp-messages.ts';
+import type { LanguageService } from './service.ts';
+
+export const NOTEBOOK_TYPE = 'sglang-notebook';
+export const CELL_LANGUAGE = 'sglang-python';
+
+const capabilities: InitializeResult['capabilities'] = {
+  textDocumentSync: TextDocumentSyncKind.Incremental,
+  notebookDocumentSync: {
+    notebookSelector: [
+      { notebook: NOTEBOOK_TYPE, cells: [{ language: CELL_LANGUAGE }, { language: 'python' }] },
+    ],
+  },
+  completionProvider: { triggerCharacters: ['"', "'", '(', ',', '['] },
+  hoverProvider: true,
+  definitionProvider: true,
+  referencesProvider: true,
+  renameProvider: { prepareProvider: true },
+  signatureHelpProvider: { triggerCharacters: ['(', ','] },
+  documentSymbolProvider: true,
+  foldingRangeProvider: true,
+  inlayHintProvider: true,
+  codeActionProvider: true,
+  callHierarchyProvider: true,
+  semanticTokensProvider: {
+    legend: { tokenTypes: [...tokenTypes], tokenModifiers: [] },
+    full: true,
+  },
+};
+
+/** A `.py` file is ours only if it has to do with SGLang. */
+const mentionsSglang = /\bsglang\b/;
+
+export interface ServerParts {
+  readonly connection: Connection;
+  readonly service: LanguageService;
+  readonly values: GeneratedValues;
+  /** Tells the module finder which folders are open. */
+  readonly onFolders: (uris: readonly string[]) => void;
+}
+
+export function startServer({ connection, service, values, onFolders }: ServerParts): void {
+  const texts = new TextDocuments(TextDocument);
+  const notebooks = new NotebookDocuments(texts);
+  const scheduled = new Set<string>();
+  let canConfigure = false;
+
+  /* -------------------------------------------------------------- documents */
+
+  const cellsOf = (notebook: NotebookDocument) =>
+    notebook.cells.flatMap((cell) => {
+      const document = notebooks.getCellTextDocument(cell);
+      return document && [CELL_LANGUAGE, 'python'].includes(document.languageId)
+        ? [{ uri: document.uri, text: document.getText() }]
+        : [];
+    });
+  const documentOf = (uri: string) => texts.get(uri) ?? notebooks.cellTextDocuments.get(uri);
+  const offsetAt = (uri: string, position: Position) => documentOf(uri)?.offsetAt(position) ?? 0;
+
+  /** Many changes of one keystroke lead to one round of diagnostics. */
+  const publishSoon = (uris: readonly string[]) => {
+    const isFirst = scheduled.size === 0;
+    for (const uri of uris) scheduled.add(uri);
+    if (isFirst && scheduled.size > 0) setTimeout(publish, 5);
+  };
+  const publish = () => {
+    const uris = [...scheduled];
+    scheduled.clear();
+    for (const uri of uris) {
+      const document = documentOf(uri);
+      if (!document) continue;
+      const diagnostics = service.diagnostics(uri).map((entry) => toDiagnostic(document, entry));
+      void connection.sendDiagnostics({ uri, version: document.version, diagnostics });
+    }
+  };
+  const clear = (uri: string) => void connection.sendDiagnostics({ uri, diagnostics: [] });
+
+  const refreshNotebook = (notebook: NotebookDocument) => {
+    service.setNotebook(notebook.uri, cellsOf(notebook));
+    publishSoon(service.unitsOf(notebook.uri));
+  };
+  notebooks.onDidOpen(refreshNotebook);
+  notebooks.onDidChange(({ notebookDocument, cells }) => {
+    if (cells) values.markStale();
+    for (const cell of cells?.removed ?? []) clear(cell.document);
+    refreshNotebook(notebookDocument);
+  });
+  notebooks.onDidClose((notebook) => {
+    for (const uri of service.unitsOf(notebook.uri)) clear(uri);
+    service.close(notebook.uri);
+  });
+
+  const refreshFile = (document: TextDocument) => {
+    if (mentionsSglang.test(document.getText())) {
+      service.setFile(document.uri, document.getText());
+      publishSoon([document.uri]);
+    } else if (service.unitsOf(document.uri).length > 0) {
+      service.close(document.uri);
+      clear(document.uri);
+    }
+  };
+  texts.onDidChangeContent(({ document }) => refreshFile(document));
+  texts.onDidClose(({ document }) => {
+    service.close(document.uri);
+    clear(document.uri);
+  });
+
+  /* -------------------------------------------------------------- lifetime and settings */
+
+  connection.onInitialize((params) => {
+    canConfigure = params.capabilities.workspace?.configuration === true;
+    onFolders((params.workspaceFolders ?? []).map((folder) => folder.uri));
+    return { capabilities, serverInfo: { name: 'sglang-language-server' } };
+  });
+  const configure = async () => {
+    if (!canConfigure) return;
+    const answer: unknown = await connection.workspace.getConfiguration(
+      'sglang.diagnostics.severity',
+    );
+    service.configure({ severities: parseSeverities(answer) });
+    publishSoon(
+      [...texts.all(), ...notebooks.cellTextDocuments.all()].map((document) => document.uri),
+    );
+  };
+  connection.onInitialized(() => void configure());
+  connection.onDidChangeConfiguration(() => void configure());
+
+  /* -------------------------------------------------------------- features */
+
+  const locate = ({ uri, start, end }: Location): LspLocation[] => {
+    const document = documentOf(uri);
+    return document ? [{ uri, range: toRange(document, { start, end }) }] : [];
+  };
+
+  connection.onCompletion(({ textDocument: { uri }, position }) => {
+    const document = documentOf(uri);
+    if (!document) return [];
+    return service
+      .completions(uri, document.offsetAt(position))
+      .map((item) => toCompletionItem(document, item));
+  });
+  connection.onHover(({ textDocument: { uri }, position }) => {
+    const document = documentOf(uri);
+    const found = document && service.hover(uri, document.offsetAt(position));
+    if (!found) return null;
+    return {
+      range: toRange(document, found),
+      contents: { kind: MarkupKind.Markdown, value: found.markdown },
+    };
+  });
+  connection.onDefinition(({ textDocument: { uri }, position }) =>
+    service.definitions(uri, offsetAt(uri, position)).flatMap(locate),
+  );
+  connection.onReferences(({ textDocument: { uri }, position, context }) =>
+    service.references(uri, offsetAt(uri, position), context.includeDeclaration).flatMap(locate),
+  );
+  connection.onPrepareRename(({ textDocument: { uri }, position }) => {
+    const document = documentOf(uri);
+    const target = document && service.prepareRename(uri, document.offsetAt(position));
+    return target ? { range: toRange(document, target), placeholder: target.placeholder } : null;
+  });
+  connection.onRenameRequest(({ textDocument: { uri }, position, newName }) => {
+    try {
+      const changes: Record<string, { range: LspLocation['range']; newText: string }[]> = {};
+      for (const edit of service.rename(uri, offsetAt(uri, position), newName)) {
+        for (const { range } of locate(edit))
+          (changes[edit.uri] ??= []).push({ range, newText: edit.text });
+      }
+      return { changes };
+    } catch (error) {
+      if (error instanceof RenameError)
+        return new ResponseError(ErrorCodes.InvalidParams, error.message);
+      throw error;
+    }
+  });
+  connection.onSignatureHelp(({ textDocument: { uri }, position }) => {
+    const found = service.signatureHelp(uri, offsetAt(uri, position));
+    return found ? toSignatureHelp(found) : null;
+  });
+  connection.onDocumentSymbol(({ textDocument: { uri } }) => {
+    const document = documentOf(uri);
+    return document ? service.documentSymbols(uri).map((symbol) => toSymbol(document, symbol)) : [];
+  });
+  connection.onFoldingRanges(({ textDocument: { uri } }) => {
+    const document = documentOf(uri);
+    if (!document) return [];
+    return service.foldingRanges(uri).map((range) => ({
+      startLine: document.positionAt(range.start).line,
+      endLine: document.positionAt(range.end).line,
+    }));
+  });
+  connection.languages.inlayHint.on(({ textDocument: { uri }, range }) => {
+    const document = documentOf(uri);
+    if (!document) return [];
+    return service
+      .inlayHints(uri, document.offsetAt(range.start), document.offsetAt(range.end))
+      .map((hint) => ({
+        position: document.positionAt(hint.offset),
+        label: hint.label,
+        kind: 1 as const,
+      }));
+  });
+  connection.languages.semanticTokens.on(({ textDocument: { uri } }) => {
+    const document = documentOf(uri);
+    return { data: document ? encodeTokens(document, service.semanticTokens(uri)) : [] };
+  });
+  connection.onCodeAction(({ textDocument: { uri }, range }) => {
+    const document = documentOf(uri);
+    if (!document) return [];
+    return service
+      .codeActions(uri, document.offsetAt(range.start), document.offsetAt(range.end))
+      .map((action) => toCodeAction(document, action));
+  });
+
+  /* -------------------------------------------------------------- call hierarchy */
+
+  const toItem = (item: HierarchyItem): CallHierarchyItem[] => {
+    const document = documentOf(item.uri);
+    if (!document) return [];
+    return [
+      {
+        name: item.name,
+        kind: SymbolKind.Function,
+        uri: item.uri,
+        range: toRange(document, item),
+        selectionRange: toRange(document, item.selection),
+      },
+    ];
+  };
+  const toRanges = (call: HierarchyCall) =>
+    call.places.flatMap((place) => locate(place).map(({ range }) => range));
+  const fromItem = (item: CallHierarchyItem): HierarchyItem => {
+    const span = {
+      start: offsetAt(item.uri, item.range.start),
+      end: offsetAt(item.uri, item.range.end),
+    };
+    return { uri: item.uri, name: item.name, ...span, selection: span };
+  };
+  connection.languages.callHierarchy.onPrepare(({ textDocument: { uri }, position }) => {
+    const item = service.prepareCallHierarchy(uri, offsetAt(uri, position));
+    return item ? toItem(item) : null;
+  });
+  connection.languages.callHierarchy.onIncomingCalls(({ item }) =>
+    service
+      .incomingCalls(fromItem(item))
+      .flatMap((call) => toItem(call.item).map((from) => ({ from, fromRanges: toRanges(call) }))),
+  );
+  connection.languages.callHierarchy.onOutgoingCalls(({ item }) =>
+    service
+      .outgoingCalls(fromItem(item))
+      .flatMap((call) => toItem(call.item).map((to) => ({ to, fromRanges: toRanges(call) }))),
+  );
+
+  /* -------------------------------------------------------------- own messages */
+
+  connection.onRequest(PROGRAMS_REQUEST, ({ uri }: ProgramsParams): ProgramsResult => {
+    const document = documentOf(uri);
+    if (!document) return { programs: [] };
+    return {
+      programs: service.codeLenses(uri).map(({ name, parameters, runnable, start, end }) => ({
+        name,
+        parameters,
+        runnable,
+        range: toRange(document, { start, end }),
+      })),
+    };
+  });
+  connection.onNotification(VALUES_NOTIFICATION, ({ values: added }: ValuesParams) => {
+    for (const { program, name, ...value } of added)
+      values.add(program, name, { ...value, stale: false });
+  });
+
+  texts.listen(connection);
+  notebooks.listen(connection);
+  connection.listen();
+}
+
+const severityNames: readonly Severity[] = ['error', 'warning', 'information', 'hint', 'off'];
+
+/** Settings come from users: what is no known rule or severity is left out. */
+export function parseSeverities(value: unknown): SeverityOverrides {
+  if (typeof value !== 'object' || value === null) return {};
+  const entries = Object.entries(value).flatMap(([code, given]) => {
+    const severity = severityNames.find((name) => name === given);
+    return rules.has(code) && severity ? [[code, severity] as const] : [];
+  });
+  return Object.fromEntries(entries);
+}

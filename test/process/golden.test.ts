@@ -198,7 +198,9 @@ const runOnWasm: Run = async (source, folder, shell) => {
 };
 
 function shellReply(message: BridgeMessage, shell: (command: string) => unknown): BridgeReply {
-  return { ok: { code: 0, stdout: JSON.stringify(shell(String(message['command']))) } };
+  const command = message['command'];
+  const answer = shell(typeof command === 'string' ? command : '');
+  return { ok: { code: 0, stdout: JSON.stringify(answer) } };
 }
 
 async function record(run: Run): Promise<Map<string, Recorded>> {

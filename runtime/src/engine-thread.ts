@@ -3,6 +3,7 @@
  * receive → step → post. Everything here is synchronous; an idle thread sleeps on the signal.
  */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { CacheIntegrityError } from './cache/prefix-cache.ts';
 import { NaiveCache } from './cache/naive-cache.ts';
 import { RadixCache } from './cache/radix-cache.ts';
 import { createConstraintCompiler } from './constraints/compiler.ts';
@@ -60,13 +61,23 @@ function receive(scheduler: Scheduler, message: ToEngine): boolean {
       post({ type: 'flushed', call: message.call, done: scheduler.flushCache() });
       break;
     case 'state':
-      scheduler.checkIntegrity();
+      reportIntegrity(scheduler);
       post({ type: 'state', call: message.call, state: scheduler.state });
       break;
     case 'stop':
       return false;
   }
   return true;
+}
+
+/** Wrong bookkeeping is a bug to report, not a reason to drop what runs. */
+function reportIntegrity(scheduler: Scheduler): void {
+  try {
+    scheduler.checkIntegrity();
+  } catch (error) {
+    if (!(error instanceof CacheIntegrityError)) throw error;
+    post({ type: 'log', line: `ERROR: ${error.message}` });
+  }
 }
 
 function loop(scheduler: Scheduler): void {

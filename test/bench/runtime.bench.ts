@@ -54,9 +54,9 @@ function rawDecode(engine: Engine, from: number, count: number): void {
 
 async function measure(name: string, modelPath: string, decodeTokens: number): Promise<void> {
   const engine = loadEngine({ modelPath, cells: 8192, sequences: 256, threads });
-  const runtime = await RuntimeProcess.start([
-    ...['--model-path', modelPath, '--threads', String(threads), '--log-level', 'error'],
-  ]);
+  const runtime = await RuntimeProcess.start(
+    `--model-path ${modelPath} --threads ${threads} --log-level error`.split(' '),
+  );
   const size = engine.vocabulary.size;
   const greedy = { temperature: 0, ignore_eos: true };
   const generate = (input_ids: unknown, max_new_tokens: number) =>

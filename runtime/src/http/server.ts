@@ -25,12 +25,18 @@ export interface ServerOptions {
 /** A client that sends nothing for so long is disconnected, milliseconds. */
 const HEADERS_TIMEOUT = 30_000;
 const REQUEST_TIMEOUT = 120_000;
+/** Clients that reuse a connection after a pause should not find it closed in that instant. */
+const KEEP_ALIVE_TIMEOUT = 75_000;
 /** Bodies beyond so many times the limit are not read to their end. */
 const PATIENCE = 4;
 
 /** HTTP/1.1 on top of node:http: routes, bearer token, body limit, events, abort on disconnect. */
 export function createHttpServer(options: ServerOptions): Server {
-  const server = createServer({ headersTimeout: HEADERS_TIMEOUT, requestTimeout: REQUEST_TIMEOUT });
+  const server = createServer({
+    headersTimeout: HEADERS_TIMEOUT,
+    requestTimeout: REQUEST_TIMEOUT,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
+  });
   server.on('request', (request, response) => {
     void handle(options, request, response).catch((error: unknown) => {
       options.onError(error);

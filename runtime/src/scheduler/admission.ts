@@ -43,8 +43,11 @@ export class Admission {
     return this.#limits.cells - this.#cache.statistics.cached - this.cellsInUse;
   }
 
-  /** The next batch, for which there is room, and the requests that joined with it. */
-  schedule(): { readonly batch: Batch; readonly joined: readonly Request[] } {
+  /**
+   * The next batch, for which there is room, and the requests that joined with it; without
+   * `admit` only what already runs.
+   */
+  schedule(admit: boolean): { readonly batch: Batch; readonly joined: readonly Request[] } {
     this.#makeRoomForDecoding();
     const batch = new Batch();
     for (const request of this.#decoding()) batch.add(request, 1);
@@ -56,7 +59,7 @@ export class Admission {
     for (const request of this.running) {
       if (!request.isDecoding) this.#addPrefill(batch, request, budget);
     }
-    return { batch, joined: this.#admit(batch, budget) };
+    return { batch, joined: admit ? this.#admit(batch, budget) : [] };
   }
 
   /** Ends a request's hold on cells; what it computed stays in the cache for others. */

@@ -40,6 +40,8 @@ export class Scheduler {
   readonly #log: StepLog;
   readonly #admission: Admission;
   readonly #outbox: Progress[] = [];
+  /** The last batch found no room: who made way must not come back at once. */
+  #wasFull = false;
   #steps = 0;
   #generatedTokens = 0;
 
@@ -60,9 +62,13 @@ export class Scheduler {
 
   receive(requests: readonly GenerationRequest[]): void {
     for (const spec of requests) {
-      const created = this.#factory.create(spec);
-      if (created.ok) this.#admission.waiting.push(created.request);
-      else this.#outbox.push(failedProgress(spec.id, created.finish));
+      try {
+        const created = this.#factory.create(spec);
+        if (created.ok) this.#admission.waiting.push(created.request);
+        else this.#outbox.push(failedProgress(spec.id, created.finish));
+      } catch (error) {
+        this.#outbox.push(failedProgress(spec.id, engineFailure(error)));
+      }
     }
   }
 
@@ -78,8 +84,11 @@ export class Scheduler {
   /** One round; returns what is new for the clients. */
   step(): Progress[] {
     try {
-      const { batch, joined } = this.#admission.schedule();
-      if (batch.tokens.length > 0 && this.#forward(batch)) this.#process(batch, joined);
+      const { batch, joined } = this.#admission.schedule(
+        !this.#wasFull || this.#admission.running.length === 0,
+      );
+      if (batch.tokens.length === 0) this.#unblock();
+      else if (this.#forward(batch)) this.#process(batch, joined);
     } catch (error) {
       this.#failAll(error);
     }
@@ -116,12 +125,16 @@ export class Scheduler {
   /** False: nothing was computed; the next step tries again with less. */
   #forward(batch: Batch): boolean {
     const { status } = this.#engine.forward(batch.tokens);
+    this.#wasFull = status === 'full';
     if (status === 'ok') return true;
-    if (status === 'full' && this.#cache.evict(batch.tokens.length) === 0) {
-      const [last] = this.#admission.running;
-      if (!this.#admission.retractYoungest() && last !== undefined) this.#end(last, outOfMemory());
-    }
+    if (status === 'full' && this.#cache.evict(batch.tokens.length) === 0) this.#unblock();
     return false;
+  }
+
+  /** Nothing that runs finds room: one request makes way, or ends if it is alone. */
+  #unblock(): void {
+    const [last] = this.#admission.running;
+    if (!this.#admission.retractYoungest() && last !== undefined) this.#end(last, outOfMemory());
   }
 
   #process(batch: Batch, joined: readonly Request[]): void {

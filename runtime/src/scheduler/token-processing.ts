@@ -1,3 +1,4 @@
+import { ConstraintError } from '../constraints/constraint.ts';
 import type { Engine, Vocabulary } from '../engine/engine.ts';
 import { promptLogprob } from '../sampling/logprobs.ts';
 import type { TokenLogprob as SampledLogprob } from '../sampling/logprobs.ts';
@@ -28,7 +29,7 @@ export class TokenProcessor {
     try {
       return this.#extend(request, this.#engine.logits(first + count - 1));
     } catch (error) {
-      if (!(error instanceof SamplingError)) throw error;
+      if (!(error instanceof SamplingError || error instanceof ConstraintError)) throw error;
       request.finish = badRequest(error.message);
       return false;
     }

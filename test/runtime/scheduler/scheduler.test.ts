@@ -134,6 +134,37 @@ describe('Scheduler', () => {
     expect(bench.run(bench.request('again'))[0]!.finish).toEqual({ type: 'length', length: 8 });
   });
 
+  it('survives an engine that is full although the numbers say otherwise', () => {
+    const bench = new SchedulerBench({ cells: 64 });
+    const forward = bench.engine.forward.bind(bench.engine);
+    bench.engine.forward = (batch) =>
+      bench.engine.usedCells + batch.length > 20 ? { status: 'full' } : forward(batch);
+    const requests = ['aaaa', 'bbbb', 'c'.repeat(30), 'dddd'].map((prompt) =>
+      bench.request(prompt),
+    );
+    const results = bench.run(...requests);
+    const ends = results.map((result) => result.finish?.type);
+    expect(ends).toEqual(['length', 'length', 'abort', 'length']);
+    expect(results[0]!.tokens).toEqual(oracle(bench, bench.ids('aaaa'), 8));
+  });
+
+  it('tries again after an aborted step', () => {
+    const bench = new SchedulerBench();
+    bench.engine.abortNextForward();
+    const [result] = bench.run(bench.request('again'));
+    expect(result!.tokens).toEqual(oracle(bench, bench.ids('again'), 8));
+  });
+
+  it('answers one request only when its constraint breaks', () => {
+    const bench = new SchedulerBench();
+    const broken = bench.request('x', {
+      constraint: { kind: 'json_schema', schema: '{"type":5}' },
+    });
+    const [first, second] = bench.run(broken, bench.request('fine'));
+    expect(first!.finish).toMatchObject({ type: 'abort' });
+    expect(second!.finish).toEqual({ type: 'length', length: 8 });
+  });
+
   it('works with models whose sequences cannot be cut', () => {
     const bench = new SchedulerBench({ supportsPartialRemoval: false, cache: 'naive' });
     const [a, b] = bench.run(bench.request('same'), bench.request('same'));

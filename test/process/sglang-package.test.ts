@@ -1,8 +1,12 @@
 /** The Python package `sglang` on the machine's Python, the real interpreter, and a recording server. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createHostBridge } from '../../extension/kernel/guest/host-bridge.ts';
-import type { HostBridge } from '../../extension/kernel/guest/guest.ts';
-import type { GenRecord, KernelOutput } from '../../extension/protocol/kernel-protocol.ts';
+import type { BridgeMessage, HostBridge } from '../../extension/kernel/guest/guest.ts';
+import type {
+  GenRecord,
+  JsonValue,
+  KernelOutput,
+} from '../../extension/protocol/kernel-protocol.ts';
 import { MockSglangServer } from '../kernel/sglang/support/mock-sglang-server.ts';
 import { findPython, runPython } from '../kernel/sglang/support/run-python.ts';
 
@@ -395,6 +399,57 @@ p.bind(a="x" * 10).cache()
 `);
     expect(prefixes()).toMatchObject([{ text: 'x'.repeat(70) }]);
   });
+});
+
+describe.runIf(hasPython)('processes', () => {
+  test('are started, awaited and ended by the kernel', async () => {
+    const asked: BridgeMessage[] = [];
+    const answers: Record<string, JsonValue> = {
+      spawn_process: { pid: 7 },
+      free_port: 31000,
+      poll_process: -9,
+      wait_for_server: null,
+      kill_process: null,
+    };
+    await bridge.dispose();
+    bridge = createHostBridge({
+      emit: () => undefined,
+      onGen: () => undefined,
+      cwd: '.',
+      defaultEndpoint: null,
+      processCall: async (message) => {
+        asked.push(message);
+        return { ok: answers[message.op]! };
+      },
+    });
+    await check(
+      `
+from sglang.utils import *
+p = execute_shell_command(r"python3 -m sglang.launch_server \\ --model-path C:\\m.gguf --port 30333")
+wait_for_server("http://localhost:30333")
+terminate_process(p)
+report([p.pid, p.returncode])
+from sglang.test.doc_patch import launch_server_cmd
+report(launch_server_cmd("serve")[1])
+`,
+      [7, -9],
+      31000,
+    );
+    expect(asked).toEqual([
+      {
+        op: 'spawn_process',
+        command: 'python3 -m sglang.launch_server   --model-path C:\\m.gguf --port 30333',
+      },
+      { op: 'wait_for_server', url: 'http://localhost:30333', timeout: null },
+      { op: 'kill_process', pid: 7 },
+      { op: 'poll_process', pid: 7 },
+      { op: 'free_port' },
+      { op: 'spawn_process', command: 'serve --port 31000' },
+    ]);
+  });
+
+  test("SGLang's server modules are refused with an explanation", () =>
+    check('def load(): import sglang.srt.utils\nreport("bundled runtime" in raised(load))', true));
 });
 
 describe.runIf(hasPython)('the rest of the package', () => {

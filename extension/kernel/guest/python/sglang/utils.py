@@ -4,6 +4,7 @@ import base64
 import importlib
 import json as _json
 import os
+import re
 import tempfile
 
 from sglang import _transport
@@ -67,7 +68,8 @@ def execute_shell_command(command):
 
     ``python3 -m sglang.launch_server …`` starts the bundled runtime.
     """
-    command = command.replace("\\\n", " ").replace("\\", " ")
+    # A backslash that continues a line; those of Windows paths stay.
+    command = re.sub(r"\\(?=\s|$)", " ", command)
     pid = _transport.call({"op": "spawn_process", "command": command})["pid"]
     return Process(pid, command)
 

@@ -1,24 +1,40 @@
 /**
  * Text of cells on its way to the terminal, as it comes: control sequences filtered, log lines of
- * the runtime dimmed. A log line is known by its time stamp, so the start of a line is held back
- * while it may still become one.
+ * the runtime dimmed and its notices marked. Such a line is known by how it begins, so the start of
+ * a line is held back while it may still become one.
  */
-import { paint, type Terminal } from './terminal.ts';
+import { paint, type StyleName, type Terminal } from './terminal.ts';
 import { TerminalFilter } from './terminal-filter.ts';
 
-/** SGLang's log lines: `[2025-02-13 21:03:19 TP0] Prefill batch. …` */
-const LOG_LINE = /^\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[^\]\n]{0,40}\]/;
-const LOG_TEMPLATE = '[dddd-dd-dd dd:dd:dd';
-/** Longest start of a log line: template, rank, bracket. */
-const LONGEST_PREFIX = LOG_TEMPLATE.length + 41;
+interface LineKind {
+  readonly style: StyleName;
+  /** How such a line begins; `d` stands for a digit. */
+  readonly start: string;
+}
 
-function mayBecomeLogLine(text: string): boolean {
-  if (text.length > LONGEST_PREFIX) return false;
-  return Array.from(text).every((character, index) => {
-    const expected = LOG_TEMPLATE[index];
-    if (expected === undefined) return character !== ']' && character !== '\n';
-    return expected === 'd' ? character >= '0' && character <= '9' : character === expected;
-  });
+/** Lines of SGLang's server, of uvicorn in it, and of the bundled runtime. */
+const LINE_KINDS: readonly LineKind[] = [
+  { style: 'dim', start: '[dddd-dd-dd dd:dd:dd' },
+  { style: 'dim', start: 'INFO:     ' },
+  { style: 'notice', start: 'NOTICE: ' },
+];
+
+/** Does `text` begin like `start`, as far as both go? */
+function agrees(text: string, start: string): boolean {
+  const length = Math.min(text.length, start.length);
+  for (let at = 0; at < length; at += 1) {
+    const isDigit = text.charAt(at) >= '0' && text.charAt(at) <= '9';
+    if (start[at] === 'd' ? !isDigit : text[at] !== start[at]) return false;
+  }
+  return true;
+}
+
+function kindOf(text: string): LineKind | null {
+  return LINE_KINDS.find(({ start }) => text.length >= start.length && agrees(text, start)) ?? null;
+}
+
+function mayBecomeKind(text: string): boolean {
+  return LINE_KINDS.some(({ start }) => text.length < start.length && agrees(text, start));
 }
 
 export class StreamView {
@@ -26,7 +42,8 @@ export class StreamView {
   readonly #filter: TerminalFilter;
   readonly #write: (text: string) => void;
   #held = '';
-  #line: 'start' | 'log' | 'plain' = 'start';
+  /** Style of the unfinished line; `null` at the start of a line. */
+  #style: StyleName | null = null;
 
   constructor(terminal: Terminal, write: (text: string) => void) {
     this.#terminal = terminal;
@@ -37,19 +54,15 @@ export class StreamView {
   push(text: string): void {
     const clean = this.#held + this.#filter.push(text);
     this.#held = '';
-    if (!this.#terminal.colour) {
-      this.#write(clean);
-      return;
-    }
+    if (clean === '') return;
     const lines = clean.split('\n');
     const last = lines.pop() ?? '';
-    const done = lines.map((line) => {
-      const styled = this.#style(line);
-      this.#line = 'start';
-      return `${styled}\n`;
-    });
-    if (this.#line === 'start' && last !== '' && mayBecomeLogLine(last)) this.#held = last;
-    else if (last !== '') done.push(this.#style(last));
+    const done: string[] = [];
+    // The server logs while a cell prints word by word: its lines stay lines.
+    if (this.#style === 'plain' && kindOf(clean) !== null) done.push(this.#endLine());
+    for (const line of lines) done.push(this.#paint(line), this.#endLine());
+    if (this.#style === null && last !== '' && mayBecomeKind(last)) this.#held = last;
+    else if (last !== '') done.push(this.#paint(last));
     if (done.length > 0) this.#write(done.join(''));
   }
 
@@ -58,11 +71,17 @@ export class StreamView {
     const held = this.#held;
     this.#held = '';
     if (held !== '') this.#write(held);
-    this.#line = 'start';
+    this.#style = null;
   }
 
-  #style(text: string): string {
-    if (this.#line === 'start') this.#line = LOG_LINE.test(text) ? 'log' : 'plain';
-    return this.#line === 'log' ? paint(this.#terminal, 'dim', text) : text;
+  #endLine(): string {
+    this.#style = null;
+    return '\n';
+  }
+
+  #paint(text: string): string {
+    if (text === '') return '';
+    this.#style ??= kindOf(text)?.style ?? 'plain';
+    return paint(this.#terminal, this.#style, text);
   }
 }

@@ -39,28 +39,30 @@ function installDependencies() {
   if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return;
   console.log('setup: installing dependencies and Node 24 from npm (once, under a minute) …');
   // Nothing here needs an install script; refusing them keeps strangers' code from running.
-  const npm = spawnSync('npm', ['ci', '--ignore-scripts', '--loglevel=error'], {
+  // `npm ci` would refuse registries that lack some other platform's optional packages; this
+  // installs the same locked versions and leaves the lock file as it is.
+  const npm = spawnSync('npm', ['install', '--no-save', '--ignore-scripts', '--loglevel=error'], {
     cwd: root,
     stdio: 'inherit',
     shell: process.platform === 'win32',
   });
   if (npm.error) fail(`could not start npm: ${npm.error.message}`);
   if (npm.status !== 0)
-    fail('`npm ci` failed; its message above says why. Is the registry reachable?');
+    fail('`npm install` failed; its message above says why. Is the registry reachable?');
   writeFileSync(stampFile, stamp);
 }
 
 /** The bundled Node 24, or this Node if it is new enough (platforms without a package). */
 function modernNode() {
-  const platform = process.platform === 'win32' ? 'win' : process.platform;
-  const executable = process.platform === 'win32' ? 'bin/node.exe' : 'bin/node';
-  const bundled = join(root, 'node_modules', `node-${platform}-${process.arch}`, executable);
-  if (existsSync(bundled)) return bundled;
+  const windows = process.platform === 'win32';
+  const name = `${windows ? 'win' : process.platform}-${process.arch}`;
+  const bundled = [`node-${name}`, `node-bin-${name}`]
+    .map((folder) => join(root, 'node_modules', folder, 'bin', windows ? 'node.exe' : 'node'))
+    .find((file) => existsSync(file));
+  if (bundled) return bundled;
   const [major = 0] = process.versions.node.split('.').map(Number);
   if (major >= 24) return process.execPath;
-  return fail(
-    `no Node 24 package for ${process.platform}-${process.arch}; install Node 24 yourself and run again`,
-  );
+  return fail(`no Node 24 package for ${name}; install Node 24 yourself and run again`);
 }
 
 function build(node) {

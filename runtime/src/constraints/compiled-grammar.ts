@@ -1,7 +1,7 @@
 import type { Automaton } from './automaton/automaton.ts';
-import type { Grammar, Matcher } from './constraint.ts';
+import type { Grammar, Matcher, TokenMask } from './constraint.ts';
 import { GrammarMatcher } from './grammar-matcher.ts';
-import type { MaskCache, MaskEntry } from './masks/mask-cache.ts';
+import type { MaskCache } from './masks/mask-cache.ts';
 import { walkMask } from './masks/mask-walk.ts';
 import type { TokenTrie } from './masks/token-trie.ts';
 
@@ -48,13 +48,12 @@ export class CompiledGrammar implements Grammar {
   }
 
   /** Allowed tokens in a state of the current epoch; may flush, see `Automaton`. */
-  mask(state: number): MaskEntry {
+  mask(state: number): TokenMask {
     const cached = this.#masks.get(this.#key(state));
     if (cached !== undefined) return cached;
-    const { mask, count, state: now } = walkMask(this.automaton, this.trie, state);
-    const entry = { mask, count };
-    this.#masks.set(this.#key(now), entry);
-    return entry;
+    const { mask, state: now } = walkMask(this.automaton, this.trie, state);
+    this.#masks.set(this.#key(now), mask);
+    return mask;
   }
 
   #key(state: number): number {

@@ -29,7 +29,7 @@ export class GrammarMatcher implements Matcher {
 
   mask(): TokenMask {
     if (this.isEnded) return new Int32Array((this.#grammar.trie.vocabularySize + 31) >> 5);
-    return this.#grammar.mask(this.#state()).mask;
+    return this.#grammar.mask(this.#state());
   }
 
   accept(token: number): boolean {

@@ -22,7 +22,7 @@ const MEMBERS =
     ' ',
   );
 const COUNTS = '* + ? {2} {1,3} {0,2} {2,} {,3} *? +? ?? {1,2}? {a} {,} {0}'.split(' ');
-const LETTERS = [...'abcx01 ",éÉ日😀-{}AB\n.\\αZ_\t/:K', ''];
+const LETTERS = [...Array.from('abcx01 ",éÉ日😀-{}AB\n.\\αZ_\t/:K'), ''];
 
 class Generator {
   readonly #random: () => number;

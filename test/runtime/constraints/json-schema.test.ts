@@ -626,7 +626,9 @@ describe('JSON schema: what it allows', () => {
         );
         continue;
       }
-      const isValid = new Ajv2020().compile(schema);
+      const isValid = (value: number) =>
+        ('minimum' in schema ? value >= low : value > low) &&
+        ('maximum' in schema ? value <= high : value < high);
       for (let probe = 0; probe < 60; probe++) {
         const near =
           [low, high, 0][probe % 3]! + (random() - 0.5) * 10 ** -Math.floor(random() * 4);

@@ -34,7 +34,7 @@ class GreedyVocabulary extends ListVocabulary implements JumpVocabulary {
 }
 
 const PIECES = ['name', '": "', '": ', 'na', 'x"', ', "', 'age', '": "H'];
-const ALPHABET = [...'abcdefghijklmnopqrstuvwxyzH0123456789{}":, .!'];
+const ALPHABET = Array.from('abcdefghijklmnopqrstuvwxyzH0123456789{}":, .!');
 const vocabulary = new GreedyVocabulary([...PIECES, ...ALPHABET, [0xc3], [0xa9], [0xaa], 'é']);
 
 function id(text: string): number {

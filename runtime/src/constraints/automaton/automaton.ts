@@ -5,7 +5,8 @@ import type { Network } from '../network/network.ts';
 import { grown, StateTable } from './state-table.ts';
 
 export const DEAD = -1;
-const UNKNOWN = -2;
+/** In `transitions`: not computed yet, ask `step`. */
+export const UNKNOWN = -2;
 
 /** About 24 MB; a flush costs each matcher one pass over its output. */
 export const DEFAULT_AUTOMATON_WORDS = 6_000_000;
@@ -50,6 +51,14 @@ export class Automaton {
 
   get epoch(): number {
     return this.#epoch;
+  }
+
+  /**
+   * The state after class c in state q at [q · classes.count + c]. For loops that look at very
+   * many transitions; replaced whenever `step` computes a new one.
+   */
+  get transitions(): Int32Array {
+    return this.#transitions;
   }
 
   get stateCount(): number {

@@ -2,16 +2,9 @@ import type { TokenMask } from '../constraint.ts';
 
 export const DEFAULT_MASK_CACHE_BYTES = 64 * 1024 * 1024;
 
-/** A mask and what is known of it. */
-export interface MaskEntry {
-  readonly mask: TokenMask;
-  /** Number of allowed tokens. */
-  readonly count: number;
-}
-
 /** Masks of all grammars of a model, least recently used ones dropped first. */
 export class MaskCache {
-  readonly #entries = new Map<number, MaskEntry>();
+  readonly #entries = new Map<number, TokenMask>();
   readonly #capacity: number;
 
   /** `maskBytes`: size of one mask. At least a few masks are kept whatever the limit. */
@@ -27,7 +20,7 @@ export class MaskCache {
     return this.#capacity;
   }
 
-  get(key: number): MaskEntry | undefined {
+  get(key: number): TokenMask | undefined {
     const entry = this.#entries.get(key);
     if (entry !== undefined) {
       this.#entries.delete(key);
@@ -36,7 +29,7 @@ export class MaskCache {
     return entry;
   }
 
-  set(key: number, entry: MaskEntry): void {
+  set(key: number, entry: TokenMask): void {
     this.#entries.delete(key);
     if (this.#entries.size >= this.#capacity) {
       for (const oldest of this.#entries.keys()) {

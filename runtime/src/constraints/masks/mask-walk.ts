@@ -1,24 +1,25 @@
-import { DEAD, type Automaton } from '../automaton/automaton.ts';
-import type { MaskEntry } from './mask-cache.ts';
+import { DEAD, UNKNOWN, type Automaton } from '../automaton/automaton.ts';
+import type { TokenMask } from '../constraint.ts';
 import { NODE_WORDS, type TokenTrie } from './token-trie.ts';
 
-export interface WalkResult extends MaskEntry {
+export interface WalkResult {
+  readonly mask: TokenMask;
   /** The number of the state now: it changes when the automaton had to be flushed on the way. */
   readonly state: number;
 }
 
-/** Allowed tokens in a state: those whose bytes all lead on, and the end tokens if it accepts. */
+/**
+ * Allowed tokens in a state: those whose bytes all lead on, and the end tokens if it accepts. This
+ * is the inner loop of constrained decoding (up to a million nodes), hence the plain arrays.
+ */
 export function walkMask(automaton: Automaton, trie: TokenTrie, state: number): WalkResult {
   const { nodes, nextEqual } = trie;
+  const { of: classOf, count: classCount } = automaton.classes;
   const mask = new Int32Array((trie.vocabularySize + 31) >> 5);
   const states = new Int32Array(trie.longestToken + 1);
   const path = new Uint8Array(trie.longestToken + 1);
+  let { transitions } = automaton;
   let root = state;
-  let count = 0;
-  const allow = (token: number): void => {
-    mask[token >> 5] = (mask[token >> 5] ?? 0) | (1 << (token & 31));
-    count++;
-  };
   states[0] = root;
   const end = nodes.length;
   let node = 0;
@@ -26,23 +27,32 @@ export function walkMask(automaton: Automaton, trie: TokenTrie, state: number): 
     const label = nodes[node] ?? 0;
     const depth = label >> 8;
     const byte = label & 0xff;
-    const next = automaton.step(states[depth] ?? 0, byte);
+    const from = states[depth] ?? 0;
+    let next = transitions[from * classCount + (classOf[byte] ?? 0)] ?? UNKNOWN;
+    path[depth] = byte;
+    if (next === UNKNOWN) {
+      next = automaton.step(from, byte);
+      if (automaton.isOverBudget) {
+        root = flushAndRetrace(automaton, root, states, path, depth + 1);
+        next = states[depth + 1] ?? DEAD;
+      }
+      ({ transitions } = automaton);
+    }
     if (next === DEAD) {
       node = nodes[node + 1] ?? end;
       continue;
     }
-    path[depth] = byte;
     states[depth + 1] = next;
-    let token = nodes[node + 2] ?? -1;
-    while (token >= 0) {
-      allow(token);
-      token = nextEqual[token] ?? -1;
+    for (let token = nodes[node + 2] ?? -1; token >= 0; token = nextEqual[token] ?? -1) {
+      mask[token >> 5] = (mask[token >> 5] ?? 0) | (1 << (token & 31));
     }
-    if (automaton.isOverBudget) root = flushAndRetrace(automaton, root, states, path, depth + 1);
     node += NODE_WORDS;
   }
-  if (automaton.isAccepting(root)) for (const token of trie.endTokens) allow(token);
-  return { mask, count, state: root };
+  if (automaton.isAccepting(root)) {
+    for (const token of trie.endTokens)
+      mask[token >> 5] = (mask[token >> 5] ?? 0) | (1 << (token & 31));
+  }
+  return { mask, state: root };
 }
 
 /** Frees the automaton in the middle of a walk and finds the states of the path again. */

@@ -98,7 +98,7 @@ describe('the frontend tutorial', () => {
     const cells = sources.map((source, index) => newCell('code', `c${index + 1}`, source));
     writeFileSync(file, serializeNotebook(newDocument(cells)));
 
-    const cli = startCli('real', ['run', file, '--output', output], folder);
+    const cli = startCli('bundle', ['run', file, '--output', output], folder);
     const up = await cli.waitFor(/stop: server up/);
     const pid = Number(/server pid (\d+)/.exec(up)?.[1]);
     expect(await isPortOpen(PORT)).toBe(true);
@@ -151,7 +151,7 @@ describe('the example notebook', () => {
   it('runs without a failure', async () => {
     const output = join(folder, 'tour.ipynb');
     const tour = join(root, 'extension', 'examples', 'sglang-tour.sglnb');
-    const cli = startCli('real', ['run', tour, '--output', output, '--no-source'], folder);
+    const cli = startCli('bundle', ['run', tour, '--output', output, '--no-source'], folder);
     const { exitCode, stdout, stderr } = await cli.result;
     expect(stderr).toBe('');
     expect(exitCode, stdout).toBe(0);
@@ -169,7 +169,7 @@ describe('the example notebook', () => {
     const file = join(folder, 'parameters.sglnb');
     writeFileSync(file, source);
     const args = ['run', file, '-p', 'country=Peru', '-p', 'n=2'];
-    const { exitCode, stdout } = await startCli('real', args, folder).result;
+    const { exitCode, stdout } = await startCli('bundle', args, folder).result;
     expect(stdout).toContain('Peru 3');
     expect(exitCode).toBe(0);
   });
@@ -179,7 +179,7 @@ describe('cells through the real kernel', () => {
   const run = (name: string, source: string, ...options: string[]) => {
     const file = join(folder, `${name}.sglnb`);
     writeFileSync(file, source);
-    return startCli('real', ['run', file, ...options], folder);
+    return startCli('bundle', ['run', file, ...options], folder);
   };
 
   it('runs shell lines in the folder of the notebook', async () => {

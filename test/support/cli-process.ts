@@ -1,5 +1,6 @@
 /** The command line as a child process, with its output as text and its end as a promise. */
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -20,7 +21,6 @@ export interface RunningCli {
 
 const entries = {
   fake: fileURLToPath(new URL('sglnb-with-fake-kernel.ts', import.meta.url)),
-  real: fileURLToPath(new URL('../../extension/cli/main.ts', import.meta.url)),
   bundle: fileURLToPath(new URL('../../dist/sglnb.mjs', import.meta.url)),
 } as const;
 
@@ -29,7 +29,9 @@ export function startCli(
   args: readonly string[],
   cwd: string,
 ): RunningCli {
-  const child = spawn(process.execPath, [entries[kernel], ...args], {
+  const entry = entries[kernel];
+  if (!existsSync(entry)) throw new Error(` is missing: run "npm run build" first`);
+  const child = spawn(process.execPath, [entry, ...args], {
     cwd,
     stdio: ['pipe', 'pipe', 'pipe'],
   });

@@ -53,6 +53,5 @@ function redirectStrayPrints(log: (message: string) => void): void {
     if (text.trim() !== '') log(text.trimEnd());
     return true;
   };
-  // SAFETY: the callback forms of `write` are not used by `console` or `process.emitWarning`.
-  process.stdout.write = write as typeof process.stdout.write;
+  process.stdout.write = write;
 }

@@ -101,11 +101,19 @@ export class KernelDriver {
     const event = await this.event((each) => each.type === 'finished' && each.run === run);
     if (event.type !== 'finished') throw new Error('unreachable');
     const outputs = this.outputsOf(run);
-    return { run, outcome: event.outcome, outputs, text: textOf(outputs), milliseconds: event.milliseconds };
+    return {
+      run,
+      outcome: event.outcome,
+      outputs,
+      text: textOf(outputs),
+      milliseconds: event.milliseconds,
+    };
   }
 
   outputsOf(run: string | null): readonly KernelOutput[] {
-    return this.events.flatMap((event) => (event.type === 'output' && event.run === run ? [event.output] : []));
+    return this.events.flatMap((event) =>
+      event.type === 'output' && event.run === run ? [event.output] : [],
+    );
   }
 
   textOf(run: string | null): string {
@@ -122,7 +130,9 @@ export class KernelDriver {
   async until(holds: () => boolean): Promise<void> {
     while (!holds()) {
       if (this.process.exitCode !== null || this.process.signalCode !== null) {
-        throw new Error(`the kernel ended (${this.process.exitCode ?? this.process.signalCode}): ${this.#stderr}`);
+        throw new Error(
+          `the kernel ended (${this.process.exitCode ?? this.process.signalCode}): ${this.#stderr}`,
+        );
       }
       await new Promise<void>((resolve) => {
         this.#watchers.add(resolve);
@@ -134,7 +144,9 @@ export class KernelDriver {
     this.#queries += 1;
     const id = this.#queries;
     this.send({ type: 'query', id, query });
-    const event = await this.event((each) => (each.type === 'reply' || each.type === 'reply_error') && each.id === id);
+    const event = await this.event(
+      (each) => (each.type === 'reply' || each.type === 'reply_error') && each.id === id,
+    );
     if (event.type === 'reply_error') throw new Error(event.message);
     return event.type === 'reply' ? event.result : null;
   }
@@ -145,7 +157,8 @@ export class KernelDriver {
 
   /** Shuts the kernel down, by force if need be. */
   async close(): Promise<number | null> {
-    if (this.process.exitCode === null && this.process.signalCode === null) this.send({ type: 'shutdown' });
+    if (this.process.exitCode === null && this.process.signalCode === null)
+      this.send({ type: 'shutdown' });
     const timer = setTimeout(() => this.process.kill('SIGKILL'), 15_000);
     const code = await this.exited;
     clearTimeout(timer);

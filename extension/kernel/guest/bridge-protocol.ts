@@ -200,10 +200,16 @@ export interface BridgeCalls {
  * (`HostBridgeOptions.processCall`); the interpreter only passes them on.
  */
 export interface ProcessCalls {
-  /** A shell line (`!cmd`) in the notebook's folder; streams its output unless it is captured. */
+  // The transports add to `shell` and `spawn_process` what the cell has changed: `cwd`, the folder as
+  // this machine knows it, and `env`, variables by name (`null`: removed).
+  /**
+   * A shell line (`!cmd`) in the notebook's folder; streams its output unless it is captured.
+   * `interpreter`: the program of a cell magic (`bash`, `sh`); `null`: the shell of shell lines.
+   */
   readonly shell: {
     command: string;
     capture: boolean;
+    interpreter?: string | null;
     answer: { readonly code: number; readonly stdout: string };
   };
   /** `execute_shell_command`: starts a background process, `sglang.launch_server` being our runtime. */

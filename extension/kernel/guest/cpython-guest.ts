@@ -12,6 +12,7 @@ import type {
   KernelOutput,
 } from '../../protocol/kernel-protocol.ts';
 import type { KernelResources } from '../resources.ts';
+import { redirected } from '../loopback.ts';
 import { CellFiles } from './cell-files.ts';
 import { encodeFrame, FrameReader } from './cpython-frames.ts';
 import { GuestStartError, type ProcessCallHandler } from './guest-start.ts';
@@ -203,7 +204,8 @@ class CPythonGuest implements PythonGuest {
   }
 
   async #call(id: number, message: BridgeMessage): Promise<void> {
-    const reply = await this.#bridge.call(message, this.#cancellation.signal);
+    const routed = redirected(message, this.#options.endpoint);
+    const reply = await this.#bridge.call(routed, this.#cancellation.signal);
     this.#send({ type: 'reply', id, reply });
   }
 

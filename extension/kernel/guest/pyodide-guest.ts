@@ -200,6 +200,7 @@ class PyodideGuest implements PythonGuest {
   }
 
   #send(message: ToWorker): void {
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
     this.#worker.postMessage(message);
   }
 }

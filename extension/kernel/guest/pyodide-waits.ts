@@ -17,15 +17,13 @@ export class SuspendedWaits {
   track(promise: PromiseLike<unknown>): Promise<unknown> {
     return new Promise((resolve, reject) => {
       this.#wakers.add(resolve);
-      promise.then(
-        (value) => {
-          this.#wakers.delete(resolve);
-          resolve(value);
-        },
-        (error: unknown) => {
-          this.#wakers.delete(resolve);
-          reject(error);
-        },
+      const settle = (act: () => void): void => {
+        this.#wakers.delete(resolve);
+        act();
+      };
+      void promise.then(
+        (value) => settle(() => resolve(value)),
+        (error: unknown) => settle(() => reject(error)),
       );
     });
   }

@@ -7,8 +7,9 @@ import type { MessagePort } from 'node:worker_threads';
 import type { PyodideAPI } from 'pyodide';
 import type { PyCallable } from 'pyodide/ffi';
 import type { JsonValue, KernelOutput } from '../../protocol/kernel-protocol.ts';
+import { redirected } from '../loopback.ts';
 import { CellFiles } from './cell-files.ts';
-import type { BridgeMessage, BridgeReply, CellResult, HostBridge } from './guest.ts';
+import type { BridgeMessage, CellResult, HostBridge } from './guest.ts';
 import type { HostBridgeOptions } from './host-bridge.ts';
 import { ControlReceiver } from './pyodide-control.ts';
 import { startPyodide } from './pyodide-load.ts';
@@ -178,10 +179,8 @@ export class PyodideWorker {
 
   async #call(json: string): Promise<string> {
     // SAFETY: our Python package builds messages to `BridgeMessage`.
-    const reply: BridgeReply = await this.#bridge.call(
-      JSON.parse(json) as BridgeMessage,
-      this.#cancellation.signal,
-    );
+    const message = redirected(JSON.parse(json) as BridgeMessage, this.#setup.endpoint);
+    const reply = await this.#bridge.call(message, this.#cancellation.signal);
     return JSON.stringify(reply);
   }
 
@@ -230,6 +229,7 @@ export class PyodideWorker {
   }
 
   #send(message: FromWorker): void {
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
     this.#port.postMessage(message);
   }
 

@@ -69,17 +69,3 @@ export function withModel(flags: readonly string[], model: string): readonly str
   }
   return ['--model-path', model, ...kept];
 }
-
-const LOOPBACK_HOSTS = new Set(['localhost', '0.0.0.0', '[::]', '[::1]', '127.0.0.1']);
-
-/** A URL of this machine with the address that servers here listen on; other URLs unchanged. */
-export function loopbackUrl(url: string): string {
-  if (!isLoopback(url)) return url;
-  const parsed = new URL(url);
-  parsed.hostname = '127.0.0.1';
-  return parsed.href.replace(/\/$/, '');
-}
-
-export function isLoopback(url: string): boolean {
-  return URL.canParse(url) && LOOPBACK_HOSTS.has(new URL(url).hostname);
-}

@@ -5,20 +5,21 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createServer } from 'node:net';
 import type { ChildProcessInfo, JsonValue, KernelOutput } from '../../protocol/kernel-protocol.ts';
-import { NOTICE_MIME, type NoticePayload } from '../../protocol/output-payloads.ts';
+import {
+  HIGHLIGHT_MIME,
+  NOTICE_MIME,
+  type HighlightPayload,
+  type NoticePayload,
+} from '../../protocol/output-payloads.ts';
+import { isLoopback, loopbackUrl } from '../loopback.ts';
+import { stringField } from '../guest/bridge-fields.ts';
 import { isProcessCall, type ProcessCallName } from '../guest/bridge-protocol.ts';
 import type { BridgeMessage, BridgeReply } from '../guest/guest.ts';
-import {
-  isLoopback,
-  loopbackUrl,
-  parseServerLaunch,
-  splitCommand,
-  withModel,
-  type ServerLaunch,
-} from './command-line.ts';
+import { parseServerLaunch, splitCommand, withModel, type ServerLaunch } from './command-line.ts';
 import { ManagedProcess } from './managed-process.ts';
 import { ProcessError } from './process-error.ts';
 import { Reaper } from './reaper.ts';
+import { RuntimeLines } from './runtime-lines.ts';
 import { waitForServer } from './server-wait.ts';
 import { runShell, ShellError } from './shell-command.ts';
 
@@ -60,7 +61,7 @@ export class KernelProcesses {
       wait_for_server: (message, signal) => this.#waitForServer(message, signal),
       free_port: () => freePort(),
       input: (message, signal) =>
-        options.ask(String(message['prompt'] ?? ''), message['password'] === true, signal),
+        options.ask(stringField(message, 'prompt'), message['password'] === true, signal),
     };
   }
 
@@ -97,7 +98,7 @@ export class KernelProcesses {
     const interpreter = message['interpreter'];
     const answer = await runShell(
       {
-        command: String(message['command']),
+        command: stringField(message, 'command'),
         interpreter: typeof interpreter === 'string' ? interpreter : null,
         capture: message['capture'] === true,
         ...this.#context(message),
@@ -113,7 +114,7 @@ export class KernelProcesses {
   /* ---------------------------------------------------------------- background programs */
 
   async #spawn(message: BridgeMessage): Promise<JsonValue> {
-    const command = String(message['command']);
+    const command = stringField(message, 'command');
     const words = splitCommand(command);
     const [program, ...args] = words;
     if (program === undefined) throw new ProcessError('ValueError', 'The command is empty.');
@@ -137,7 +138,7 @@ export class KernelProcesses {
   }
 
   #standIn(endpoint: string): number {
-    this.#notice(`No server was started: this kernel uses the server at ${endpoint}.`);
+    this.#notice('info', `No server was started: this kernel uses the server at ${endpoint}.`);
     const pid = FIRST_STAND_IN + this.#standIns.size;
     this.#standIns.set(pid, null);
     return pid;
@@ -148,15 +149,19 @@ export class KernelProcesses {
     about: Pick<ChildProcessInfo, 'command' | 'kind' | 'url'>,
   ): number {
     // SGLang starts it with stderr in stdout.
+    const print = (text: string): void =>
+      this.#options.output({ kind: 'stream', name: 'stdout', text });
+    const lines = new RuntimeLines(print, (text) => this.#notice('warning', text));
     const managed = new ManagedProcess(child, about, (text) =>
-      this.#options.output({ kind: 'stream', name: 'stdout', text }),
+      about.kind === 'runtime' ? lines.push(text) : print(text),
     );
     this.#processes.set(managed.pid, managed);
     this.#reaper.add(managed.pid);
     this.#options.onProcess(managed.info);
     void managed.exited.then(() => {
+      lines.end();
       this.#reaper.remove(managed.pid);
-      this.#options.onProcess(managed.info);
+      return this.#options.onProcess(managed.info);
     });
     return managed.pid;
   }
@@ -194,7 +199,7 @@ export class KernelProcesses {
   /* ---------------------------------------------------------------- servers */
 
   async #waitForServer(message: BridgeMessage, signal: AbortSignal): Promise<JsonValue> {
-    const asked = String(message['url']).replace(/\/+$/, '');
+    const asked = stringField(message, 'url').replace(/\/+$/, '');
     const url =
       this.#options.endpoint !== null && isLoopback(asked)
         ? this.#options.endpoint
@@ -206,16 +211,28 @@ export class KernelProcesses {
         process: [...this.#processes.values()].findLast((managed) => managed.url === url) ?? null,
         onSlow: () =>
           this.#notice(
+            'warning',
             `Still waiting for a server at ${asked}; no cell of this kernel has started one there.`,
           ),
       },
       signal,
     );
+    this.#readyNote();
     return null;
   }
 
-  #notice(text: string): void {
-    const payload: NoticePayload = { severity: 'info', text };
+  /** SGLang's helper ends with a note of this kind, shown like the notebook's own output. */
+  #readyNote(): void {
+    const text =
+      'NOTE: The server is ready. It runs beside this notebook, so its log lines appear among the ' +
+      'outputs of the cells; what the notebook itself prints with print_highlight looks like this.';
+    const payload: HighlightPayload = { text };
+    const data = { [HIGHLIGHT_MIME]: payload, 'text/plain': text };
+    this.#options.output({ kind: 'display', data, displayId: null });
+  }
+
+  #notice(severity: NoticePayload['severity'], text: string): void {
+    const payload: NoticePayload = { severity, text };
     this.#options.output({
       kind: 'display',
       data: { [NOTICE_MIME]: payload, 'text/plain': text },

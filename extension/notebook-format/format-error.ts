@@ -5,8 +5,7 @@ export type NotebookFormatErrorCode =
   | 'is-ipynb'
   | 'invalid-json'
   | 'invalid-ipynb'
-  | 'unsupported-nbformat'
-  | 'not-text';
+  | 'unsupported-nbformat';
 
 /** The text is no notebook that can be shown without losing something. */
 export class NotebookFormatError extends Error {
@@ -31,8 +30,7 @@ export type NotebookWarningCode =
   | 'unknown-header-line'
   | 'unknown-section'
   | 'unknown-line'
-  | 'outputs-without-cell'
-  | 'inexact-number';
+  | 'outputs-without-cell';
 
 /** Something that the reader kept but could not use. `line` is 1-based. */
 export interface NotebookWarning {

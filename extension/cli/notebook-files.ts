@@ -10,7 +10,7 @@ import { parseNotebook, serializeNotebook } from '../notebook-format/sglnb.ts';
 import { UsageError } from './usage-error.ts';
 
 /** Images above this do not belong into a text file; VS Code's setting has the same default. */
-const MAXIMUM_IMAGE_BYTES = 4 * 1024 * 1024;
+const MAXIMUM_IMAGE_BYTES = 1024 * 1024;
 
 interface Loaded {
   readonly document: NotebookDocument;

@@ -213,8 +213,10 @@ export function formatReport(report: CheckReport, format: CheckFormat): string {
   }
 }
 
+/** Hints are for editors; a log is easier to read without them. */
 function toText(report: CheckReport): string {
-  const lines = report.findings.map(({ path, cell, line, column, severity, message, code }) => {
+  const shownFindings = report.findings.filter((finding) => finding.severity !== 'hint');
+  const lines = shownFindings.map(({ path, cell, line, column, severity, message, code }) => {
     const place =
       cell === null ? `${path}:${line}:${column}` : `${path} (${cell}):${line}:${column}`;
     return `${place}: ${severity}: ${message} [${code}]`;

@@ -2,7 +2,7 @@
 import type { ModuleAnalysis } from './semantics/analysis.ts';
 import type { GenFact } from './semantics/facts.ts';
 import { formatType, joinTypes, type GenType } from './semantics/gen-type.ts';
-import type { FunctionDef } from './syntax/ast.ts';
+import type { FunctionDef, Parameter } from './syntax/ast.ts';
 
 const head = `# Written by \`sglnb check --emit-stubs\`. State types of SGLang programs.
 from typing import Any, Iterator, Literal, overload
@@ -24,12 +24,9 @@ export function emitStubs(analysis: ModuleAnalysis): string {
 
 function programStub(analysis: ModuleAnalysis, node: FunctionDef, name: string): string {
   const unit = analysis.facts.programs.find((program) => program.node === node)?.unit;
-  const parameters = node.parameters.slice(1).map((parameter) => {
-    const source = unit?.text.slice(parameter.start, parameter.end) ?? '';
-    return parameter.defaultValue
-      ? source.replace(/=[^]*$/, '= ...').replace(/\s+= \.\.\./, ' = ...')
-      : source;
-  });
+  const parameters = node.parameters
+    .slice(1)
+    .map((parameter) => parameterStub(unit?.text ?? '', parameter));
   const state = `_${name}_State`;
   const signature = [
     'self',
@@ -49,6 +46,13 @@ class _${name}_Program:
 
 ${name}: _${name}_Program
 `;
+}
+
+/** Defaults are left out: they may name what a stub does not have. */
+function parameterStub(text: string, { start, end, annotation, defaultValue }: Parameter): string {
+  if (!defaultValue) return text.slice(start, end);
+  const head = text.slice(start, annotation?.end ?? defaultValue.start).replace(/\s*=\s*$/, '');
+  return `${head} = ...`;
 }
 
 function hasKeywordCatcher(node: FunctionDef): boolean {

@@ -68,6 +68,7 @@ class Parser extends PatternParser {
 
   #startsCompound(): boolean {
     if (this.at('@', 'def', 'class', 'if', 'while', 'for', 'try', 'with')) return true;
+    if (this.at('else', 'elif', 'except', 'finally')) return true;
     if (this.at('async')) return ['def', 'for', 'with'].includes(this.peek(1).text);
     return this.at('match') && this.#isMatchStatement();
   }
@@ -86,6 +87,11 @@ class Parser extends PatternParser {
         return this.#try();
       case 'match':
         return this.#match();
+      case 'else':
+      case 'elif':
+      case 'except':
+      case 'finally':
+        return this.#strayClause(this.token.start, this.token.text);
       default:
         return this.#maybeAsync();
     }
@@ -407,12 +413,6 @@ class Parser extends PatternParser {
         return this.atIdentifier(1) && ['=', '['].includes(this.peek(2).text)
           ? this.#typeAlias(start)
           : null;
-      case 'else':
-      case 'elif':
-      case 'except':
-      case 'finally':
-      case 'case':
-        return word === 'case' ? null : this.#strayClause(start, word);
       default:
         return null;
     }

@@ -1,0 +1,467 @@
+import { describe, expect, it } from 'vitest';
+import type { LastValues } from '../../../language-server/src/features/hover.ts';
+import {
+  createLanguageService,
+  type LanguageService,
+} from '../../../language-server/src/service.ts';
+import { cursor, imports } from '../support/check.ts';
+
+const program = `@function
+def f(s, q: str = "x"):
+    s += gen("kind", choices=["bug", "idea"])
+    s += gen("age", dtype=int)
+    forks = s.fork(2)
+    forks += gen("reply")
+    forks.join()
+`;
+
+/** A notebook of imports, the cells given, and the cursor in one of them. */
+function at(
+  cells: readonly string[],
+  lastValues?: LastValues,
+): { service: LanguageService; uri: string; offset: number; texts: string[] } {
+  const service = createLanguageService(lastValues ? { lastValues } : {});
+  let place = { uri: '', offset: -1 };
+  const texts = cells.map((marked, i) => {
+    if (!marked.includes('|')) return marked;
+    const { text, offset } = cursor(marked);
+    place = { uri: `cell:${i + 1}`, offset };
+    return text;
+  });
+  service.setNotebook(
+    'notebook:',
+    [imports, ...texts].map((text, i) => ({ uri: `cell:${i}`, text })),
+  );
+  return { service, ...place, texts: [imports, ...texts] };
+}
+
+describe('completion', () => {
+  const check = (cells: readonly string[], expected: readonly string[]) => {
+    const { service, uri, offset } = at(cells);
+    expect(service.completions(uri, offset).map((item) => `${item.label} ${item.detail}`)).toEqual(
+      expected,
+    );
+  };
+  const all = ["kind Literal['bug', 'idea']", 'age str', 'reply list[str]'];
+
+  it('offers variables after a run', () => check([program, 'st = f.run()\nst["|"]'], all));
+  it('offers variables while the string is open', () =>
+    check([program, 'st = f.run()\nst["|'], all));
+  it('offers variables before the bracket is closed', () =>
+    check([program, 'st = f.run()\nst["k|"\nprint(1)'], all));
+  it('offers variables in batch results', () =>
+    check([program, 'for st in f.run_batch([{}]):\n    st["|"]'], all));
+  it('offers what is set so far inside the program', () =>
+    check([`${program.split('\n').slice(0, 4).join('\n')}\n    s["|"]`], all.slice(0, 2)));
+  it('offers variables to get_meta_info', () =>
+    check([program, 'f.run().get_meta_info("|")'], all));
+  it('offers choices in comparisons', () =>
+    check(
+      [program, 'st = f.run()\nst["kind"] == "|"'],
+      ['bug one of the choices', 'idea one of the choices'],
+    ));
+  it('offers choices for a name', () =>
+    check(
+      [program, 'k = f.run()["kind"]\nif k == "|": pass'],
+      ['bug one of the choices', 'idea one of the choices'],
+    ));
+  it('offers the keys of a schema', () =>
+    check(
+      [
+        `@function\ndef g(s):\n    s += gen("j", json_schema='{"properties": {"name": {}, "age": {}}}')`,
+        'd = json.loads(g.run()["j"])\nd["|"]',
+      ],
+      ['name key of the JSON schema', 'age key of the JSON schema'],
+    ));
+  it('offers parameters of gen that are not given yet', () => {
+    const { service, uri, offset } = at(['x = gen("a", max_tokens=3, te|)']);
+    const labels = service.completions(uri, offset).map((item) => item.label);
+    expect(labels).toContain('temperature=');
+    expect(labels).toContain('json_schema=');
+    expect(labels).not.toContain('max_tokens=');
+    expect(labels).not.toContain('name=');
+  });
+  it("offers a program's own parameters first", () => {
+    const { service, uri, offset } = at([program, 'f.run(|)']);
+    const items = service.completions(uri, offset);
+    expect(items[0]?.label).toBe('q=');
+    expect(items.map((item) => item.label)).toContain('max_new_tokens=');
+    expect(items.every((item) => item.insertText.endsWith('='))).toBe(true);
+  });
+  it('offers nothing in ordinary code', () => check(['x = |1'], []));
+  it('offers nothing inside an argument that is text', () => check(['x = gen("a|")'], []));
+});
+
+describe('hover', () => {
+  const check = (cells: readonly string[], ...parts: readonly string[]) => {
+    const { service, uri, offset } = at(cells);
+    const found = service.hover(uri, offset)?.markdown ?? '';
+    for (const part of parts) expect(found).toContain(part);
+  };
+  it('shows the type of a read', () =>
+    check([program, 'f.run()["ki|nd"]'], "kind: Literal['bug', 'idea']", 'Made by `f` at line 3'));
+  it('says that dtype gives text', () =>
+    check([program, 'f.run()["ag|e"]'], 'age: str', '`int(...)` reads it'));
+  it('shows lists after join', () => check([program, 'f.run()["re|ply"]'], 'reply: list[str]'));
+  it('shows a gen where it is made', () =>
+    check([program.replace('"age"', '"a|ge"'), 'f.run()["age"]'], 'age: str', 'Read once'));
+  it('shows a program', () =>
+    check([program.replace('def f', 'def |f')], '(program) f', '- `kind`: `Literal['));
+  it('shows a call', () =>
+    check([program, 'f.r|un()'], 'f.run(q: str = "x", max_new_tokens: int = 128'));
+  it('shows gen', () =>
+    check(['x = g|en("a")'], 'gen(name: str | None = None', 'Lets the model write'));
+  it('says when a variable is set', () =>
+    check(
+      [
+        '@function\ndef g(s):\n    s += gen("t", choices=["x", "y"])\n    if s["t"] == "x":\n        s += gen("a")',
+        'g.run()["|a"]',
+      ],
+      'Set only when t is "x"',
+    ));
+  it('says nothing on other things', () => {
+    const { service, uri, offset } = at(['x| = 1']);
+    expect(service.hover(uri, offset)).toBeNull();
+  });
+  it('shows the last values, fenced whatever they hold, stale ones marked', () => {
+    const values: LastValues = {
+      lastValues: (owner, name) => [
+        {
+          value: `${owner} ${name} \`\`\`\n<b>`,
+          probability: 0.254,
+          tokens: 7,
+          milliseconds: 31.4,
+          stale: true,
+          output: 'command:show',
+        },
+      ],
+    };
+    const { service, uri, offset } = at([program, 'f.run()["ki|nd"]'], values);
+    const { markdown } = service.hover(uri, offset) ?? { markdown: '' };
+    expect(markdown).toContain('````text\nf kind ```\n<b>\n````');
+    expect(markdown).toContain(
+      'p = 0.25 · 7 tokens · 31 ms · stale: the code changed since · [show output](command:show)',
+    );
+  });
+});
+
+describe('inlay hints', () => {
+  it('show types of names that got generated values', () => {
+    const { service, texts } = at([
+      program,
+      'st = f.run()\nk = st["kind"]\nfor r in st["reply"]:\n    print(r)\n|',
+    ]);
+    const text = texts[2] ?? '';
+    const hints = service.inlayHints('cell:2', 0, text.length);
+    const shown = hints.reduceRight(
+      (all, hint) => all.slice(0, hint.offset) + hint.label + all.slice(hint.offset),
+      text,
+    );
+    expect(shown).toBe(
+      'st = f.run()\nk: Literal[\'bug\', \'idea\'] = st["kind"]\nfor r: str in st["reply"]:\n    print(r)\n',
+    );
+  });
+});
+
+/** The texts of places, with the cell's number. */
+function shown(
+  texts: readonly string[],
+  places: readonly { uri: string; start: number; end: number }[],
+): string[] {
+  return places.map(({ uri, start, end }) => {
+    const cell = Number(uri.replace('cell:', ''));
+    const line = (texts[cell] ?? '').slice(0, start).split('\n').length;
+    return `${cell}:${line} ${(texts[cell] ?? '').slice(start, end)}`;
+  });
+}
+
+describe('navigation', () => {
+  it('goes from a read to its gen in another cell', () => {
+    const { service, uri, offset, texts } = at([program, 'st = f.run()\nst["ki|nd"]']);
+    expect(shown(texts, service.definitions(uri, offset))).toEqual(['1:3 kind']);
+  });
+  it('goes to every gen that may have set it', () => {
+    const { service, uri, offset, texts } = at([
+      '@function\ndef g(s, q):\n    if q:\n        s += gen("a")\n    else:\n        s += gen("a")',
+      'g.run(q=1)["|a"]',
+    ]);
+    expect(shown(texts, service.definitions(uri, offset))).toEqual(['1:4 a', '1:6 a']);
+  });
+  it('goes from a call to the program', () => {
+    const { service, uri, offset, texts } = at([program, 'f.ru|n()']);
+    expect(shown(texts, service.definitions(uri, offset))).toEqual(['1:2 f']);
+  });
+  it('goes from a name to the program', () => {
+    const { service, uri, offset, texts } = at([program, '|f.run()']);
+    expect(shown(texts, service.definitions(uri, offset))).toEqual(['1:2 f']);
+  });
+  it('finds all references of a variable', () => {
+    const { service, uri, offset, texts } = at([
+      program.replace('"kind"', '"ki|nd"'),
+      'a = f.run()["kind"]',
+      'b = f.run()\nb.get_meta_info("kind")',
+    ]);
+    expect(shown(texts, service.references(uri, offset, true))).toEqual([
+      '1:3 kind',
+      '2:1 kind',
+      '3:2 kind',
+    ]);
+    expect(shown(texts, service.references(uri, offset, false))).toEqual(['2:1 kind', '3:2 kind']);
+  });
+  it('keeps variables of the same name in other programs apart', () => {
+    const other = '@function\ndef g(s):\n    s += gen("kind")\ng.run()["kind"]';
+    const { service, uri, offset, texts } = at([program, other, 'f.run()["ki|nd"]']);
+    expect(shown(texts, service.references(uri, offset, true))).toEqual(['1:3 kind', '3:1 kind']);
+  });
+});
+
+describe('rename', () => {
+  const renamed = (cells: readonly string[], name: string) => {
+    const { service, uri, offset, texts } = at(cells);
+    const result = [...texts];
+    for (const edit of [...service.rename(uri, offset, name)].sort((a, b) => b.start - a.start)) {
+      const cell = Number(edit.uri.replace('cell:', ''));
+      result[cell] =
+        (result[cell] ?? '').slice(0, edit.start) +
+        edit.text +
+        (result[cell] ?? '').slice(edit.end);
+    }
+    return result.slice(1);
+  };
+  it('renames a variable across cells, keeping each quote', () => {
+    expect(
+      renamed(
+        ['@function\ndef g(s):\n    s += gen("a")\n    s += s[\'a\']', 'g.run()["|a"]'],
+        'answer',
+      ),
+    ).toEqual([
+      '@function\ndef g(s):\n    s += gen("answer")\n    s += s[\'answer\']',
+      'g.run()["answer"]',
+    ]);
+  });
+  it('renames a program', () => {
+    expect(
+      renamed(['@function\ndef g(s):\n    s += "x"', '|g.run()\nh = g.bind()'], 'hello'),
+    ).toEqual(['@function\ndef hello(s):\n    s += "x"', 'hello.run()\nh = hello.bind()']);
+  });
+  it('refuses names that would break the code', () => {
+    const { service, uri, offset } = at([program, 'f.run()["ki|nd"]']);
+    expect(() => service.rename(uri, offset, 'a"b')).toThrow('cannot be empty or hold quotes');
+    const other = at([program, '|f.run()']);
+    expect(() => other.service.rename(other.uri, other.offset, '1x')).toThrow('not a Python name');
+  });
+  it('offers the text between the quotes', () => {
+    const { service, uri, offset } = at([program, 'f.run()["ki|nd"]']);
+    expect(service.prepareRename(uri, offset)).toEqual({ start: 9, end: 13, placeholder: 'kind' });
+  });
+  it('offers nothing for names made by f-strings', () => {
+    const { service, uri, offset } = at(['@function\ndef g(s, n):\n    s += gen(f"t|ip_{n}")']);
+    expect(service.prepareRename(uri, offset)).toBeNull();
+  });
+});
+
+describe('signature help', () => {
+  const check = (cells: readonly string[], name: string, active: string | undefined) => {
+    const { service, uri, offset } = at(cells);
+    const found = service.signatureHelp(uri, offset);
+    expect(found?.signature.name).toBe(name);
+    expect(found?.signature.parameters[found.activeParameter]?.name).toBe(active);
+  };
+  it('of gen, first parameter', () => check(['x = gen(|)'], 'gen', 'name'));
+  it('of gen, second parameter', () => check(['x = gen("a", |)'], 'gen', 'max_tokens'));
+  it('of gen, by keyword', () => check(['x = gen("a", regex="|")'], 'gen', 'regex'));
+  it('of a program', () => check([program, 'f.run(|)'], 'f.run', 'q'));
+  it('of an unclosed call', () => check([program, 'f.run(q=|\nx = 1'], 'f.run', 'q'));
+  it('of a helper', () => check(['def help(a, b): pass\nhelp(1, |)'], 'help', 'b'));
+  it('inside the inner call', () => check(['x = user("a" + gen("b", |))'], 'gen', 'max_tokens'));
+});
+
+describe('structure', () => {
+  it('lists programs with their gens', () => {
+    const { service } = at([`class A:\n    def m(self): pass\n${program}|`]);
+    const outline = (symbols: ReturnType<LanguageService['documentSymbols']>): unknown =>
+      symbols.map((symbol) => [
+        `${symbol.kind} ${symbol.name}`,
+        ...(symbol.children.length > 0 ? [outline(symbol.children)] : []),
+      ]);
+    expect(outline(service.documentSymbols('cell:1'))).toEqual([
+      ['class A', [['function m']]],
+      ['program f', [['gen kind'], ['gen age'], ['gen reply']]],
+    ]);
+  });
+  it('folds blocks and calls', () => {
+    const { service } = at(['def f():\n    x = [\n        1,\n    ]\n    return x\n|']);
+    expect(service.foldingRanges('cell:1').map(({ start, end }) => [start, end])).toEqual([
+      [0, 48],
+      [13, 35],
+      [17, 35],
+    ]);
+  });
+  it('gives the parameters of programs for run lenses', () => {
+    const { service } = at([
+      '@sgl.function\ndef ask(s, q: str, n=3, *, deep: bool = False):\n    s += q\n|',
+    ]);
+    expect(service.codeLenses('cell:1')).toMatchObject([
+      {
+        name: 'ask',
+        runnable: true,
+        parameters: [
+          { name: 'q', annotation: 'str', defaultText: null },
+          { name: 'n', annotation: null, defaultText: '3' },
+          { name: 'deep', annotation: 'bool', defaultText: 'False' },
+        ],
+      },
+    ]);
+  });
+  it('marks gens, reads and programs', () => {
+    const { service, texts } = at([program, 'f.run()["kind"]|']);
+    const tokens = service
+      .semanticTokens('cell:2')
+      .map((token) => `${token.type} ${texts[2]?.slice(token.start, token.end)}`);
+    expect(tokens).toEqual(['function run', 'property kind']);
+  });
+  it('knows which program calls which', () => {
+    const { service, uri, offset } = at([
+      program,
+      '@function\ndef g(s):\n    s += f.run()["age"]',
+      '@function\ndef |h(s):\n    x = g.run()\n    y = f.run()',
+    ]);
+    const item = service.prepareCallHierarchy(uri, offset);
+    expect(item?.name).toBe('h');
+    expect(service.outgoingCalls(item!).map((call) => call.item.name)).toEqual(['g', 'f']);
+    const target = service.outgoingCalls(item!)[1]!.item;
+    expect(
+      service
+        .incomingCalls(target)
+        .map((call) => call.item.name)
+        .toSorted(),
+    ).toEqual(['g', 'h']);
+  });
+});
+
+describe('code actions', () => {
+  const apply = (cells: readonly string[], title: string): string | undefined => {
+    const { service, uri, offset, texts } = at(cells);
+    const action = service
+      .codeActions(uri, offset, offset)
+      .find((candidate) => candidate.title === title);
+    let text = texts[Number(uri.replace('cell:', ''))] ?? '';
+    if (!action)
+      return `no "${title}" among ${service
+        .codeActions(uri, offset, offset)
+        .map((a) => a.title)
+        .join(', ')}`;
+    for (const edit of [...action.edits].sort((a, b) => b.start - a.start))
+      text = text.slice(0, edit.start) + edit.text + text.slice(edit.end);
+    return text;
+  };
+  it('corrects a name', () =>
+    expect(apply([program, "f.run()['ki|nt']"], 'Change to "kind"')).toBe("f.run()['kind']"));
+  it('corrects a choice', () =>
+    expect(apply([program, 'f.run()["kind"] == "b|ugs"'], "Change to 'bug'")).toBe(
+      'f.run()["kind"] == "bug"',
+    ));
+  it('wraps in int', () =>
+    expect(apply([program, 'st = f.run()\nst["age|"] > 3'], 'Wrap in int(...)')).toBe(
+      'st = f.run()\nint(st["age"]) > 3',
+    ));
+  it('removes an ignored argument', () =>
+    expect(apply(['x = gen("a", choices=["x"], max_|tokens=3)'], "Remove 'max_tokens'")).toBe(
+      'x = gen("a", choices=["x"])',
+    ));
+  it('removes an argument in the middle', () =>
+    expect(apply(['x = gen("a", max_|tokens=3, choices=["x"])'], "Remove 'max_tokens'")).toBe(
+      'x = gen("a", choices=["x"])',
+    ));
+  it('renames the first parameter', () =>
+    expect(
+      apply(
+        ['@function\ndef f(st|ate, q):\n    state += q\n    print(state["a"].state)'],
+        "Rename to 's'",
+      ),
+    ).toBe('@function\ndef f(s, q):\n    s += q\n    print(s["a"].state)'));
+  it('adds missing arguments', () =>
+    expect(apply(['@function\ndef g(s, q):\n    s += q', '|g.run()'], 'Add q')).toBe(
+      'g.run(q=...)',
+    ));
+  it('wraps a schema', () =>
+    expect(
+      apply(['x = gen("a", json_schema={|"type": "object"})'], 'Wrap in json.dumps(...)'),
+    ).toBe('x = gen("a", json_schema=json.dumps({"type": "object"}))'));
+  it('ignores a finding on its line', () =>
+    expect(apply([program, 'f.run()["n|o"]\nx = 1'], 'Ignore unknown-variable on this line')).toBe(
+      'f.run()["no"]  # sglang: ignore[unknown-variable]\nx = 1',
+    ));
+  it('adds max_tokens', () =>
+    expect(apply(['@function\ndef f(s):\n    s += g|en("a")'], 'Add max_tokens')).toBe(
+      '@function\ndef f(s):\n    s += gen("a", max_tokens=128)',
+    ));
+  it('extracts choices', () =>
+    expect(
+      apply(
+        ['@function\ndef f(s):\n    s += ge|n("a", choices=["x", "y"])'],
+        'Extract choices into a constant',
+      ),
+    ).toBe('CHOICES = ["x", "y"]\n\n\n@function\ndef f(s):\n    s += gen("a", choices=CHOICES)'));
+});
+
+describe('while typing', () => {
+  it('does not call a variable unknown because its gen is being edited', () => {
+    const { service } = at([program, 'f.run()["age"]|']);
+    expect(service.diagnostics('cell:2')).toEqual([]);
+    service.setCell(
+      'cell:1',
+      program.replace('s += gen("age", dtype=int)', 's += ge("age", dtype='),
+    );
+    expect(service.diagnostics('cell:2')).toEqual([]);
+  });
+  it('knows the other gens of a broken program', () => {
+    const { service } = at([
+      program.replace('gen("age", dtype=int)', 'gen("age", dtype='),
+      'f.run()["kind"]|',
+    ]);
+    expect(service.diagnostics('cell:2')).toEqual([]);
+    expect(service.diagnostics('cell:1').map((entry) => entry.code)).toContain('syntax-error');
+  });
+  it('lets severities be chosen', () => {
+    const { service } = at([program, 'f.run()["nope"]|']);
+    service.configure({ severities: { 'unknown-variable': 'information' } });
+    expect(service.diagnostics('cell:2').map((entry) => entry.severity)).toEqual(['information']);
+    service.configure({ severities: { 'unknown-variable': 'off' } });
+    expect(service.diagnostics('cell:2')).toEqual([]);
+  });
+});
+
+describe('imports', () => {
+  it('follow programs into modules of the workspace', () => {
+    const service = createLanguageService({
+      modules: {
+        resolve: (path) =>
+          path === 'lib.programs'
+            ? { uri: 'file:///lib/programs.py', text: `${imports}${program}` }
+            : null,
+      },
+    });
+    service.setFile(
+      'file:///main.py',
+      'import sglang\nfrom lib.programs import f as triage\nst = triage.run()\nst["kint"]\nst["kind"]',
+    );
+    expect(service.diagnostics('file:///main.py').map((entry) => entry.message)).toEqual([
+      '`f` has no variable "kint". Did you mean "kind"?',
+    ]);
+  });
+  it.each([
+    'import sglang as x\n@x.function\ndef g(s):\n    s += x.gen("a")\n',
+    'import sglang\n@sglang.function\ndef g(s):\n    s += sglang.gen("a")\n',
+    'from sglang import function as fn, gen as make\n@fn\ndef g(s):\n    s += make("a")\n',
+    'from sglang import *\n@function(num_api_spec_tokens=8)\ndef g(s):\n    s += gen("a")\n',
+    'import sglang as sgl\ndef h(s):\n    s += sgl.gen("a")\ng = sgl.function(h)\n',
+    'from sglang.lang.api import gen, function\n@function\ndef g(s):\n    s += gen("a")\n',
+  ])('work under any name: %j', (text) => {
+    const service = createLanguageService();
+    service.setFile('file:///a.py', `${text}g.run()["b"]`);
+    expect(service.diagnostics('file:///a.py').map((entry) => entry.code)).toEqual([
+      'unknown-variable',
+    ]);
+  });
+});

@@ -187,6 +187,13 @@ describe('EBNF: what it refuses', () => {
     expect(errorOf(() => grammar(source))).toBe(error);
   });
 
+  it('gives up on absurd ambiguity with an error instead of running out of memory', () => {
+    const vocabulary = new ListVocabulary(['a', 'aa', 'aaaaaaaa', '</s>'], [3]);
+    const grammar = 'root ::= (root{2} | (z | "a"))+\nx ::= root\nz ::= x';
+    const matcher = compilerFor(vocabulary).compile({ kind: 'ebnf', grammar }).start();
+    expect(errorOf(() => matcher.mask())).toBe('TOO_LARGE@null');
+  });
+
   it('names line and column', () => {
     expect(messageOf(() => grammar('# é\nroot ::= "é" b'))).toBe(
       'line 2, column 14: rule b is not defined',

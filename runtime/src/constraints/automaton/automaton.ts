@@ -29,6 +29,7 @@ export class Automaton {
   readonly #visitedFlat: Uint32Array;
   readonly #visitedStacked = new Set<number>();
   #visit = 0;
+  #positionsVisited = 0;
   #table = new StateTable();
   #transitions = new Int32Array(64).fill(UNKNOWN);
   #epoch = 0;
@@ -59,6 +60,11 @@ export class Automaton {
    */
   get transitions(): Int32Array {
     return this.#transitions;
+  }
+
+  /** Positions looked at so far: a measure of the time spent on new states. */
+  get positionsVisited(): number {
+    return this.#positionsVisited;
   }
 
   get stateCount(): number {
@@ -188,9 +194,14 @@ export class Automaton {
       const stack = this.#workStacks.pop();
       if (state === undefined || stack === undefined) break;
       if (!this.#isFirstVisit(state, stack)) continue;
+      this.#positionsVisited++;
       if ((byteFrom[state] ?? 0) < (byteFrom[state + 1] ?? 0))
         keys.push(stack * stateCount + state);
-      if (keys.length > MAXIMUM_POSITIONS) this.#refuseAmbiguity();
+      if (keys.length > MAXIMUM_POSITIONS) {
+        this.#workStates = [];
+        this.#workStacks = [];
+        throw ambiguityError();
+      }
       const epsilonEnd = epsilonFrom[state + 1] ?? 0;
       for (let edge = epsilonFrom[state] ?? 0; edge < epsilonEnd; edge++) {
         this.#workStates.push(epsilonTo[edge] ?? 0);
@@ -238,14 +249,12 @@ export class Automaton {
     }
     return id;
   }
+}
 
-  #refuseAmbiguity(): never {
-    this.#workStates = [];
-    this.#workStacks = [];
-    throw new ConstraintError(
-      'TOO_LARGE',
-      'the grammar is too ambiguous: too many ways to read the output so far',
-      null,
-    );
-  }
+export function ambiguityError(): ConstraintError {
+  return new ConstraintError(
+    'TOO_LARGE',
+    'the constraint is too ambiguous: too many ways to read the output so far',
+    null,
+  );
 }

@@ -11,7 +11,7 @@ interface Alternative {
 }
 
 /** Substitution can square the number of alternatives; real grammars stay far below. */
-const MAXIMUM_ALTERNATIVES = 10_000;
+const MAXIMUM_ALTERNATIVES = 1000;
 
 /**
  * Rewrites left-recursive rules with repetitions (Paull's algorithm):
@@ -90,14 +90,22 @@ class Splitter {
   #splitSequence(items: readonly GrammarNode[]): Alternative[] {
     const [first = EMPTY, ...rest] = items;
     const tail = sequence(...rest);
-    const own = append(this.split(withoutEmpty(first, this.#nullable)), tail);
+    const own = append(this.#splitNonEmpty(first), tail);
     return isNullable(first, this.#nullable) ? [...own, ...this.split(tail)] : own;
   }
 
   #splitRepeat(node: GrammarNode & { kind: 'repeat' }): Alternative[] {
-    const rest = repeat(node.body, Math.max(0, node.minimum - 1), node.maximum - 1);
-    const once = this.split(sequence(node.body, rest));
-    return node.minimum === 0 ? [...once, { head: null, tail: EMPTY }] : once;
+    const minimum = isNullable(node.body, this.#nullable) ? 0 : node.minimum;
+    const rest = repeat(node.body, Math.max(0, minimum - 1), node.maximum - 1);
+    const once = append(this.#splitNonEmpty(node.body), rest);
+    return minimum === 0 ? [...once, { head: null, tail: EMPTY }] : once;
+  }
+
+  /** Alternatives that are not plainly empty; the caller has a place for those. */
+  #splitNonEmpty(node: GrammarNode): Alternative[] {
+    return this.split(withoutEmpty(node, this.#nullable)).filter(
+      ({ head, tail }) => head !== null || tail.kind !== 'empty',
+    );
   }
 
   #beginsWithHead(node: GrammarNode): boolean {

@@ -1,6 +1,12 @@
-import { DEAD, UNKNOWN, type Automaton } from '../automaton/automaton.ts';
+import { ambiguityError, DEAD, UNKNOWN, type Automaton } from '../automaton/automaton.ts';
 import type { TokenMask } from '../constraint.ts';
 import { NODE_WORDS, type TokenTrie } from './token-trie.ts';
+
+/**
+ * Positions visited for one mask, some seconds' worth: a constraint that needs more would keep all
+ * requests waiting.
+ */
+const MAXIMUM_POSITIONS_VISITED = 50_000_000;
 
 export interface WalkResult {
   readonly mask: TokenMask;
@@ -18,6 +24,7 @@ export function walkMask(automaton: Automaton, trie: TokenTrie, state: number): 
   const mask = new Int32Array((trie.vocabularySize + 31) >> 5);
   const states = new Int32Array(trie.longestToken + 1);
   const path = new Uint8Array(trie.longestToken + 1);
+  const workLimit = automaton.positionsVisited + MAXIMUM_POSITIONS_VISITED;
   let { transitions } = automaton;
   let root = state;
   states[0] = root;
@@ -32,6 +39,7 @@ export function walkMask(automaton: Automaton, trie: TokenTrie, state: number): 
     path[depth] = byte;
     if (next === UNKNOWN) {
       next = automaton.step(from, byte);
+      if (automaton.positionsVisited > workLimit) throw ambiguityError();
       if (automaton.isOverBudget) {
         root = flushAndRetrace(automaton, root, states, path, depth + 1);
         next = states[depth + 1] ?? DEAD;

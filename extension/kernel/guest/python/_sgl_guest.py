@@ -47,7 +47,7 @@ class Guest:
         self._file_name = file_name
         self.files.add(file_name, cell_id, label)
         # A modification time of `None` keeps `linecache.checkcache` from looking for a file.
-        lines = code.splitlines(keepends=True)
+        lines = [line + "\n" for line in code.split("\n")]
         linecache.cache[self._file_name] = (len(code), None, lines, self._file_name)
         try:
             self._run_cell(code)

@@ -134,9 +134,29 @@ def join_all(tasks):
 
 def run_coro(coroutine):
     async def settle():
-        return await coroutine
+        try:
+            return True, await coroutine
+        except BaseException as error:
+            return False, error
 
-    return _loop.run_until_complete(settle())
+    task = _loop.create_task(settle())
+    try:
+        succeeded, value = _loop.run_until_complete(task)
+    except KeyboardInterrupt:
+        task.cancel()
+        raise KeyboardInterrupt().with_traceback(_cancelled_at(task)) from None
+    if not succeeded:
+        raise value
+    return value
+
+
+def _cancelled_at(task):
+    """Lets a cancelled task end; where in the user's code it was."""
+    try:
+        _, error = _loop.run_until_complete(task)
+    except (Exception, asyncio.CancelledError):
+        return None  # it was cancelled before it began
+    return error.__traceback__ if isinstance(error, BaseException) else None
 
 
 def real_path(path):

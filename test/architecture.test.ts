@@ -26,7 +26,7 @@ interface Verdict {
 async function verdict(directory: string, folders: readonly string[]): Promise<Verdict> {
   const { output } = await cruise([...folders], {
     baseDir: directory,
-    ruleSet: { forbidden, options: {} },
+    ruleSet: { forbidden },
     validate: true,
     tsPreCompilationDeps: true,
     doNotFollow: { path: 'node_modules' },

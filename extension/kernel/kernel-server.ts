@@ -140,6 +140,7 @@ export class KernelServer {
     this.#status('starting', null);
     const guest = await this.#startGuest(request);
     if (guest === null) return;
+    this.#guest = guest;
     this.#options.send({
       type: 'ready',
       protocolVersion: KERNEL_PROTOCOL_VERSION,
@@ -161,7 +162,6 @@ export class KernelServer {
         await guest.dispose();
         return null;
       }
-      this.#guest = guest;
       return guest;
     } catch (error) {
       if (generation === this.#generation) {
@@ -321,6 +321,7 @@ export class KernelServer {
     if (this.#stopping) return;
     const fresh = await this.#startGuest(request);
     if (fresh === null) return;
+    this.#guest = fresh;
     this.#executionOrder = 0;
     this.#status('restarted', reason === 'restarted' ? null : reason);
     this.#becomeIdle();

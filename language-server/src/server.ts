@@ -20,7 +20,7 @@ import type { Location } from './features/lookup.ts';
 import { RenameError } from './features/navigation.ts';
 import { rules, type Severity, type SeverityOverrides } from './features/rules.ts';
 import { tokenTypes } from './features/semantic-tokens.ts';
-import { GeneratedValues } from './generated-values.ts';
+import type { GeneratedValues } from './generated-values.ts';
 import {
   encodeTokens,
   toCodeAction,

@@ -10,44 +10,49 @@ export function attributeOf(
   name: string,
   env: Environment,
 ): Value {
-  switch (object.kind) {
-    case 'module':
-      return moduleMember(machine, object.path, name);
-    case 'state':
-      if (stateMethods.has(name)) return { kind: 'method', object, name };
-      if (name !== 'ret_value' && name !== 'stream_executor') return unknown;
-      // Whoever reaches into the executor may use any variable.
-      markConsumed(machine, env, object.id);
-      return unknown;
-    case 'forks':
-      if (name === 'states') return listOf({ kind: 'state', id: object.child });
-      return name === 'src_state'
-        ? { kind: 'state', id: object.parent }
-        : { kind: 'method', object, name };
-    case 'program':
-      return programMethods.has(name) ? { kind: 'method', object, name } : unknown;
-    case 'object':
-      return memberOf(object, name);
-    case 'text':
-    case 'gen':
-    case 'list':
-    case 'dict':
-    case 'json':
-    case 'instance':
-      return { kind: 'method', object, name };
-    case 'union': {
-      const states = object.members.filter((member) => member.kind !== 'none');
-      if (
-        states.length > 0 &&
-        states.every((member) => member.kind === 'state' || member.kind === 'program')
-      ) {
-        return { kind: 'method', object, name };
-      }
-      return unknown;
-    }
-    default:
-      return unknown;
+  if (object.kind === 'module') {
+    return moduleMember(machine, object.path, name);
   }
+  if (object.kind === 'state') {
+    if (stateMethods.has(name)) return { kind: 'method', object, name };
+    if (name !== 'ret_value' && name !== 'stream_executor') return unknown;
+    // Whoever reaches into the executor may use any variable.
+    markConsumed(machine, env, object.id);
+    return unknown;
+  }
+  if (object.kind === 'forks') {
+    if (name === 'states') return listOf({ kind: 'state', id: object.child });
+    return name === 'src_state'
+      ? { kind: 'state', id: object.parent }
+      : { kind: 'method', object, name };
+  }
+  if (object.kind === 'program') {
+    return programMethods.has(name) ? { kind: 'method', object, name } : unknown;
+  }
+  if (object.kind === 'object') {
+    return memberOf(object, name);
+  }
+  if (
+    object.kind === 'text' ||
+    object.kind === 'gen' ||
+    object.kind === 'list' ||
+    object.kind === 'dict' ||
+    object.kind === 'json' ||
+    object.kind === 'instance'
+  ) {
+    return { kind: 'method', object, name };
+  }
+  if (object.kind === 'union') {
+    const states = object.members.filter((member) => member.kind !== 'none');
+    if (
+      states.length > 0 &&
+      states.every((member) => member.kind === 'state' || member.kind === 'program')
+    ) {
+      return { kind: 'method', object, name };
+    }
+    return unknown;
+  }
+  return unknown;
 }
 
 function markConsumed(machine: Machine, env: Environment, id: number): void {

@@ -57,28 +57,30 @@ function argumentValue(argument: Argument, value: Value): ArgumentValue {
 }
 
 function callValue(machine: Machine, callee: Value, args: CallArguments, env: Environment): Value {
-  switch (callee.kind) {
-    case 'api':
-      return callApi(machine, callee.name, args);
-    case 'program':
-      return runProgram(machine, env, callee, args);
-    case 'method':
-      return callMethod(machine, callee, args, env);
-    case 'function':
-      return callFunction(machine, callee, args, env);
-    case 'builtin':
-      return callBuiltin(machine, callee.name, args, env);
-    case 'object':
-      giveAway(machine, args, env);
-      return callee.isInstance ? unknown : { ...callee, isInstance: true };
-    case 'union':
-      return callee.members
-        .map((member) => callValue(machine, member, args, env))
-        .reduce(joinValues);
-    default:
-      giveAway(machine, args, env);
-      return unknownCallResult(args.node.callee);
+  if (callee.kind === 'api') {
+    return callApi(machine, callee.name, args);
   }
+  if (callee.kind === 'program') {
+    return runProgram(machine, env, callee, args);
+  }
+  if (callee.kind === 'method') {
+    return callMethod(machine, callee, args, env);
+  }
+  if (callee.kind === 'function') {
+    return callFunction(machine, callee, args, env);
+  }
+  if (callee.kind === 'builtin') {
+    return callBuiltin(machine, callee.name, args, env);
+  }
+  if (callee.kind === 'object') {
+    giveAway(machine, args, env);
+    return callee.isInstance ? unknown : { ...callee, isInstance: true };
+  }
+  if (callee.kind === 'union') {
+    return callee.members.map((member) => callValue(machine, member, args, env)).reduce(joinValues);
+  }
+  giveAway(machine, args, env);
+  return unknownCallResult(args.node.callee);
 }
 
 /** A plain function that was not found may return anything; text methods return text. */
@@ -118,34 +120,35 @@ function callMethod(
   env: Environment,
 ): Value {
   const { object, name } = method;
-  switch (object.kind) {
-    case 'state': {
-      const result = callStateMethod(machine, env, object.id, name, args);
-      if (result.kind !== 'method' || result.object.kind !== 'expression') return result;
-      appendEvents(machine, env, object.id, result.object.events);
-      return result.object;
-    }
-    case 'forks':
-      return callForksMethod(machine, env, object, name, args);
-    case 'program':
-      return callProgramMethod(machine, env, object, name, args);
-    case 'union':
-      return object.members
-        .filter((member) => member.kind !== 'none')
-        .map((member) => callMethod(machine, { kind: 'method', object: member, name }, args, env))
-        .reduce(joinValues, none);
-    case 'list':
-      return listMethod(machine, object, name, args, env);
-    case 'dict':
-      return dictMethod(object, name, args);
-    case 'text':
-    case 'gen':
-    case 'instance':
-      return textMethod(object, name);
-    default:
-      giveAway(machine, args, env);
-      return unknown;
+  if (object.kind === 'state') {
+    const result = callStateMethod(machine, env, object.id, name, args);
+    if (result.kind !== 'method' || result.object.kind !== 'expression') return result;
+    appendEvents(machine, env, object.id, result.object.events);
+    return result.object;
   }
+  if (object.kind === 'forks') {
+    return callForksMethod(machine, env, object, name, args);
+  }
+  if (object.kind === 'program') {
+    return callProgramMethod(machine, env, object, name, args);
+  }
+  if (object.kind === 'union') {
+    return object.members
+      .filter((member) => member.kind !== 'none')
+      .map((member) => callMethod(machine, { kind: 'method', object: member, name }, args, env))
+      .reduce(joinValues, none);
+  }
+  if (object.kind === 'list') {
+    return listMethod(machine, object, name, args, env);
+  }
+  if (object.kind === 'dict') {
+    return dictMethod(object, name, args);
+  }
+  if (object.kind === 'text' || object.kind === 'gen' || object.kind === 'instance') {
+    return textMethod(object, name);
+  }
+  giveAway(machine, args, env);
+  return unknown;
 }
 
 function listMethod(
@@ -348,30 +351,29 @@ function dumped(value: Value): Value {
 
 function toPlain(value: Value, depth: number): unknown {
   if (depth > 30) return undefined;
-  switch (value.kind) {
-    case 'none':
-      return null;
-    case 'bool':
-    case 'number':
-      return value.value;
-    case 'text':
-      return constantText(value) ?? undefined;
-    case 'list': {
-      const items = value.items?.map((item) => toPlain(item, depth + 1));
-      return items?.every((item) => item !== undefined) === true ? items : undefined;
-    }
-    case 'dict': {
-      if (!value.entries) return undefined;
-      const entries = [...value.entries].map(
-        ([key, item]) => [key, toPlain(item, depth + 1)] as const,
-      );
-      return entries.every(([, item]) => item !== undefined)
-        ? Object.fromEntries(entries)
-        : undefined;
-    }
-    default:
-      return undefined;
+  if (value.kind === 'none') {
+    return null;
   }
+  if (value.kind === 'bool' || value.kind === 'number') {
+    return value.value;
+  }
+  if (value.kind === 'text') {
+    return constantText(value) ?? undefined;
+  }
+  if (value.kind === 'list') {
+    const items = value.items?.map((item) => toPlain(item, depth + 1));
+    return items?.every((item) => item !== undefined) === true ? items : undefined;
+  }
+  if (value.kind === 'dict') {
+    if (!value.entries) return undefined;
+    const entries = [...value.entries].map(
+      ([key, item]) => [key, toPlain(item, depth + 1)] as const,
+    );
+    return entries.every(([, item]) => item !== undefined)
+      ? Object.fromEntries(entries)
+      : undefined;
+  }
+  return undefined;
 }
 
 function noteModel(machine: Machine, command: Value): void {

@@ -393,27 +393,30 @@ function subscriptValue(machine: Machine, node: Subscript, env: Environment): Va
   const ids = stateIdsOf(object);
   if (ids.length > 0) return readVariable(machine, env, ids, index, node.index);
   const isSlice = node.index.kind === 'Slice';
-  switch (object.kind) {
-    case 'forks':
-      return isSlice
-        ? listOf({ kind: 'state', id: object.child })
-        : { kind: 'state', id: object.child };
-    case 'list':
-      return isSlice ? listOf(object.element) : listItem(object, index);
-    case 'dict':
-      return object.entries?.get(constantText(index) ?? '') ?? unknown;
-    case 'json':
-      return jsonItem(machine, node, object.schema, index);
-    case 'gen':
-      if (object.type.kind === 'list') {
-        return isSlice ? object : { kind: 'gen', type: object.type.element, origin: null };
-      }
-      return instance('str');
-    case 'union':
-      return elementOf(object, env);
-    default:
-      return unknown;
+  if (object.kind === 'forks') {
+    return isSlice
+      ? listOf({ kind: 'state', id: object.child })
+      : { kind: 'state', id: object.child };
   }
+  if (object.kind === 'list') {
+    return isSlice ? listOf(object.element) : listItem(object, index);
+  }
+  if (object.kind === 'dict') {
+    return object.entries?.get(constantText(index) ?? '') ?? unknown;
+  }
+  if (object.kind === 'json') {
+    return jsonItem(machine, node, object.schema, index);
+  }
+  if (object.kind === 'gen') {
+    if (object.type.kind === 'list') {
+      return isSlice ? object : { kind: 'gen', type: object.type.element, origin: null };
+    }
+    return instance('str');
+  }
+  if (object.kind === 'union') {
+    return elementOf(object, env);
+  }
+  return unknown;
 }
 
 function listItem(list: Extract<Value, { kind: 'list' }>, index: Value): Value {

@@ -4,33 +4,35 @@ import { childSchema } from './json-schema.ts';
 import { instance, joinValues, unknown, type Value } from './value.ts';
 
 export function elementOf(value: Value, env: Environment): Value {
-  switch (value.kind) {
-    case 'list':
-      return value.element;
-    case 'forks':
-      return { kind: 'state', id: value.child };
-    case 'gen':
-      return value.type.kind === 'list'
-        ? { kind: 'gen', type: value.type.element, origin: null }
-        : instance('str');
-    case 'json': {
-      const item = childSchema(value.schema, null);
-      return item === null ? unknown : { kind: 'json', schema: item };
-    }
-    case 'dict': {
-      const keys = [...(value.entries?.keys() ?? [])].map((key): Value => ({
-        kind: 'text',
-        parts: [key],
-      }));
-      return keys.length === 0 ? unknown : keys.reduce(joinValues);
-    }
-    case 'union':
-      return value.members.map((member) => elementOf(member, env)).reduce(joinValues);
-    case 'text':
-      return instance('str');
-    default:
-      return unknown;
+  if (value.kind === 'list') {
+    return value.element;
   }
+  if (value.kind === 'forks') {
+    return { kind: 'state', id: value.child };
+  }
+  if (value.kind === 'gen') {
+    return value.type.kind === 'list'
+      ? { kind: 'gen', type: value.type.element, origin: null }
+      : instance('str');
+  }
+  if (value.kind === 'json') {
+    const item = childSchema(value.schema, null);
+    return item === null ? unknown : { kind: 'json', schema: item };
+  }
+  if (value.kind === 'dict') {
+    const keys = [...(value.entries?.keys() ?? [])].map((key): Value => ({
+      kind: 'text',
+      parts: [key],
+    }));
+    return keys.length === 0 ? unknown : keys.reduce(joinValues);
+  }
+  if (value.kind === 'union') {
+    return value.members.map((member) => elementOf(member, env)).reduce(joinValues);
+  }
+  if (value.kind === 'text') {
+    return instance('str');
+  }
+  return unknown;
 }
 
 const maximumItems = 12;

@@ -1,7 +1,7 @@
 /** Where a text stops being JSON; `JSON.parse` does not always say. */
 
 const scalar =
-  /\s*(?:"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)/y;
+  /\s*(?:"(?:[^"\\\n\r\t]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)/y;
 
 /** Offset of the first character that cannot be part of JSON; the length if the text is cut off. */
 export function jsonErrorOffset(text: string): number {

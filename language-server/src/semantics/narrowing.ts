@@ -79,31 +79,34 @@ function conditionKey(env: Environment, text: string, test: Expression): string 
 }
 
 function isStable(node: Expression, names: string[]): boolean {
-  switch (node.kind) {
-    case 'Name':
-      names.push(node.id);
-      return true;
-    case 'Constant':
-    case 'Str':
-      return node.kind === 'Constant' || node.value !== null;
-    case 'Attribute':
-      return isStable(node.object, names);
-    case 'Subscript':
-      return isStable(node.object, names) && isStable(node.index, names);
-    case 'Unary':
-      return isStable(node.operand, names);
-    case 'BoolOp':
-    case 'Binary':
-      return isStable(node.left, names) && isStable(node.right, names);
-    case 'Compare':
-      return node.operands.every((operand) => isStable(operand, names));
-    case 'Call':
-      return (
-        node.callee.kind === 'Name' &&
-        ['len', 'isinstance', 'bool', 'hasattr'].includes(node.callee.id) &&
-        node.args.every((argument) => isStable(argument.value, names))
-      );
-    default:
-      return false;
+  if (node.kind === 'Name') {
+    names.push(node.id);
+    return true;
   }
+  if (node.kind === 'Constant' || node.kind === 'Str') {
+    return node.kind === 'Constant' || node.value !== null;
+  }
+  if (node.kind === 'Attribute') {
+    return isStable(node.object, names);
+  }
+  if (node.kind === 'Subscript') {
+    return isStable(node.object, names) && isStable(node.index, names);
+  }
+  if (node.kind === 'Unary') {
+    return isStable(node.operand, names);
+  }
+  if (node.kind === 'BoolOp' || node.kind === 'Binary') {
+    return isStable(node.left, names) && isStable(node.right, names);
+  }
+  if (node.kind === 'Compare') {
+    return node.operands.every((operand) => isStable(operand, names));
+  }
+  if (node.kind === 'Call') {
+    return (
+      node.callee.kind === 'Name' &&
+      ['len', 'isinstance', 'bool', 'hasattr'].includes(node.callee.id) &&
+      node.args.every((argument) => isStable(argument.value, names))
+    );
+  }
+  return false;
 }

@@ -13,35 +13,34 @@ export function assignTarget(
   target: Expression,
   value: Value,
 ): void {
-  switch (target.kind) {
-    case 'Name':
-      env.assign(target.id, value);
-      machine.recorder.binding(machine.unit, target, value);
-      return;
-    case 'Tuple':
-    case 'List':
-      target.elements.forEach((element, i) => {
-        const inner = element.kind === 'Starred' ? element.value : element;
-        const item = value.kind === 'list' && value.items ? value.items[i] : undefined;
-        assignTarget(
-          machine,
-          env,
-          inner,
-          element.kind === 'Starred' ? unknown : (item ?? elementOf(value, env)),
-        );
-      });
-      return;
-    case 'Subscript':
-      assignSubscript(machine, env, target, value);
-      return;
-    case 'Attribute': {
-      const object = machine.evaluate(target.object, env);
-      if (object.kind === 'object') object.members.set(target.attribute.id, value);
-      return;
-    }
-    default:
-      machine.evaluate(target, env);
+  if (target.kind === 'Name') {
+    env.assign(target.id, value);
+    machine.recorder.binding(machine.unit, target, value);
+    return;
   }
+  if (target.kind === 'Tuple' || target.kind === 'List') {
+    target.elements.forEach((element, i) => {
+      const inner = element.kind === 'Starred' ? element.value : element;
+      const item = value.kind === 'list' && value.items ? value.items[i] : undefined;
+      assignTarget(
+        machine,
+        env,
+        inner,
+        element.kind === 'Starred' ? unknown : (item ?? elementOf(value, env)),
+      );
+    });
+    return;
+  }
+  if (target.kind === 'Subscript') {
+    assignSubscript(machine, env, target, value);
+    return;
+  }
+  if (target.kind === 'Attribute') {
+    const object = machine.evaluate(target.object, env);
+    if (object.kind === 'object') object.members.set(target.attribute.id, value);
+    return;
+  }
+  machine.evaluate(target, env);
 }
 
 function assignSubscript(

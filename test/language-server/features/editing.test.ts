@@ -461,6 +461,7 @@ describe('imports', () => {
     const service = createLanguageService();
     service.setFile('file:///a.py', `${text}g.run()["b"]`);
     expect(service.diagnostics('file:///a.py').map((entry) => entry.code)).toEqual([
+      'unused-gen',
       'unknown-variable',
     ]);
   });

@@ -93,7 +93,7 @@ class ModuleInterpreter implements Machine {
     return {
       units,
       facts: this.recorder.finish(),
-      exports: env.names,
+      exports: env.names.toMap(),
       consumed: this.recorder.consumed,
       executed: this.recorder.executed,
       traced: this.recorder.traced,
@@ -123,7 +123,7 @@ class ModuleInterpreter implements Machine {
       }
     }
     this.recorder.quiet--;
-    for (const [name, value] of env.names) this.hoisted.set(name, value);
+    for (const [name, value] of env.names.toMap()) this.hoisted.set(name, value);
     this.#queue.length = 0;
     this.#queued.clear();
   }

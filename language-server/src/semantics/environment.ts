@@ -4,6 +4,7 @@
  * work on copies that are joined again.
  */
 import { joinTypes } from './gen-type.ts';
+import { LayeredMap } from './layered-map.ts';
 import {
   mergeSites,
   withPattern,
@@ -14,7 +15,7 @@ import {
 import { joinValues, unknown, type Value } from './value.ts';
 
 /** Possible outcomes of a condition, e.g. `state["type"]` ∈ {a, b} or `use_cot` ∈ {true}. */
-export type PathFacts = Map<string, ReadonlySet<string>>;
+export type PathFacts = LayeredMap<string, ReadonlySet<string>>;
 
 let nextVersion = 1;
 
@@ -24,35 +25,31 @@ export function freshVersion(): number {
 }
 
 export class Environment {
-  names: Map<string, Value>;
+  names: LayeredMap<string, Value> = new LayeredMap();
   readonly closure: Environment | null;
-  states: Map<number, ProgramStateInfo>;
-  pathFacts: PathFacts;
-  versions: Map<string, number>;
+  states: LayeredMap<number, ProgramStateInfo> = new LayeredMap();
+  pathFacts: PathFacts = new LayeredMap();
+  versions: LayeredMap<string, number> = new LayeredMap();
 
-  constructor(closure: Environment | null, from: Environment | null = null) {
+  constructor(closure: Environment | null) {
     this.closure = closure;
-    this.names = new Map();
-    this.states = from ? from.states : new Map();
-    this.pathFacts = from ? from.pathFacts : new Map();
-    this.versions = new Map();
   }
 
   /** An independent copy for one branch. */
   fork(): Environment {
     const copy = new Environment(this.closure);
-    copy.names = new Map(this.names);
-    copy.states = new Map(this.states);
-    copy.pathFacts = new Map(this.pathFacts);
-    copy.versions = new Map(this.versions);
+    copy.names = this.names.fork();
+    copy.states = this.states.fork();
+    copy.pathFacts = this.pathFacts.fork();
+    copy.versions = this.versions.fork();
     return copy;
   }
 
   /** Scope of a called function: own names, the same states. */
   enter(closure: Environment): Environment {
     const inner = new Environment(closure);
-    inner.states = new Map(this.states);
-    inner.pathFacts = new Map(this.pathFacts);
+    inner.states = this.states.fork();
+    inner.pathFacts = this.pathFacts.fork();
     return inner;
   }
 
@@ -111,32 +108,20 @@ export class Environment {
 export function joinEnvironments(a: Environment | null, b: Environment | null): Environment | null {
   if (!a || !b || a === b) return a ?? b;
   const result = new Environment(a.closure);
-  for (const [name, value] of a.names) {
-    const other = b.names.get(name);
-    // A name that only one path assigns keeps that value: reading it elsewhere is Python's own error.
-    result.names.set(name, other === undefined ? value : joinValues(value, other));
-  }
-  for (const [name, value] of b.names) if (!a.names.has(name)) result.names.set(name, value);
-  for (const [name, version] of a.versions) {
-    result.versions.set(name, b.versions.get(name) === version ? version : freshVersion());
-  }
-  for (const name of b.versions.keys())
-    if (!a.versions.has(name)) result.versions.set(name, freshVersion());
-  result.pathFacts = joinFacts(a.pathFacts, b.pathFacts);
-  for (const [id, state] of a.states) {
-    const other = b.states.get(id);
-    result.states.set(id, other ? joinStates(state, other, a, b) : state);
-  }
-  for (const [id, state] of b.states) if (!a.states.has(id)) result.states.set(id, state);
-  return result;
-}
-
-function joinFacts(a: PathFacts, b: PathFacts): PathFacts {
-  const result: PathFacts = new Map();
-  for (const [key, values] of a) {
-    const others = b.get(key);
-    if (others) result.set(key, values === others ? values : new Set([...values, ...others]));
-  }
+  // A name that only one path assigns keeps that value: reading it elsewhere is Python's own error.
+  result.names = LayeredMap.join(a.names, b.names, (x, y) =>
+    x && y ? joinValues(x, y) : (x ?? y),
+  );
+  result.versions = LayeredMap.join(a.versions, b.versions, (x, y) =>
+    x === y ? x : freshVersion(),
+  );
+  result.pathFacts = LayeredMap.join(a.pathFacts, b.pathFacts, (x, y) => {
+    if (!x || !y) return undefined;
+    return x === y ? x : new Set([...x, ...y]);
+  });
+  result.states = LayeredMap.join(a.states, b.states, (x, y) =>
+    x && y ? joinStates(x, y, a, b) : (x ?? y),
+  );
   return result;
 }
 
@@ -193,8 +178,10 @@ function joinGuards(
   inB: Environment,
 ): Guard | 'always' | null {
   const keys = new Set([a?.guard?.key, b?.guard?.key].filter((key) => key !== undefined));
-  for (const [key, values] of inA.pathFacts) {
+  for (const key of LayeredMap.differingKeys(inA.pathFacts, inB.pathFacts)) {
+    const values = inA.pathFacts.get(key);
     const others = inB.pathFacts.get(key);
+    if (!values) continue;
     if (others && ![...values].every((value) => others.has(value))) keys.add(key);
     else if (others && others.size > values.size) keys.add(key);
   }

@@ -266,7 +266,7 @@ function defineClass(machine: Machine, node: ClassDef, env: Environment): void {
       members.set(statement.name.id, define(machine, statement, scope, true));
     else execute(machine, statement, scope);
   }
-  for (const [name, value] of scope.names) if (!members.has(name)) members.set(name, value);
+  for (const [name, value] of scope.names.toMap()) if (!members.has(name)) members.set(name, value);
   env.adopt(scope);
   env.assign(node.name.id, { kind: 'object', type: node.name.id, members, isInstance: false });
 }

@@ -1,0 +1,108 @@
+/**
+ * A map that is copied in constant time. Copies share frozen layers below and write into their own
+ * on top; comparing two copies looks only at the layers above the ones they share.
+ *
+ *     fork:   [own] ─ base        join looks at:  [own a] ┐
+ *             [own'] ┘                            [own b] ┴─ common (not visited)
+ */
+
+interface Layer<Key, Value> {
+  readonly entries: ReadonlyMap<Key, Value>;
+  readonly below: Layer<Key, Value> | null;
+  readonly depth: number;
+}
+
+/** Deeper stacks are merged into one layer, so that lookups stay short. */
+const maximumDepth = 24;
+
+export class LayeredMap<Key, Value> {
+  #own: Map<Key, Value> = new Map();
+  #below: Layer<Key, Value> | null;
+
+  constructor(below: Layer<Key, Value> | null = null) {
+    this.#below = below;
+  }
+
+  get(key: Key): Value | undefined {
+    const own = this.#own.get(key);
+    if (own !== undefined) return own;
+    for (let layer = this.#below; layer; layer = layer.below) {
+      const value = layer.entries.get(key);
+      if (value !== undefined) return value;
+    }
+    return undefined;
+  }
+
+  has(key: Key): boolean {
+    return this.get(key) !== undefined;
+  }
+
+  set(key: Key, value: Value): void {
+    this.#own.set(key, value);
+  }
+
+  /** A copy; both may change independently from here on. */
+  fork(): LayeredMap<Key, Value> {
+    this.#freeze();
+    return new LayeredMap(this.#below);
+  }
+
+  #freeze(): void {
+    if (this.#own.size === 0) return;
+    const depth = (this.#below?.depth ?? 0) + 1;
+    this.#below =
+      depth > maximumDepth
+        ? { entries: this.toMap(), below: null, depth: 1 }
+        : { entries: this.#own, below: this.#below, depth };
+    this.#own = new Map();
+  }
+
+  toMap(): Map<Key, Value> {
+    const layers: ReadonlyMap<Key, Value>[] = [this.#own];
+    for (let layer = this.#below; layer; layer = layer.below) layers.push(layer.entries);
+    return new Map(layers.toReversed().flatMap((entries) => [...entries]));
+  }
+
+  /** Keys that one of the two may have otherwise than the other. */
+  static differingKeys<Key, Value>(
+    a: LayeredMap<Key, Value>,
+    b: LayeredMap<Key, Value>,
+  ): ReadonlySet<Key> {
+    a.#freeze();
+    b.#freeze();
+    const common = commonLayer(a.#below, b.#below);
+    const keys = new Set<Key>();
+    for (const top of [a.#below, b.#below]) {
+      for (let layer = top; layer && layer !== common; layer = layer.below) {
+        for (const key of layer.entries.keys()) keys.add(key);
+      }
+    }
+    return keys;
+  }
+
+  /** Both maps in one: `merge` decides about keys that may differ; `undefined` leaves a key out. */
+  static join<Key, Value>(
+    a: LayeredMap<Key, Value>,
+    b: LayeredMap<Key, Value>,
+    merge: (a: Value | undefined, b: Value | undefined, key: Key) => Value | undefined,
+  ): LayeredMap<Key, Value> {
+    const keys = LayeredMap.differingKeys(a, b);
+    const result = new LayeredMap(commonLayer(a.#below, b.#below));
+    for (const key of keys) {
+      const merged = merge(a.get(key), b.get(key), key);
+      if (merged !== undefined) result.set(key, merged);
+    }
+    return result;
+  }
+}
+
+function commonLayer<Key, Value>(
+  a: Layer<Key, Value> | null,
+  b: Layer<Key, Value> | null,
+): Layer<Key, Value> | null {
+  const seen = new Set<Layer<Key, Value>>();
+  for (let layer = a; layer; layer = layer.below) seen.add(layer);
+  let layer = b;
+  while (layer && !seen.has(layer)) layer = layer.below;
+  return layer;
+}

@@ -12,11 +12,8 @@ interface Layer<Key, Value> {
   readonly depth: number;
 }
 
-/** Deeper stacks are merged into one layer, so that lookups stay short. */
-const maximumDepth = 24;
-
 export class LayeredMap<Key, Value> {
-  #own: Map<Key, Value> = new Map();
+  #own: Map<Key, Value> | null = null;
   #below: Layer<Key, Value> | null;
 
   constructor(below: Layer<Key, Value> | null = null) {
@@ -24,7 +21,7 @@ export class LayeredMap<Key, Value> {
   }
 
   get(key: Key): Value | undefined {
-    const own = this.#own.get(key);
+    const own = this.#own?.get(key);
     if (own !== undefined) return own;
     for (let layer = this.#below; layer; layer = layer.below) {
       const value = layer.entries.get(key);
@@ -38,6 +35,7 @@ export class LayeredMap<Key, Value> {
   }
 
   set(key: Key, value: Value): void {
+    this.#own ??= new Map();
     this.#own.set(key, value);
   }
 
@@ -47,18 +45,22 @@ export class LayeredMap<Key, Value> {
     return new LayeredMap(this.#below);
   }
 
+  /** Small layers are merged with the next ones, so that their number stays logarithmic. */
   #freeze(): void {
-    if (this.#own.size === 0) return;
-    const depth = (this.#below?.depth ?? 0) + 1;
-    this.#below =
-      depth > maximumDepth
-        ? { entries: this.toMap(), below: null, depth: 1 }
-        : { entries: this.#own, below: this.#below, depth };
-    this.#own = new Map();
+    if (!this.#own) return;
+    let entries = this.#own;
+    let below = this.#below;
+    for (; below && below.entries.size <= 2 * entries.size; below = below.below) {
+      const merged = new Map(below.entries);
+      for (const [key, value] of entries) merged.set(key, value);
+      entries = merged;
+    }
+    this.#below = { entries, below, depth: (below?.depth ?? 0) + 1 };
+    this.#own = null;
   }
 
   toMap(): Map<Key, Value> {
-    const layers: ReadonlyMap<Key, Value>[] = [this.#own];
+    const layers: ReadonlyMap<Key, Value>[] = [this.#own ?? new Map()];
     for (let layer = this.#below; layer; layer = layer.below) layers.push(layer.entries);
     return new Map(layers.toReversed().flatMap((entries) => [...entries]));
   }
@@ -100,9 +102,11 @@ function commonLayer<Key, Value>(
   a: Layer<Key, Value> | null,
   b: Layer<Key, Value> | null,
 ): Layer<Key, Value> | null {
-  const seen = new Set<Layer<Key, Value>>();
-  for (let layer = a; layer; layer = layer.below) seen.add(layer);
-  let layer = b;
-  while (layer && !seen.has(layer)) layer = layer.below;
-  return layer;
+  let [left, right] = [a, b];
+  while (left !== right) {
+    const isDeeper = (left?.depth ?? 0) >= (right?.depth ?? 0);
+    if (isDeeper && left) left = left.below;
+    else right = right?.below ?? null;
+  }
+  return left;
 }

@@ -10,7 +10,9 @@ const folder = join(dirname(fileURLToPath(import.meta.url)), '../../../language-
 
 describe('pages of the rules', () => {
   it('are there for every rule, and for nothing else', () => {
-    expect(readdirSync(folder).toSorted()).toEqual([...rules.keys()].map((code) => `${code}.md`).toSorted());
+    expect(readdirSync(folder).toSorted()).toEqual(
+      [...rules.keys()].map((code) => `${code}.md`).toSorted(),
+    );
   });
 
   for (const code of rules.keys()) {

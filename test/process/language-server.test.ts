@@ -1,0 +1,262 @@
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+const entry = join(dirname(fileURLToPath(import.meta.url)), '../../language-server/src/main.ts');
+const notebook = 'file:///n.sglnb';
+const cellUri = (i: number) => `vscode-notebook-cell:/n.sglnb#c${i}`;
+
+interface Message {
+  readonly id?: number;
+  readonly method?: string;
+  readonly params?: any;
+  readonly result?: any;
+  readonly error?: { readonly message: string };
+}
+
+/** Just enough of a client: frames, answers by id, notifications by predicate. */
+class Client {
+  readonly child: ChildProcessWithoutNullStreams;
+  readonly #seen: Message[] = [];
+  #waiting: { fits: (message: Message) => boolean; done: (message: Message) => void }[] = [];
+  #buffer = Buffer.alloc(0);
+  #id = 0;
+
+  constructor() {
+    this.child = spawn(process.execPath, [entry, '--stdio']);
+    this.child.stdout.on('data', (chunk: Buffer) => this.#read(chunk));
+  }
+
+  #read(chunk: Buffer): void {
+    this.#buffer = Buffer.concat([this.#buffer, chunk]);
+    for (;;) {
+      const head = this.#buffer.indexOf('\r\n\r\n');
+      const length = Number(
+        /Content-Length: (\d+)/.exec(this.#buffer.subarray(0, head).toString())?.[1],
+      );
+      if (head === -1 || this.#buffer.length < head + 4 + length) return;
+      const message: Message = JSON.parse(
+        this.#buffer.subarray(head + 4, head + 4 + length).toString(),
+      );
+      this.#buffer = this.#buffer.subarray(head + 4 + length);
+      // The server asks for settings; a client without any answers null.
+      if (message.method === 'workspace/configuration')
+        this.#send({ id: message.id, result: [null] });
+      this.#seen.push(message);
+      this.#waiting = this.#waiting.filter(
+        ({ fits, done }) => !(fits(message) && (done(message), true)),
+      );
+    }
+  }
+
+  #send(message: object): void {
+    const body = JSON.stringify({ jsonrpc: '2.0', ...message });
+    this.child.stdin.write(`Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+  }
+
+  notify(method: string, params: object): void {
+    this.#send({ method, params });
+  }
+
+  async request(method: string, params: object): Promise<any> {
+    const id = ++this.#id;
+    this.#send({ id, method, params });
+    const answer = await this.next((message) => message.id === id && message.method === undefined);
+    if (answer.error) throw new Error(answer.error.message);
+    return answer.result;
+  }
+
+  next(fits: (message: Message) => boolean): Promise<Message> {
+    const known = this.#seen.findIndex(fits);
+    if (known !== -1) return Promise.resolve(this.#seen.splice(known, 1)[0]!);
+    return new Promise((done) => this.#waiting.push({ fits, done }));
+  }
+
+  async diagnostics(uri: string, version: number): Promise<any[]> {
+    const found = await this.next(
+      ({ method, params }) =>
+        method === 'textDocument/publishDiagnostics' &&
+        params.uri === uri &&
+        params.version === version,
+    );
+    return found.params.diagnostics;
+  }
+}
+
+let client: Client;
+const cells = [
+  'from sglang import *\n@function\ndef f(s, q: str):\n    s += gen("capital")\n    s += q\n',
+  'st = f.run(q="x")\nst["capital"]\nst["captial"]\n',
+];
+
+beforeEach(async () => {
+  client = new Client();
+  const { capabilities } = await client.request('initialize', {
+    processId: null,
+    rootUri: null,
+    capabilities: {},
+  });
+  expect(capabilities.hoverProvider).toBe(true);
+  client.notify('initialized', {});
+  const documents = cells.map((text, i) => ({
+    uri: cellUri(i),
+    languageId: 'sglang-python',
+    version: 1,
+    text,
+  }));
+  client.notify('notebookDocument/didOpen', {
+    notebookDocument: {
+      uri: notebook,
+      notebookType: 'sglang-notebook',
+      version: 1,
+      cells: documents.map(({ uri }) => ({ kind: 2, document: uri })),
+    },
+    cellTextDocuments: documents,
+  });
+});
+
+afterEach(async () => {
+  await client.request('shutdown', {});
+  const exited = new Promise((done) => client.child.on('exit', done));
+  client.notify('exit', {});
+  expect(await exited).toBe(0);
+});
+
+const position = (uri: string, line: number, character: number) => ({
+  textDocument: { uri },
+  position: { line, character },
+});
+
+describe('the language server over its protocol', () => {
+  it('reports a typo, offers the fix, and withdraws the report when it is applied', async () => {
+    const [typo] = await client.diagnostics(cellUri(1), 1);
+    expect(typo).toMatchObject({
+      code: 'unknown-variable',
+      source: 'sglang',
+      range: { start: { line: 2, character: 3 } },
+    });
+    const [fix] = await client.request('textDocument/codeAction', {
+      textDocument: { uri: cellUri(1) },
+      range: typo.range,
+      context: { diagnostics: [typo] },
+    });
+    expect(fix.title).toBe('Change to "capital"');
+    const [edit] = fix.edit.changes[cellUri(1)];
+    client.notify('notebookDocument/didChange', {
+      notebookDocument: { uri: notebook, version: 2 },
+      change: {
+        cells: {
+          textContent: [
+            {
+              document: { uri: cellUri(1), version: 2 },
+              changes: [{ range: edit.range, text: edit.newText }],
+            },
+          ],
+        },
+      },
+    });
+    expect(await client.diagnostics(cellUri(1), 2)).toEqual([]);
+  });
+
+  it('completes, hovers, goes to the definition and renames across cells', async () => {
+    const items = await client.request('textDocument/completion', position(cellUri(1), 1, 4));
+    expect(items.map((item: any) => item.label)).toEqual(['capital']);
+    const definition = await client.request('textDocument/definition', position(cellUri(1), 1, 6));
+    expect(definition).toMatchObject([
+      { uri: cellUri(0), range: { start: { line: 3, character: 14 } } },
+    ]);
+    const { changes } = await client.request('textDocument/rename', {
+      ...position(cellUri(1), 1, 6),
+      newName: 'city',
+    });
+    expect(Object.keys(changes).toSorted()).toEqual([cellUri(0), cellUri(1)]);
+    await expect(
+      client.request('textDocument/rename', { ...position(cellUri(1), 1, 6), newName: '"' }),
+    ).rejects.toThrow('cannot be empty or hold quotes');
+  });
+
+  it('shows values that the kernel has just generated', async () => {
+    client.notify('sglang/generatedValues', {
+      notebook,
+      values: [
+        {
+          program: 'f',
+          name: 'capital',
+          value: 'Berlin',
+          probability: 0.5,
+          tokens: 2,
+          milliseconds: 12,
+          output: null,
+        },
+      ],
+    });
+    const hover = await client.request('textDocument/hover', position(cellUri(1), 1, 6));
+    expect(hover.contents.value).toContain('Berlin');
+    expect(hover.contents.value).toContain('2 tokens · 12 ms');
+    expect(hover.contents.value).not.toContain('stale');
+  });
+
+  it('names the programs of a cell for run lenses', async () => {
+    expect(await client.request('sglang/programs', { uri: cellUri(0) })).toEqual({
+      programs: [
+        {
+          name: 'f',
+          runnable: true,
+          parameters: [{ name: 'q', annotation: 'str', defaultText: null }],
+          range: { start: { line: 2, character: 0 }, end: { line: 2, character: 5 } },
+        },
+      ],
+    });
+  });
+
+  it('serves Python files that use SGLang and leaves others alone', async () => {
+    const open = (uri: string, text: string) =>
+      client.notify('textDocument/didOpen', {
+        textDocument: { uri, languageId: 'python', version: 1, text },
+      });
+    open('file:///plain.py', 'x = (');
+    open('file:///a.py', `import sglang as sgl\n${cells[0]}${cells[1]}`);
+    expect((await client.diagnostics('file:///a.py', 1)).map((entry: any) => entry.code)).toEqual([
+      'unknown-variable',
+    ]);
+    expect(
+      await client.request('textDocument/hover', position('file:///plain.py', 0, 0)),
+    ).toBeNull();
+  });
+
+  it('answers every other request', async () => {
+    const document = { textDocument: { uri: cellUri(0) } };
+    expect(await client.request('textDocument/documentSymbol', document)).toMatchObject([
+      { name: 'f', children: [{ name: 'capital' }] },
+    ]);
+    expect((await client.request('textDocument/foldingRange', document)).length).toBeGreaterThan(0);
+    expect(
+      (await client.request('textDocument/semanticTokens/full', document)).data.length % 5,
+    ).toBe(0);
+    expect(
+      await client.request('textDocument/signatureHelp', position(cellUri(0), 3, 13)),
+    ).toMatchObject({ activeParameter: 0 });
+    expect(
+      (
+        await client.request('textDocument/references', {
+          ...position(cellUri(0), 3, 16),
+          context: { includeDeclaration: true },
+        })
+      ).length,
+    ).toBe(2);
+    expect(
+      await client.request('textDocument/prepareRename', position(cellUri(0), 3, 16)),
+    ).toMatchObject({ placeholder: 'capital' });
+    const range = { start: { line: 0, character: 0 }, end: { line: 9, character: 0 } };
+    expect(
+      await client.request('textDocument/inlayHint', { textDocument: { uri: cellUri(1) }, range }),
+    ).toEqual([]);
+    const [item] = await client.request(
+      'textDocument/prepareCallHierarchy',
+      position(cellUri(0), 2, 4),
+    );
+    expect(item.name).toBe('f');
+    expect(await client.request('callHierarchy/outgoingCalls', { item })).toEqual([]);
+  });
+});

@@ -1,14 +1,20 @@
 /** Entry of the extension: builds and registers, nothing else. */
-import { Uri, window, workspace, languages, type ExtensionContext } from 'vscode';
+import { Uri, window, workspace, languages, notebooks, type ExtensionContext } from 'vscode';
 import { ProgramCodeLensProvider } from './code-lens.ts';
 import { registerCommands } from './commands/register-commands.ts';
+import { CellDiagnostics } from './insight/cell-diagnostics.ts';
+import { GenStatusProvider } from './insight/cell-status.ts';
+import { NotebookInsight } from './insight/notebook-insight.ts';
 import { KernelStatusBar } from './kernel-status.ts';
-import { createLanguageClient } from './language-client.ts';
+import { createLanguageClient, sendGeneratedValue } from './language-client.ts';
 import { keepCellIds } from './notebook/cell-identity.ts';
 import { SglangNotebookController } from './notebook/notebook-controller.ts';
 import { NOTEBOOK_TYPE, SUPPORTED_LANGUAGES } from './notebook/notebook-type.ts';
 import { SglnbSerializer } from './notebook/sglnb-serializer.ts';
 import { maximumImageSize } from './settings.ts';
+import { DiagnosticsPage } from './views/diagnostics-page.ts';
+import { SessionsView } from './views/sessions-view.ts';
+import { VariablesView } from './views/variables-view.ts';
 
 let controller: SglangNotebookController | undefined;
 
@@ -18,14 +24,25 @@ export function activate(context: ExtensionContext): void {
     (warnings) => warnings.forEach((warning) => log.warn(warning)),
     maximumImageSize,
   );
+  const page = new DiagnosticsPage(context.asAbsolutePath('dist'), () => controller);
+  const client = createLanguageClient(context.asAbsolutePath('dist/language-server.mjs'), log);
   context.subscriptions.push(
     log,
     workspace.registerNotebookSerializer(NOTEBOOK_TYPE, serializer),
     keepCellIds(),
+    page,
+    client,
+    ...registerCommands({
+      controller: () => controller,
+      log,
+      page,
+      memory: context.workspaceState,
+      tour: Uri.file(context.asAbsolutePath('extension/examples/sglang-tour.sglnb')),
+    }),
   );
-  const client = createLanguageClient(context.asAbsolutePath('dist/language-server.mjs'), log);
-  context.subscriptions.push(client);
-  client.start().catch((error: unknown) => log.error(`the language server did not start: ${String(error)}`));
+  client
+    .start()
+    .catch((error: unknown) => log.error(`the language server did not start: ${String(error)}`));
   // An untrusted folder's notebooks open and show their outputs; nothing that runs exists yet.
   if (workspace.isTrusted) registerExecution();
   else context.subscriptions.push(workspace.onDidGrantWorkspaceTrust(registerExecution));
@@ -33,10 +50,35 @@ export function activate(context: ExtensionContext): void {
   function registerExecution(): void {
     const status = new KernelStatusBar();
     const lenses = new ProgramCodeLensProvider();
-    controller = new SglangNotebookController(context.asAbsolutePath('dist/kernel.mjs'), log, {
-      status: (notebook, kernelStatus) => status.status(notebook, kernelStatus),
-      gen: (notebook, record) => status.gen(notebook, record),
+    const insight = new NotebookInsight();
+    const diagnostics = new CellDiagnostics();
+    const cellStatus = new GenStatusProvider(insight);
+    const sessions = new SessionsView(() => controller?.sessions ?? new Map());
+    const running = new SglangNotebookController(context.asAbsolutePath('dist/kernel.mjs'), log, {
+      status: (notebook, kernelStatus) => {
+        status.status(notebook, kernelStatus);
+        if (kernelStatus === 'stopped' || kernelStatus === 'restarted') insight.clear(notebook);
+      },
+      started: (notebook, cell) => {
+        insight.start(notebook, cell);
+        diagnostics.clear(cell);
+      },
+      finished: (_notebook, _cell, outcome) => {
+        if (outcome.status === 'error') diagnostics.report(outcome.error);
+        void variables.refresh();
+      },
+      gen: (notebook, record) => {
+        status.gen(notebook, record);
+        insight.add(notebook, record);
+        sendGeneratedValue(client, notebook, record);
+      },
+      sessions: () => {
+        sessions.refresh();
+        void variables.refresh();
+      },
     });
+    const variables = new VariablesView(running);
+    controller = running;
     const selector = SUPPORTED_LANGUAGES.map((language) => ({
       language,
       notebookType: NOTEBOOK_TYPE,
@@ -44,15 +86,16 @@ export function activate(context: ExtensionContext): void {
     context.subscriptions.push(
       status,
       lenses,
+      insight,
+      diagnostics,
+      cellStatus,
+      sessions,
+      variables,
+      window.registerTreeDataProvider('sglang.sessions', sessions),
+      notebooks.registerNotebookCellStatusBarItemProvider(NOTEBOOK_TYPE, cellStatus),
       languages.registerCodeLensProvider(selector, lenses),
       workspace.onDidChangeConfiguration((change) => {
         if (change.affectsConfiguration('sglang.codeLens')) lenses.refresh();
-      }),
-      ...registerCommands({
-        controller,
-        log,
-        memory: context.workspaceState,
-        tour: Uri.file(context.asAbsolutePath('extension/examples/sglang-tour.sglnb')),
       }),
     );
   }

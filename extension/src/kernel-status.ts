@@ -1,5 +1,6 @@
 /** The active notebook's kernel in the status bar. */
 import {
+  l10n,
   StatusBarAlignment,
   window,
   type Disposable,
@@ -10,14 +11,33 @@ import type { GenRecord, KernelStatus } from '../protocol/kernel-protocol.ts';
 import { COMMANDS } from './commands/command-ids.ts';
 import { NOTEBOOK_TYPE } from './notebook/notebook-type.ts';
 
-const LABELS: Readonly<Record<KernelStatus, string>> = {
-  starting: '$(loading~spin) SGLang: starting',
-  idle: '$(check) SGLang: idle',
-  busy: '$(sync~spin) SGLang: busy',
-  interrupting: '$(debug-stop) SGLang: interrupting',
-  restarted: '$(debug-restart) SGLang: restarted',
-  stopped: '$(circle-slash) SGLang: no kernel',
+const ICONS: Readonly<Record<KernelStatus, string>> = {
+  starting: '$(loading~spin)',
+  idle: '$(check)',
+  busy: '$(sync~spin)',
+  interrupting: '$(debug-stop)',
+  restarted: '$(debug-restart)',
+  stopped: '$(circle-slash)',
 };
+
+export function kernelStatusText(status: KernelStatus): string {
+  switch (status) {
+    case 'starting':
+      return l10n.t('starting');
+    case 'idle':
+      return l10n.t('idle');
+    case 'busy':
+      return l10n.t('busy');
+    case 'interrupting':
+      return l10n.t('interrupting');
+    case 'restarted':
+      return l10n.t('restarted');
+    case 'stopped':
+      return l10n.t('no kernel');
+    default:
+      return status satisfies never;
+  }
+}
 
 export class KernelStatusBar implements Disposable {
   readonly #item: StatusBarItem;
@@ -27,8 +47,8 @@ export class KernelStatusBar implements Disposable {
 
   constructor() {
     this.#item = window.createStatusBarItem('sglang.kernel', StatusBarAlignment.Left, 0);
-    this.#item.name = 'SGLang Kernel';
-    this.#item.command = COMMANDS.showLog;
+    this.#item.name = l10n.t('SGLang Kernel');
+    this.#item.command = COMMANDS.showDiagnostics;
     this.#subscription = window.onDidChangeActiveNotebookEditor(() => this.#draw());
     this.#draw();
   }
@@ -43,7 +63,7 @@ export class KernelStatusBar implements Disposable {
     const rate = (record.completionTokens * 1000) / record.milliseconds;
     const cached =
       record.promptTokens && record.cachedTokens !== null
-        ? `, ${Math.round((100 * record.cachedTokens) / record.promptTokens)} % cached`
+        ? `, ${l10n.t('{0} % cached', Math.round((100 * record.cachedTokens) / record.promptTokens))}`
         : '';
     this.#speeds.set(notebook, `${rate.toFixed(0)} tok/s${cached}`);
     this.#draw();
@@ -60,13 +80,14 @@ export class KernelStatusBar implements Disposable {
       this.#item.hide();
       return;
     }
-    const label = LABELS[this.#statuses.get(notebook) ?? 'stopped'];
+    const status = this.#statuses.get(notebook) ?? 'stopped';
+    const label = `${ICONS[status]} SGLang: ${kernelStatusText(status)}`;
     const speed = this.#speeds.get(notebook);
     this.#item.text = speed ? `${label} · ${speed}` : label;
     this.#item.accessibilityInformation = {
       label: this.#item.text.replaceAll(/\$\([^)]*\)\s*/g, ''),
     };
-    this.#item.tooltip = 'Show the SGLang log';
+    this.#item.tooltip = l10n.t('Show what runs: SGLang diagnostics');
     this.#item.show();
   }
 }

@@ -1,6 +1,7 @@
 /** Starts the language server as a child of the extension host and speaks LSP with it over stdio. */
-import type { LogOutputChannel } from 'vscode';
+import type { LogOutputChannel, NotebookDocument } from 'vscode';
 import { LanguageClient, TransportKind } from 'vscode-languageclient/node';
+import type { GenRecord } from '../protocol/kernel-protocol.ts';
 import { CELL_LANGUAGE, NOTEBOOK_TYPE } from './notebook/notebook-type.ts';
 
 /**
@@ -21,4 +22,26 @@ export function createLanguageClient(serverModule: string, log: LogOutputChannel
       outputChannel: log,
     },
   );
+}
+
+/** The server's hovers show what a variable's last generations were. */
+export function sendGeneratedValue(
+  client: LanguageClient,
+  notebook: NotebookDocument,
+  record: GenRecord,
+): void {
+  if (record.name === null || record.value === null || !client.isRunning()) return;
+  const value = {
+    program: record.program,
+    name: record.name,
+    value: record.value,
+    probability: null,
+    tokens: record.completionTokens,
+    milliseconds: record.milliseconds,
+    output: null,
+  };
+  void client.sendNotification('sglang/generatedValues', {
+    notebook: notebook.uri.toString(),
+    values: [value],
+  });
 }

@@ -1,7 +1,15 @@
 // Puts a real VS Code workbench on this machine from npm and Debian packages alone: the VS Code
 // server and web workbench inside npm's `code-server`, and Chromium. Cached outside the checkout.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 
@@ -27,10 +35,18 @@ function cacheFolder() {
 }
 
 function run(command, args, options = {}) {
-  const result = spawnSync(command, args, { stdio: ['ignore', 'pipe', 'pipe'], encoding: 'utf8', ...options });
+  const result = spawnSync(command, args, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    encoding: 'utf8',
+    ...options,
+  });
   if (result.error) throw new Error(`could not start ${command}: ${result.error.message}`);
   if (result.status !== 0) {
-    const output = `${result.stdout ?? ''}${result.stderr ?? ''}`.trim().split('\n').slice(-15).join('\n');
+    const output = `${result.stdout ?? ''}${result.stderr ?? ''}`
+      .trim()
+      .split('\n')
+      .slice(-15)
+      .join('\n');
     throw new Error(`${command} ${args.join(' ')} failed with status ${result.status}:\n${output}`);
   }
   return result.stdout ?? '';
@@ -79,16 +95,26 @@ export function ensureVsCodeServer() {
   const folder = join(cacheFolder(), `vscode-server-${CODE_SERVER_VERSION}`);
   const ready = join(folder, '.ready');
   if (existsSync(ready)) return folder;
-  console.log(`vscode: installing the VS Code workbench of code-server ${CODE_SERVER_VERSION} (once) …`);
+  console.log(
+    `vscode: installing the VS Code workbench of code-server ${CODE_SERVER_VERSION} (once) …`,
+  );
   const work = `${folder}.${process.pid}`;
   rmSync(work, { recursive: true, force: true });
   mkdirSync(work, { recursive: true });
-  const packed = run('npm', ['pack', `code-server@${CODE_SERVER_VERSION}`, '--silent', '--ignore-scripts'], { cwd: work });
+  const packed = run(
+    'npm',
+    ['pack', `code-server@${CODE_SERVER_VERSION}`, '--silent', '--ignore-scripts'],
+    { cwd: work },
+  );
   const tarball = packed.trim().split('\n').at(-1) ?? '';
   run('tar', ['xzf', tarball], { cwd: work });
   const server = join(work, 'package', 'lib', 'vscode');
   trimManifest(server);
-  run('npm', ['install', '--omit=dev', '--ignore-scripts', '--loglevel=error', '--no-audit', '--no-fund'], { cwd: server });
+  run(
+    'npm',
+    ['install', '--omit=dev', '--ignore-scripts', '--loglevel=error', '--no-audit', '--no-fund'],
+    { cwd: server },
+  );
   rmSync(join(server, 'extensions', 'copilot'), { recursive: true, force: true });
   writeFileSync(join(server, '.ready'), CODE_SERVER_VERSION);
   mkdirSync(dirname(folder), { recursive: true });

@@ -51,7 +51,10 @@ beforeEach(async () => {
           elements.set(id, element);
         }
         const text = JSON.stringify(payload);
-        renderer.renderOutputItem({ id, mime, json: () => JSON.parse(text), text: () => text }, element);
+        renderer.renderOutputItem(
+          { id, mime, json: () => JSON.parse(text), text: () => text },
+          element,
+        );
       },
       output: (id: string) => elements.get(id)?.shadowRoot?.querySelector('.sglang-output'),
     });
@@ -59,19 +62,26 @@ beforeEach(async () => {
 });
 
 async function show(mime: string, payload: unknown, id = 'a'): Promise<void> {
-  await page.evaluate(([i, m, p]) => Reflect.get(window, 'show')(i, m, p), [id, mime, payload] as const);
+  await page.evaluate(([i, m, p]) => Reflect.get(window, 'show')(i, m, p), [
+    id,
+    mime,
+    payload,
+  ] as const);
 }
 function text(id = 'a'): Promise<string> {
   return page.evaluate((i) => Reflect.get(window, 'output')(i).textContent, id);
 }
 function count(selector: string, id = 'a'): Promise<number> {
-  return page.evaluate(
-    ([i, s]) => Reflect.get(window, 'output')(i).querySelectorAll(s).length,
-    [id, selector] as const,
-  );
+  return page.evaluate(([i, s]) => Reflect.get(window, 'output')(i).querySelectorAll(s).length, [
+    id,
+    selector,
+  ] as const);
 }
 
-function gen(value: string, more: Partial<Extract<StateSegment, { kind: 'gen' }>> = {}): StateSegment {
+function gen(
+  value: string,
+  more: Partial<Extract<StateSegment, { kind: 'gen' }>> = {},
+): StateSegment {
   return {
     kind: 'gen',
     role: 'assistant',
@@ -100,7 +110,11 @@ describe('model output', () => {
   it.each(attacks)('is text, not markup: %s', async (attack) => {
     await show(HIGHLIGHT_MIME, { text: attack }, 'highlight');
     await show(NOTICE_MIME, { severity: 'info', text: attack }, 'notice');
-    await show(STATE_MIME, state([gen(attack, { name: attack, constraint: attack })], { error: attack }), 'state');
+    await show(
+      STATE_MIME,
+      state([gen(attack, { name: attack, constraint: attack })], { error: attack }),
+      'state',
+    );
     await page.waitForTimeout(50);
     expect(await page.evaluate(() => Reflect.get(window, 'hacked'))).toBeUndefined();
     expect(await text('highlight')).toBe(attack);
@@ -139,7 +153,10 @@ describe('state view', () => {
 
   it('shows forks side by side', async () => {
     const fork = (value: string) => state([gen(value)]);
-    await show(STATE_MIME, state([gen('root')], { forks: [fork('one'), fork('two'), fork('three')] }));
+    await show(
+      STATE_MIME,
+      state([gen('root')], { forks: [fork('one'), fork('two'), fork('three')] }),
+    );
     expect(await count('.fork')).toBe(3);
     expect(await text()).toContain('fork 2 of 3');
   });
@@ -149,7 +166,9 @@ describe('state view', () => {
       { text: 'yes', score: -0.1, chosen: true },
       { text: 'no', score: -2.5, chosen: false },
     ];
-    const tokens = [{ text: 'yes', logprob: Math.log(0.25), top: [{ text: 'no', logprob: Math.log(0.5) }] }];
+    const tokens = [
+      { text: 'yes', logprob: Math.log(0.25), top: [{ text: 'no', logprob: Math.log(0.5) }] },
+    ];
     const timing = {
       milliseconds: 500,
       firstTokenMilliseconds: 20,
@@ -158,7 +177,10 @@ describe('state view', () => {
       completionTokens: 50,
     };
     const request = { url: 'http://127.0.0.1:1/generate', body: { text: "it's" } };
-    await show(STATE_MIME, state([gen('yes', { choices, tokens, timing, request, source: 'select' })]));
+    await show(
+      STATE_MIME,
+      state([gen('yes', { choices, tokens, timing, request, source: 'select' })]),
+    );
     await page.keyboard.press('Tab');
     await page.keyboard.press('Enter');
     const shown = await text();
@@ -184,7 +206,8 @@ describe('state view', () => {
     }
     await show(STATE_MIME, state([gen('token '.repeat(10_000))]));
     const kept = await page.evaluate(
-      () => Reflect.get(window, 'first') === Reflect.get(window, 'output')('a').querySelector('.gen'),
+      () =>
+        Reflect.get(window, 'first') === Reflect.get(window, 'output')('a').querySelector('.gen'),
     );
     expect(kept).toBe(true);
     expect(await page.evaluate(() => scrollY)).toBe(120);
@@ -194,7 +217,9 @@ describe('state view', () => {
 
 it('uses theme variables for every colour', () => {
   const css = readFileSync(join(root, 'notebook-renderer/src/styles.css'), 'utf8');
-  const declared = [...css.matchAll(/(?:color|background|border[\w-]*|outline):\s*([^;]+);/g)].map((m) => m[1]);
+  const declared = [...css.matchAll(/(?:color|background|border[\w-]*|outline):\s*([^;]+);/g)].map(
+    (m) => m[1],
+  );
   expect(declared.length).toBeGreaterThan(10);
   expect(css).not.toMatch(/#[0-9a-f]{3,8}\b|rgba?\(|hsla?\(/i);
 });

@@ -2,18 +2,22 @@
  * A real VS Code workbench for tests: the server with its extension host, Chromium in front of it,
  * the extension loaded from this checkout (or from a built VSIX).
  */
-import { spawn, type ChildProcess } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { chromium, type Browser, type Frame, type Page } from 'playwright-core';
+import { chromium, type Browser, type Frame, type Locator, type Page } from 'playwright-core';
 // @ts-expect-error plain JavaScript, which also runs before the dependencies are installed
 import { ensureChromium, ensureVsCodeServer } from './host-setup.mjs';
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const screenshots = join(root, 'test', 'results', 'screenshots');
+
+/** Messages of a workbench without native logging, watchdog and gallery: nothing a test can act on. */
+const HARMLESS =
+  /spdlog|watchdog|vsda|fetching additional builtin|AccountPolicyGate|service worker|serviceWorker/i;
 
 export interface WorkbenchOptions {
   /** File name → content of the workspace. */
@@ -65,7 +69,13 @@ export class Workbench implements AsyncDisposable {
     }
     const port = await freePort();
     const log: string[] = [];
-    const server = await startServer({ vscode, home, port, log, trust: options.workspaceTrust ?? false });
+    const server = await startServer({
+      vscode,
+      home,
+      port,
+      log,
+      trust: options.workspaceTrust ?? false,
+    });
     const browser = await chromium.launch({
       executablePath: executable,
       args: [
@@ -79,32 +89,60 @@ export class Workbench implements AsyncDisposable {
       ],
     });
     const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
-    page.on('console', (message) => log.push(`[browser] ${message.text()}`));
+    page.on('console', (message) => {
+      const text = message.text();
+      if (!HARMLESS.test(text)) log.push(`[browser] ${text}`);
+    });
     await page.goto(workbenchUrl(port, folder, options.extensionsFolder === undefined));
     await page.waitForSelector('.monaco-workbench .explorer-folders-view', { timeout: 60_000 });
-    return new Workbench({ folder, home, page, server, browser, log });
+    const workbench = new Workbench({ folder, home, page, server, browser, log });
+    await workbench.waitForCommand('SGLang: Show Log');
+    return workbench;
+  }
+
+  /** Waits until the extension's contributions are known; files opened earlier open as plain text. */
+  async waitForCommand(title: string): Promise<void> {
+    await this.#findCommand(title, 40);
+    await this.page.keyboard.press('Escape');
   }
 
   /** Runs a command by its title through the command palette; waits until it is registered. */
   async command(title: string): Promise<void> {
+    const row = await this.#findCommand(title, 20);
+    await row.click();
+    await this.page
+      .locator('.quick-input-widget')
+      .waitFor({ state: 'hidden', timeout: 2000 })
+      .catch(() => {});
+  }
+
+  async #findCommand(title: string, attempts: number): Promise<Locator> {
     const { page } = this;
-    for (let attempt = 0; ; attempt += 1) {
+    for (let attempt = 0; attempt < attempts; attempt += 1) {
       await page.keyboard.press('F1');
       const input = page.locator('.quick-input-widget input').first();
-      await input.fill(`>${title}`);
-      const row = page.locator('.quick-input-list .monaco-list-row', { hasText: title }).first();
-      if (await row.waitFor({ timeout: 3000 }).then(() => true, () => false)) {
-        await row.click();
-        return;
-      }
+      await input.fill(`>${title}`, { timeout: 5000 }).catch(() => {});
+      const row = page
+        .locator('.quick-input-list .monaco-list-row')
+        .filter({ has: page.getByText(title, { exact: true }) })
+        .first();
+      const found = await row.waitFor({ timeout: 700 }).then(
+        () => true,
+        () => false,
+      );
+      if (found) return row;
       await page.keyboard.press('Escape');
-      if (attempt === 10) throw new Error(`no command "${title}" in the palette\n${this.log(30)}`);
     }
+    await this.screenshot('no-command');
+    throw new Error(`no command "${title}" in the palette\n${this.log(30)}`);
   }
 
   /** Opens a workspace file by double-clicking it in the explorer. */
   async open(name: string): Promise<void> {
-    await this.page.locator('.explorer-folders-view .monaco-list-row', { hasText: name }).first().dblclick();
+    await this.page
+      .locator('.explorer-folders-view .monaco-list-row', { hasText: name })
+      .first()
+      .dblclick();
     await this.page.waitForSelector('.notebook-editor .code-cell-row, .editor-instance', {
       state: 'attached',
       timeout: 60_000,
@@ -113,6 +151,93 @@ export class Workbench implements AsyncDisposable {
 
   async runAll(): Promise<void> {
     await this.command('Notebook: Run All');
+  }
+
+  async closeAll(): Promise<void> {
+    for (
+      let count = await this.page.locator('.tabs-container .tab').count();
+      count > 0;
+      count -= 1
+    ) {
+      await this.command('View: Revert and Close Editor');
+    }
+  }
+
+  /** Sets the height of the window: a tall one draws cells that a user would scroll to. */
+  async tall(height: number): Promise<void> {
+    await this.page.setViewportSize({ width: 1280, height });
+  }
+
+  async save(): Promise<void> {
+    await this.command('File: Save');
+  }
+
+  path(name: string): string {
+    return join(this.folder, name);
+  }
+
+  read(name: string): string {
+    return readFileSync(this.path(name), 'utf8');
+  }
+
+  /** Waits until a file of the workspace satisfies `test`; the error shows the file. */
+  async waitForFile(
+    name: string,
+    test: (content: string) => boolean,
+    timeout = 20_000,
+  ): Promise<string> {
+    return eventually(
+      timeout,
+      async () => {
+        const content = this.read(name);
+        return test(content) ? content : undefined;
+      },
+      () => `${name} never became as expected:\n${this.read(name).slice(-2000)}`,
+    );
+  }
+
+  /** Waits for `text` in the workbench itself: status bar, views, cell status, dialogs. */
+  async waitForText(selector: string, text: string | RegExp, timeout = 30_000): Promise<void> {
+    try {
+      await this.page.locator(selector).filter({ hasText: text }).first().waitFor({ timeout });
+    } catch {
+      await this.screenshot('timeout');
+      const shown = await this.page.locator(selector).allInnerTexts();
+      throw new Error(
+        `no ${String(text)} in ${selector} after ${timeout} ms; shown: ${shown.join(' | ')}\n${this.log(20)}`,
+      );
+    }
+  }
+
+  /** Waits until the active notebook's kernel has this status. */
+  async waitForKernel(status: string, timeout = 60_000): Promise<void> {
+    await this.waitForText(
+      '#sglang-notebooks\\.sglang-notebooks\\.sglang\\.kernel',
+      `SGLang: ${status}`,
+      timeout,
+    );
+  }
+
+  /** Process ids below the VS Code server whose command line contains `text`. */
+  processes(text: string): number[] {
+    const rows = spawnSync('ps', ['-eo', 'pid=,ppid=,args='], { encoding: 'utf8' }).stdout.split(
+      '\n',
+    );
+    const all = rows.flatMap((row) => {
+      const match = /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(row);
+      return match
+        ? [{ pid: Number(match[1]), parent: Number(match[2]), args: match[3] ?? '' }]
+        : [];
+    });
+    const below = new Set([this.#server.pid ?? -1]);
+    // Parents come before their children only by chance; repeat until nothing is added.
+    for (let size = 0; size !== below.size;) {
+      size = below.size;
+      for (const { pid, parent } of all) if (below.has(parent)) below.add(pid);
+    }
+    return all
+      .filter(({ pid, args }) => below.has(pid) && args.includes(text))
+      .map(({ pid }) => pid);
   }
 
   /** All text that renderers have drawn, frame by frame, shadow roots included. */
@@ -129,7 +254,9 @@ export class Workbench implements AsyncDisposable {
       if (typeof text === 'string' ? shown.includes(text) : text.test(shown)) return shown;
       if (Date.now() > deadline) {
         await this.screenshot('timeout');
-        throw new Error(`no output ${String(text)} after ${timeout} ms; shown:\n${shown.slice(-3000)}\n${this.log(20)}`);
+        throw new Error(
+          `no output ${String(text)} after ${timeout} ms; shown:\n${shown.slice(-3000)}\n${this.log(20)}`,
+        );
       }
       await new Promise((resolve) => setTimeout(resolve, 250));
     }
@@ -216,7 +343,9 @@ async function startServer(parts: {
     };
     server.stdout.setEncoding('utf8').on('data', onText);
     server.stderr.setEncoding('utf8').on('data', onText);
-    server.once('exit', (code) => reject(new Error(`the VS Code server exited with ${code}:\n${log.join('\n')}`)));
+    server.once('exit', (code) =>
+      reject(new Error(`the VS Code server exited with ${code}:\n${log.join('\n')}`)),
+    );
   });
   return server;
 }
@@ -224,7 +353,9 @@ async function startServer(parts: {
 function workbenchUrl(port: number, folder: string, development: boolean): string {
   const payload = [
     ['skipWelcome', 'true'],
-    ...(development ? [['extensionDevelopmentPath', `vscode-remote://127.0.0.1:${port}${root}`]] : []),
+    ...(development
+      ? [['extensionDevelopmentPath', `vscode-remote://127.0.0.1:${port}${root}`]]
+      : []),
   ];
   const query = new URLSearchParams({ folder, payload: JSON.stringify(payload) });
   return `http://127.0.0.1:${port}/?${query.toString()}`;
@@ -253,7 +384,22 @@ async function frameText(frame: Frame): Promise<string> {
   }
 }
 
-function freePort(): Promise<number> {
+/** Asks again and again until there is an answer; never longer than `timeout` ms. */
+export async function eventually<Answer>(
+  timeout: number,
+  ask: () => Promise<Answer | undefined>,
+  describe: () => string,
+): Promise<Answer> {
+  const deadline = Date.now() + timeout;
+  for (;;) {
+    const answer = await ask();
+    if (answer !== undefined) return answer;
+    if (Date.now() > deadline) throw new Error(`${describe()} (after ${timeout} ms)`);
+    await new Promise((resolve) => setTimeout(resolve, 150));
+  }
+}
+
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer();
     probe.once('error', reject);

@@ -10,4 +10,7 @@ export const COMMANDS = {
   exportNotebook: 'sglang.exportNotebook',
   importNotebook: 'sglang.importNotebook',
   showLog: 'sglang.showLog',
+  showDiagnostics: 'sglang.showDiagnostics',
+  forceKillKernel: 'sglang.forceKillKernel',
+  refreshVariables: 'sglang.refreshVariables',
 } as const;

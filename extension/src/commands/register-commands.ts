@@ -1,44 +1,73 @@
 /** The table of commands: id → function. */
-import { commands, Uri, window, type Disposable, type LogOutputChannel, type Memento, type NotebookDocument } from 'vscode';
+import {
+  commands,
+  type Uri,
+  window,
+  type Disposable,
+  type LogOutputChannel,
+  type Memento,
+  type NotebookDocument,
+} from 'vscode';
+import type { KernelSession } from '../kernel-client/kernel-session.ts';
 import type { SglangNotebookController } from '../notebook/notebook-controller.ts';
 import { NOTEBOOK_TYPE } from '../notebook/notebook-type.ts';
+import type { ScannedProgram } from '../program-scan.ts';
+import type { DiagnosticsPage } from '../views/diagnostics-page.ts';
+import type { SessionNode } from '../views/sessions-view.ts';
 import { COMMANDS } from './command-ids.ts';
 import { exportNotebook, importNotebook } from './convert-commands.ts';
 import { newNotebook, openTour } from './notebook-commands.ts';
 import { runProgram } from './run-program.ts';
-import type { ScannedProgram } from '../program-scan.ts';
 
 export interface CommandContext {
-  readonly controller: SglangNotebookController;
+  /** Undefined until the workspace is trusted. */
+  readonly controller: () => SglangNotebookController | undefined;
   readonly log: LogOutputChannel;
+  readonly page: DiagnosticsPage;
   readonly memory: Memento;
   readonly tour: Uri;
 }
 
+type Action = (...args: never[]) => unknown;
+
 export function registerCommands(context: CommandContext): Disposable[] {
-  const { controller } = context;
-  const onNotebook = (action: (notebook: NotebookDocument) => unknown) => () => {
-    const notebook = window.activeNotebookEditor?.notebook;
+  /** Runs on the notebook of the clicked row of the sessions view, else on the active one. */
+  const onNotebook = (action: (notebook: NotebookDocument) => unknown) => (node?: unknown) => {
+    const notebook = clickedNotebook(node) ?? window.activeNotebookEditor?.notebook;
     return notebook?.notebookType === NOTEBOOK_TYPE ? action(notebook) : undefined;
   };
-  const restart = (notebook: NotebookDocument) => controller.session(notebook)?.restart();
-  const table: Readonly<Record<keyof typeof COMMANDS, (...args: never[]) => unknown>> = {
+  const onSession = (action: (session: KernelSession, notebook: NotebookDocument) => unknown) =>
+    onNotebook((notebook) => {
+      const session = context.controller()?.session(notebook);
+      return session && action(session, notebook);
+    });
+  const table: Readonly<Record<keyof typeof COMMANDS, Action>> = {
     newNotebook,
     openTour: () => openTour(context.tour),
-    interruptKernel: onNotebook((notebook) => controller.session(notebook)?.interrupt()),
-    restartKernel: onNotebook(restart),
+    interruptKernel: onSession((session) => session.interrupt()),
+    restartKernel: onSession((session) => session.restart()),
     restartAndRunAll: onNotebook(async (notebook) => {
-      await restart(notebook);
+      await context.controller()?.session(notebook)?.restart();
       await commands.executeCommand('notebook.execute', notebook.uri);
     }),
-    shutDownKernel: onNotebook((notebook) => controller.session(notebook)?.stop()),
+    shutDownKernel: onSession((session) => session.stop()),
+    forceKillKernel: onSession((session) => session.kill()),
     runProgram: (cell: Uri, program: ScannedProgram) => runProgram(context.memory, cell, program),
+    refreshVariables: () => context.controller()?.refreshViews(),
     exportNotebook: onNotebook(exportNotebook),
     importNotebook,
     showLog: () => context.log.show(),
+    showDiagnostics: () => context.page.show(),
   };
   return Object.entries(table).map(([name, action]) => {
     // SAFETY: the table's keys are COMMANDS' keys.
     return commands.registerCommand(COMMANDS[name as keyof typeof COMMANDS], action);
   });
+}
+
+function clickedNotebook(node: unknown): NotebookDocument | undefined {
+  if (typeof node !== 'object' || node === null || !('kind' in node)) return undefined;
+  // SAFETY: rows of the sessions view are the only arguments with a `kind`.
+  const row = node as SessionNode;
+  return row.kind === 'kernel' ? row.notebook : undefined;
 }

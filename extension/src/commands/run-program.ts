@@ -5,7 +5,7 @@ import {
   NotebookCellKind,
   NotebookEdit,
   NotebookRange,
-  Uri,
+  type Uri,
   window,
   workspace,
   WorkspaceEdit,
@@ -15,7 +15,11 @@ import {
 import { CELL_LANGUAGE } from '../notebook/notebook-type.ts';
 import type { ScannedParameter, ScannedProgram } from '../program-scan.ts';
 
-export async function runProgram(memory: Memento, cellUri: Uri, program: ScannedProgram): Promise<void> {
+export async function runProgram(
+  memory: Memento,
+  cellUri: Uri,
+  program: ScannedProgram,
+): Promise<void> {
   const cell = findCell(cellUri);
   if (!cell) {
     await window.showErrorMessage('The cell of this program is no longer open.');
@@ -39,7 +43,10 @@ function findCell(uri: Uri): NotebookCell | undefined {
 }
 
 /** `name=value` texts, or nothing when the user cancels. */
-async function askArguments(memory: Memento, program: ScannedProgram): Promise<string[] | undefined> {
+async function askArguments(
+  memory: Memento,
+  program: ScannedProgram,
+): Promise<string[] | undefined> {
   const key = `arguments.${program.name}`;
   const remembered = memory.get<Record<string, string>>(key, {});
   const typed: Record<string, string> = {};
@@ -54,7 +61,9 @@ async function askArguments(memory: Memento, program: ScannedProgram): Promise<s
     typed[parameter.name] = value;
   }
   await memory.update(key, typed);
-  return program.parameters.map((parameter) => `${parameter.name}=${pythonValue(typed[parameter.name] ?? '', parameter)}`);
+  return program.parameters.map(
+    (parameter) => `${parameter.name}=${pythonValue(typed[parameter.name] ?? '', parameter)}`,
+  );
 }
 
 function describe(parameter: ScannedParameter): string {

@@ -5,9 +5,12 @@
 import {
   KERNEL_PROTOCOL_VERSION,
   type CellRef,
+  type ChildProcessInfo,
   type GenRecord,
+  type JsonValue,
   type KernelEvent,
   type KernelOutput,
+  type KernelQuery,
   type KernelStatus,
   type RunOutcome,
 } from '../../protocol/kernel-protocol.ts';
@@ -32,15 +35,35 @@ export interface KernelLaunch {
 
 export interface SessionListener {
   status(status: KernelStatus, reason: string | null): void;
+  /** A cell starts; what is known of its earlier run is out of date. */
+  started(cell: CellRef, executionOrder: number): void;
+  finished(cell: CellRef, outcome: RunOutcome): void;
   gen(record: GenRecord): void;
+  /** The programs that this kernel started have changed. */
+  processes(): void;
   log(level: 'debug' | 'info' | 'warn' | 'error', message: string): void;
   /** Output of background processes while no cell runs. */
   background(output: KernelOutput): void;
-  input(prompt: string, password: boolean): Promise<string | null>;
+  /** Resolves with `null` at the end of input and when `signal` says that nobody waits any more. */
+  input(question: InputQuestion, signal: AbortSignal): Promise<string | null>;
+}
+
+export interface InputQuestion {
+  readonly cell: CellRef;
+  readonly prompt: string;
+  readonly password: boolean;
+}
+
+/** A question to the kernel that got no answer: no kernel, a busy one, or one that died. */
+export class KernelQueryError extends Error {
+  readonly code = 'KERNEL_QUERY';
 }
 
 interface Run {
   readonly id: string;
+  readonly cell: CellRef;
+  /** Aborted when the run ends: closes questions to the user. */
+  readonly over: AbortController;
   readonly sink: RunSink;
   readonly ended: () => void;
 }
@@ -49,6 +72,10 @@ export class KernelSession {
   readonly #launch: KernelLaunch;
   readonly #listener: SessionListener;
   readonly #runs = new Map<string, Run>();
+  readonly #queries = new Map<number, (answer: JsonValue | KernelQueryError) => void>();
+  readonly #processes = new Map<number, ChildProcessInfo>();
+  #nextQuery = 1;
+  #python: string | null = null;
   #process: KernelProcess | null = null;
   #nextRun = 1;
   #forcedKill: ReturnType<typeof setTimeout> | null = null;
@@ -67,12 +94,37 @@ export class KernelSession {
     return this.#process?.alive ? this.#process.pid : undefined;
   }
 
+  /** Version of the running kernel's Python. */
+  get python(): string | null {
+    return this.#python;
+  }
+
+  /** Programs that the kernel's cells started and that still run. */
+  get processes(): ChildProcessInfo[] {
+    return [...this.#processes.values()];
+  }
+
+  /** Asks a running kernel, next to whatever it executes; fails with `KernelQueryError`. */
+  query(query: KernelQuery): Promise<JsonValue> {
+    const kernel = this.#process;
+    if (!kernel?.alive) return Promise.reject(new KernelQueryError('No kernel is running.'));
+    const id = this.#nextQuery++;
+    return new Promise((resolve, reject) => {
+      this.#queries.set(id, (answer) => {
+        this.#queries.delete(id);
+        if (answer instanceof KernelQueryError) reject(answer);
+        else resolve(answer);
+      });
+      kernel.send({ type: 'query', id, query });
+    });
+  }
+
   /** Resolves when the run has ended in `sink`; never rejects. */
   execute(cell: CellRef, code: string, sink: RunSink): Promise<void> {
     const kernel = this.#ensureProcess();
     const id = `run-${this.#nextRun++}`;
     return new Promise((resolve) => {
-      this.#runs.set(id, { id, sink, ended: resolve });
+      this.#runs.set(id, { id, cell, sink, ended: resolve, over: new AbortController() });
       kernel.send({ type: 'execute', run: id, cell, code, stopOnError: true });
     });
   }
@@ -138,13 +190,17 @@ export class KernelSession {
   #onEvent(event: KernelEvent): void {
     switch (event.type) {
       case 'ready':
-        this.#listener.log('info', `kernel ${event.pid} ready: Python ${event.python} in ${event.startupMilliseconds} ms`);
+        this.#python = event.python;
+        this.#listener.log(
+          'info',
+          `kernel ${event.pid} ready: Python ${event.python} in ${event.startupMilliseconds} ms`,
+        );
         break;
       case 'status':
         this.#setStatus(event.status, event.reason);
         break;
       case 'started':
-        this.#runs.get(event.run)?.sink.start(event.executionOrder);
+        this.#start(event.run, event.executionOrder);
         break;
       case 'output':
         if (event.run === null) this.#listener.background(event.output);
@@ -154,7 +210,7 @@ export class KernelSession {
         this.#finish(event.run, event.outcome);
         break;
       case 'input_request':
-        this.#answerInput(event.request, event.prompt, event.password);
+        this.#answerInput(event);
         break;
       case 'gen':
         this.#listener.gen(event.record);
@@ -163,19 +219,42 @@ export class KernelSession {
         this.#listener.log(event.level, event.message);
         break;
       case 'process':
+        this.#onProcess(event.process);
+        break;
       case 'reply':
+        this.#queries.get(event.id)?.(event.result);
+        break;
       case 'reply_error':
+        this.#queries.get(event.id)?.(new KernelQueryError(event.message));
         break;
       default:
         event satisfies never;
     }
   }
 
-  #answerInput(request: number, prompt: string, password: boolean): void {
-    this.#listener.input(prompt, password).then(
-      (value) => this.#process?.send({ type: 'input_reply', request, value }),
-      () => this.#process?.send({ type: 'input_reply', request, value: null }),
-    );
+  #start(id: string, executionOrder: number): void {
+    const run = this.#runs.get(id);
+    if (!run) return;
+    run.sink.start(executionOrder);
+    this.#listener.started(run.cell, executionOrder);
+  }
+
+  #onProcess(info: ChildProcessInfo): void {
+    if (info.exit === null) this.#processes.set(info.pid, info);
+    else this.#processes.delete(info.pid);
+    this.#listener.processes();
+  }
+
+  #answerInput(event: KernelEvent & { readonly type: 'input_request' }): void {
+    const { request, prompt, password } = event;
+    const run = this.#runs.get(event.run);
+    const answer = (value: string | null): void =>
+      this.#process?.send({ type: 'input_reply', request, value });
+    if (!run) return answer(null);
+    this.#listener
+      .input({ cell: run.cell, prompt, password }, run.over.signal)
+      .then(answer, () => answer(null));
+    return undefined;
   }
 
   #finish(id: string, outcome: RunOutcome): void {
@@ -183,12 +262,18 @@ export class KernelSession {
     if (!run) return;
     if (this.#runs.size === 0) this.#cancelForcedKill();
     void run.sink.end(outcome).finally(run.ended);
+    this.#listener.finished(run.cell, outcome);
   }
 
   #onExit(kernel: KernelProcess, reason: string): void {
     if (this.#process !== kernel) return;
     this.#process = null;
+    this.#python = null;
+    this.#processes.clear();
+    this.#listener.processes();
     this.#cancelForcedKill();
+    const noAnswer = new KernelQueryError(reason);
+    for (const answer of this.#queries.values()) answer(noAnswer);
     for (const id of this.#runs.keys()) {
       const run = this.#take(id);
       if (run) void run.sink.fail('KernelDied', reason).finally(run.ended);
@@ -199,6 +284,7 @@ export class KernelSession {
   #take(id: string): Run | undefined {
     const run = this.#runs.get(id);
     this.#runs.delete(id);
+    run?.over.abort();
     return run;
   }
 

@@ -1,9 +1,5 @@
 /** Carries a run's commands out on VS Code's `NotebookCellExecution`, in batches. */
-import {
-  NotebookCellOutput,
-  NotebookCellOutputItem,
-  type NotebookCellExecution,
-} from 'vscode';
+import { NotebookCellOutput, NotebookCellOutputItem, type NotebookCellExecution } from 'vscode';
 import type { KernelError, KernelOutput, RunOutcome } from '../../protocol/kernel-protocol.ts';
 import {
   coalesce,
@@ -20,6 +16,7 @@ const FLUSH_INTERVAL = 50;
 
 export class CellExecution {
   readonly #execution: NotebookCellExecution;
+  readonly #linkTraceback: (traceback: string) => string;
   #outputs: NotebookCellOutput[] = [];
   #state: CellRunState = emptyRun;
   #pending: CellCommand[] = [];
@@ -28,8 +25,10 @@ export class CellExecution {
   #tail: Promise<void> = Promise.resolve();
   #phase: 'queued' | 'running' | 'ended' = 'queued';
 
-  constructor(execution: NotebookCellExecution) {
+  /** `linkTraceback` makes the cells that a traceback names clickable. */
+  constructor(execution: NotebookCellExecution, linkTraceback: (traceback: string) => string) {
     this.#execution = execution;
+    this.#linkTraceback = linkTraceback;
   }
 
   get ended(): boolean {
@@ -46,7 +45,7 @@ export class CellExecution {
 
   output(output: KernelOutput): void {
     if (this.#phase !== 'running') return;
-    const { state, commands } = reduceOutput(this.#state, output);
+    const { state, commands } = reduceOutput(this.#state, this.#linked(output));
     this.#state = state;
     this.#pending.push(...commands);
     this.#timer ??= setTimeout(() => this.#flush(), FLUSH_INTERVAL);
@@ -70,6 +69,12 @@ export class CellExecution {
     await this.end({ status: 'error', error });
   }
 
+  #linked(output: KernelOutput): KernelOutput {
+    if (output.kind !== 'error') return output;
+    const { error } = output;
+    return { ...output, error: { ...error, traceback: this.#linkTraceback(error.traceback) } };
+  }
+
   #flush(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
@@ -87,7 +92,8 @@ export class CellExecution {
         this.#outputs = [];
         return this.#execution.clearOutput();
       case 'append': {
-        const isResult = command.content.kind === 'bundle' && command.content.executionOrder !== null;
+        const isResult =
+          command.content.kind === 'bundle' && command.content.executionOrder !== null;
         const output = new NotebookCellOutput(items(command.content), { result: isResult });
         this.#outputs.push(output);
         return this.#execution.appendOutput(output);

@@ -20,7 +20,14 @@ export function keepCellIds(): Disposable {
       const fresh = createCellId(taken);
       taken.add(fresh);
       const known: SglnbCellMetadata = cell.metadata;
-      const sglnb = { metadata: {}, executionCount: null, attachments: null, ipynb: null, ...known.sglnb, id: fresh };
+      const sglnb = {
+        metadata: {},
+        executionCount: null,
+        attachments: null,
+        ipynb: null,
+        ...known.sglnb,
+        id: fresh,
+      };
       return [NotebookEdit.updateCellMetadata(cell.index, { ...cell.metadata, sglnb })];
     });
     if (edits.length === 0) return;

@@ -56,8 +56,13 @@ function place(state: CellRunState, output: Exclude<KernelOutput, { kind: 'clear
     case 'stream':
       return stream(state, output.name, output.text);
     case 'display':
-      if (state.count >= MOST_OUTPUTS) return stream(state, 'stdout', `${output.data['text/plain']}\n`);
-      return append(state, { kind: 'bundle', data: output.data, executionOrder: null }, output.displayId);
+      if (state.count >= MOST_OUTPUTS)
+        return stream(state, 'stdout', `${output.data['text/plain']}\n`);
+      return append(
+        state,
+        { kind: 'bundle', data: output.data, executionOrder: null },
+        output.displayId,
+      );
     case 'result':
       return append(
         state,
@@ -109,7 +114,11 @@ export function coalesce(commands: readonly CellCommand[]): CellCommand[] {
       kept.length = 0;
       replacedAt.clear();
       kept.push(command);
-    } else if (command.kind === 'extend' && last?.kind === 'extend' && last.index === command.index) {
+    } else if (
+      command.kind === 'extend' &&
+      last?.kind === 'extend' &&
+      last.index === command.index
+    ) {
       kept[kept.length - 1] = { ...last, text: last.text + command.text };
     } else if (command.kind === 'replace' && replacedAt.has(command.index)) {
       kept[replacedAt.get(command.index) ?? 0] = command;

@@ -15,7 +15,8 @@ export function toVsCodeOutput(output: NotebookOutput): NotebookCellOutput {
 }
 
 function itemsOf(json: JsonObject): NotebookCellOutputItem[] {
-  switch (json['output_type']) {
+  const type = json['output_type'];
+  switch (typeof type === 'string' ? type : '') {
     case 'stream': {
       const text = joined(json['text']);
       return [
@@ -42,14 +43,19 @@ function itemsOf(json: JsonObject): NotebookCellOutputItem[] {
 /** nbformat splits long text into lists of lines. */
 function joined(value: JsonValue | undefined, separator = ''): string {
   if (typeof value === 'string') return value;
-  return Array.isArray(value) ? value.filter((line) => typeof line === 'string').join(separator) : '';
+  return Array.isArray(value)
+    ? value.filter((line) => typeof line === 'string').join(separator)
+    : '';
 }
 
 function bundleOf(data: JsonValue | undefined): { readonly 'text/plain': string } {
   const entries =
     typeof data === 'object' && data !== null && !Array.isArray(data) ? Object.entries(data) : [];
   const bundle = Object.fromEntries(
-    entries.map(([mime, value]) => [mime, Array.isArray(value) && !mime.endsWith('json') ? joined(value) : value]),
+    entries.map(([mime, value]) => [
+      mime,
+      Array.isArray(value) && !mime.endsWith('json') ? joined(value) : value,
+    ]),
   );
   return { 'text/plain': '', ...bundle };
 }

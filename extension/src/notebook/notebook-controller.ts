@@ -2,8 +2,8 @@
 import {
   notebooks,
   NotebookControllerAffinity,
+  l10n,
   Uri,
-  window,
   workspace,
   type Disposable,
   type LogOutputChannel,
@@ -13,20 +13,33 @@ import {
 } from 'vscode';
 import { dirname } from 'node:path';
 import { homedir } from 'node:os';
-import type { GenRecord, KernelStatus } from '../../protocol/kernel-protocol.ts';
-import { KernelSession } from '../kernel-client/kernel-session.ts';
+import type {
+  CellRef,
+  GenRecord,
+  KernelStatus,
+  RunOutcome,
+} from '../../protocol/kernel-protocol.ts';
+import { KernelSession, type SessionListener } from '../kernel-client/kernel-session.ts';
 import { kernelSettings } from '../settings.ts';
 import { CellExecution } from './cell-execution.ts';
+import { askUser } from './input-box.ts';
 import { NOTEBOOK_TYPE, SUPPORTED_LANGUAGES } from './notebook-type.ts';
+import { linkTraceback } from './traceback-links.ts';
 
 export interface ControllerListener {
   status(notebook: NotebookDocument, status: KernelStatus, reason: string | null): void;
+  /** `cell` in these is the URI of the cell's text document. */
+  started(notebook: NotebookDocument, cell: string): void;
+  finished(notebook: NotebookDocument, cell: string, outcome: RunOutcome): void;
   gen(notebook: NotebookDocument, record: GenRecord): void;
+  /** Kernels or the programs that they started have come or gone. */
+  sessions(): void;
 }
 
 export class SglangNotebookController implements Disposable {
   readonly #controller: NotebookController;
   readonly #sessions = new Map<NotebookDocument, KernelSession>();
+  readonly #orders = new WeakMap<NotebookDocument, Map<string, number>>();
   readonly #subscriptions: Disposable[] = [];
   readonly #kernelEntry: string;
   readonly #log: LogOutputChannel;
@@ -36,8 +49,12 @@ export class SglangNotebookController implements Disposable {
     this.#kernelEntry = kernelEntry;
     this.#log = log;
     this.#listener = listener;
-    this.#controller = notebooks.createNotebookController('sglang-bundled', NOTEBOOK_TYPE, 'SGLang');
-    this.#controller.description = 'bundled Python and runtime';
+    this.#controller = notebooks.createNotebookController(
+      'sglang-bundled',
+      NOTEBOOK_TYPE,
+      'SGLang',
+    );
+    this.#controller.description = l10n.t('bundled Python and runtime');
     this.#controller.supportedLanguages = [...SUPPORTED_LANGUAGES];
     this.#controller.supportsExecutionOrder = true;
     this.#controller.executeHandler = (cells, notebook) => this.#execute(cells, notebook);
@@ -53,8 +70,18 @@ export class SglangNotebookController implements Disposable {
     );
   }
 
+  /** Notebooks that have had a kernel, with its session. */
+  get sessions(): ReadonlyMap<NotebookDocument, KernelSession> {
+    return this.#sessions;
+  }
+
   session(notebook: NotebookDocument): KernelSession | undefined {
     return this.#sessions.get(notebook);
+  }
+
+  /** Has the views of kernels and variables drawn afresh. */
+  refreshViews(): void {
+    this.#listener.sessions();
   }
 
   async dispose(): Promise<void> {
@@ -68,7 +95,10 @@ export class SglangNotebookController implements Disposable {
     // All executions exist before the first starts, so that the workbench shows the queue.
     const queue = cells.map((cell) => ({
       cell,
-      execution: new CellExecution(this.#controller.createNotebookCellExecution(cell)),
+      execution: new CellExecution(
+        this.#controller.createNotebookCellExecution(cell),
+        (traceback) => linkTraceback(traceback, this.#ordersOf(notebook)),
+      ),
     }));
     await Promise.all(
       queue.map(({ cell, execution }) =>
@@ -85,6 +115,14 @@ export class SglangNotebookController implements Disposable {
     const session = this.#sessions.get(notebook);
     this.#sessions.delete(notebook);
     await session?.stop();
+    this.#listener.sessions();
+  }
+
+  /** Execution orders by cell label, for links in tracebacks. */
+  #ordersOf(notebook: NotebookDocument): Map<string, number> {
+    const known = this.#orders.get(notebook) ?? new Map<string, number>();
+    this.#orders.set(notebook, known);
+    return known;
   }
 
   #sessionFor(notebook: NotebookDocument): KernelSession {
@@ -99,19 +137,32 @@ export class SglangNotebookController implements Disposable {
         model: settings.modelPath,
         interruptTimeout: settings.interruptTimeout,
       },
-      {
-        status: (status, reason) => this.#listener.status(notebook, status, reason),
-        gen: (record) => this.#listener.gen(notebook, record),
-        log: (level, message) => this.#log[level](message),
-        background: (output) => {
-          if (output.kind === 'stream') this.#log.info(output.text.trimEnd());
-        },
-        input: async (prompt, password) =>
-          (await window.showInputBox({ prompt, password, ignoreFocusOut: true })) ?? null,
-      },
+      this.#listenerFor(notebook),
     );
     this.#sessions.set(notebook, session);
     return session;
+  }
+
+  #listenerFor(notebook: NotebookDocument): SessionListener {
+    const log = this.#log;
+    return {
+      status: (status, reason) => {
+        this.#listener.status(notebook, status, reason);
+        this.#listener.sessions();
+      },
+      started: (cell: CellRef, executionOrder) => {
+        this.#ordersOf(notebook).set(cell.label, executionOrder);
+        this.#listener.started(notebook, cell.id);
+      },
+      finished: (cell, outcome) => this.#listener.finished(notebook, cell.id, outcome),
+      gen: (record) => this.#listener.gen(notebook, record),
+      processes: () => this.#listener.sessions(),
+      log: (level, message) => log[level](message),
+      background: (output) => {
+        if (output.kind === 'stream') log.info(output.text.trimEnd());
+      },
+      input: askUser,
+    };
   }
 }
 

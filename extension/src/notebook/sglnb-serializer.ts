@@ -2,12 +2,7 @@
  * `.sglnb` bytes ⇄ the workbench. The pure format does the work; this file moves its document in and
  * out of VS Code's data, and shows a file that is no notebook without ever changing it.
  */
-import {
-  NotebookCellData,
-  NotebookCellKind,
-  NotebookData,
-  type NotebookSerializer,
-} from 'vscode';
+import { NotebookCellData, NotebookCellKind, NotebookData, type NotebookSerializer } from 'vscode';
 import { createCellId } from '../../notebook-format/cell-ids.ts';
 import { NEW_LAYOUT, type CellKind, type NotebookCell } from '../../notebook-format/document.ts';
 import { NotebookFormatError } from '../../notebook-format/format-error.ts';

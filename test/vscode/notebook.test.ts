@@ -1,0 +1,225 @@
+/**
+ * Notebooks in a real workbench: extension host, kernel process, Python, runtime and starter model,
+ * nothing replaced. One workbench serves all tests; each opens a notebook of its own.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { eventually, freePort, root, Workbench } from './workbench.ts';
+
+const BROKEN = '# ---\n# sglnb: 99\n# ---\n\n# %%\nprint("from the future")\n';
+const UNTOUCHED = '# %% [markdown]\n# odd   spacing\n\n\n# %%  \nx  =  1\n\n\n\n# %%\ny = 2';
+
+let workbench: Workbench;
+let port: number;
+
+/** A notebook with one code cell per text. */
+function notebook(...cells: readonly string[]): string {
+  return cells.map((source) => `# %%\n${source}\n`).join('\n');
+}
+
+const launch = (): string => `from sglang import *
+from sglang.utils import execute_shell_command, wait_for_server, print_highlight
+server = execute_shell_command("python3 -m sglang.launch_server --model-path starter --port ${port}")
+wait_for_server("http://localhost:${port}")
+set_default_backend(RuntimeEndpoint("http://localhost:${port}"))`;
+
+const PROGRAM = `@function
+def capital_of(s, country: str):
+    s += user(f"What is the capital of {country}?")
+    s += assistant(gen("capital", max_tokens=64, temperature=0))`;
+
+beforeAll(async () => {
+  port = await freePort();
+  const tour = readFileSync(join(root, 'extension/examples/sglang-tour.sglnb'), 'utf8')
+    .replace(/^port = \d+$/m, `port = ${port}`)
+    .replace('country = "Italy"', 'country = "Germany"');
+  expect(tour).toContain(`port = ${port}`);
+  workbench = await Workbench.start({
+    files: {
+      'tour.sglnb': tour,
+      'broken.sglnb': BROKEN,
+      'untouched.sglnb': UNTOUCHED,
+      'failing.sglnb': notebook(
+        'def half(x):\n    return x / 0',
+        'print("before")\nhalf(4)',
+        'print("never")',
+      ),
+      'waiting.sglnb': notebook(
+        'import time\nprint("sleeping")\ntime.sleep(600)',
+        'print("not reached")',
+      ),
+      'spinning.sglnb': notebook(
+        'print("spinning", flush=True)\nwhile True: pass',
+        'print("not reached")',
+      ),
+      'killed.sglnb': notebook(
+        'print("alive", 40 + 2, flush=True)\nimport time\ntime.sleep(3 if globals().get("again") else 600)',
+      ),
+      'runtime.sglnb': notebook(
+        launch(),
+        `${PROGRAM}\n\nstate = capital_of.run(country="Germany")\nstate`,
+        '@function\ndef long(s):\n    s += user("Tell me a story")\n    s += assistant(gen("story", max_tokens=100000, ignore_eos=True))\nstate = long.run()\nprint("writing", flush=True)\nstate["story"]',
+      ),
+      'asking.sglnb': notebook('name = input("Your name? ")\nprint("Hello,", name)'),
+      'state.sglnb': notebook(
+        'counter = globals().get("counter", 0) + 1\nprint("counter is", counter)',
+      ),
+    },
+  });
+});
+afterAll(() => workbench[Symbol.asyncDispose]());
+afterEach(async ({ task }) => {
+  if (task.result?.state === 'fail')
+    await workbench.screenshot(`failed-${task.name.replaceAll(/\W+/g, '-')}`);
+  await workbench.closeAll();
+});
+
+describe('the tour', () => {
+  it('runs all cells, shows their outputs, saves them, and shows them again without a kernel', async () => {
+    await workbench.open('tour.sglnb');
+    await workbench.runAll();
+    await workbench.waitForOutput('The server is fired up');
+    await eventually(
+      90_000,
+      async () => {
+        await workbench.save();
+        const saved = workbench.read('tour.sglnb');
+        return saved.includes('the tour is over') ? saved : undefined;
+      },
+      () => workbench.read('tour.sglnb').slice(-3000),
+    );
+    await workbench.waitForKernel('idle');
+    const saved = workbench.read('tour.sglnb');
+    expect(saved).toContain('Berlin');
+    expect(saved).toMatch(/Gryffindor/);
+    expect(saved).not.toContain('Traceback');
+    await workbench.tall(5000);
+    await workbench.waitForOutput(/Berlin[^]*the tour is over/);
+    await workbench.screenshot('tour-whole');
+    await workbench.tall(900);
+    await workbench.closeAll();
+    await eventually(
+      15_000,
+      async () => (workbench.processes('kernel.mjs').length === 0 ? true : undefined),
+      () => 'the kernel of the closed notebook still runs',
+    );
+    await workbench.open('tour.sglnb');
+    await workbench.tall(5000);
+    await workbench.waitForOutput(/Berlin[^]*the tour is over/);
+    await workbench.tall(900);
+    expect(workbench.processes('kernel.mjs')).toEqual([]);
+    expect(workbench.read('tour.sglnb')).toBe(saved);
+  });
+});
+
+describe('files', () => {
+  it('saves an untouched notebook byte for byte', async () => {
+    await workbench.open('untouched.sglnb');
+    await workbench.command('File: Save As...').catch(() => {});
+    await workbench.page.keyboard.press('Escape');
+    await workbench.command('File: Save without Formatting');
+    expect(workbench.read('untouched.sglnb')).toBe(UNTOUCHED);
+  });
+
+  it('shows why a broken file is no notebook, and never changes it', async () => {
+    await workbench.open('broken.sglnb');
+    await workbench.waitForOutput(/not an SGLang notebook/);
+    await workbench.command('Notebook: Run All');
+    await workbench.command('File: Save without Formatting');
+    expect(workbench.read('broken.sglnb')).toBe(BROKEN);
+    await workbench.screenshot('broken-file');
+  });
+});
+
+describe('failures and interrupts', () => {
+  it('shows a traceback with links, marks the failing line, and stops the queue', async () => {
+    await workbench.open('failing.sglnb');
+    await workbench.runAll();
+    const shown = await workbench.waitForOutput(/ZeroDivisionError/);
+    expect(shown).toContain('before');
+    expect(shown).toMatch(/Cell In\[2\], line 2[^]*Cell In\[1\], line 2/);
+    expect(await workbench.outputText()).not.toContain('never');
+    // The error is in the first cell's function: that line is marked, and the status bar counts it.
+    await workbench.waitForText('#status\\.problems', /^\s*1/);
+    await workbench.page.locator('.squiggly-error').first().waitFor({ state: 'attached' });
+    await workbench.screenshot('failing-cell');
+  });
+
+  it('interrupts a waiting cell and runs the next one in the same kernel', async () => {
+    await workbench.open('waiting.sglnb');
+    await workbench.runAll();
+    await workbench.waitForOutput('sleeping');
+    const [pid] = workbench.processes('kernel.mjs');
+    await workbench.command('SGLang: Interrupt Kernel');
+    await workbench.waitForOutput('KeyboardInterrupt');
+    await workbench.waitForKernel('idle');
+    expect(workbench.processes('kernel.mjs')).toEqual([pid]);
+    expect(await workbench.outputText()).not.toContain('not reached');
+  });
+
+  it('interrupts a busy loop', async () => {
+    await workbench.open('spinning.sglnb');
+    await workbench.runAll();
+    await workbench.waitForOutput('spinning');
+    await workbench.command('SGLang: Interrupt Kernel');
+    await workbench.waitForKernel('idle');
+    expect(await workbench.outputText()).not.toContain('not reached');
+  });
+
+  it('ends the cell with a clear error when its kernel is killed, and runs again', async () => {
+    await workbench.open('killed.sglnb');
+    await workbench.runAll();
+    await workbench.waitForOutput('alive 42');
+    const [pid = 0] = workbench.processes('kernel.mjs');
+    process.kill(pid, 'SIGKILL');
+    await workbench.waitForOutput(/The kernel was ended by SIGKILL. Run the cell again/);
+    await workbench.waitForKernel('no kernel');
+    await workbench.screenshot('kernel-killed');
+    await workbench.runAll();
+    await workbench.waitForKernel('busy');
+    await workbench.waitForOutput('alive 42');
+    expect(workbench.processes('kernel.mjs')).toHaveLength(1);
+    await workbench.command('SGLang: Interrupt Kernel');
+    await workbench.waitForKernel('idle');
+  });
+
+  it('ends a generation with a clear error when the runtime is killed', async () => {
+    await workbench.open('runtime.sglnb');
+    await workbench.runAll();
+    await workbench.waitForOutput('writing');
+    await workbench.screenshot('state-and-sessions');
+    const [pid = 0] = workbench.processes('runtime.mjs');
+    expect(pid).toBeGreaterThan(0);
+    process.kill(pid, 'SIGKILL');
+    await workbench.waitForOutput(/KeyError|connection|runtime/i);
+    await workbench.waitForKernel('idle');
+    await workbench.screenshot('runtime-killed');
+  });
+});
+
+describe('the kernel', () => {
+  it('keeps its state between runs, loses it at a restart, and shuts down', async () => {
+    await workbench.open('state.sglnb');
+    await workbench.runAll();
+    await workbench.waitForOutput('counter is 1');
+    await workbench.runAll();
+    await workbench.waitForOutput('counter is 2');
+    await workbench.command('SGLang: Restart Kernel');
+    await workbench.waitForKernel('idle');
+    await workbench.runAll();
+    await workbench.waitForOutput('counter is 1');
+    await workbench.command('SGLang: Shut Down Kernel');
+    await workbench.waitForKernel('no kernel');
+    expect(workbench.processes('kernel.mjs')).toEqual([]);
+  });
+
+  it('asks for input and passes it on', async () => {
+    await workbench.open('asking.sglnb');
+    await workbench.runAll();
+    await workbench.waitForText('.quick-input-widget', 'Your name?');
+    await workbench.page.keyboard.type('Ada');
+    await workbench.page.keyboard.press('Enter');
+    await workbench.waitForOutput('Hello, Ada');
+  });
+});

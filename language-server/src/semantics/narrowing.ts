@@ -1,9 +1,10 @@
 /** What a condition tells about the path behind it. */
 import type { Compare, Expression } from '../syntax/ast.ts';
-import type { Environment } from './environment.ts';
-import { literalValues } from './gen-type.ts';
+import { freshVersion, type Environment } from './environment.ts';
+import { literalValues, unknownType } from './gen-type.ts';
 import type { Machine } from './machine.ts';
-import { refine, variableKey } from './reads.ts';
+import { withVariable } from './program-state.ts';
+import { refine, stateIdsOf, variableKey } from './reads.ts';
 import { constantText, type Value } from './value.ts';
 
 export function narrow(machine: Machine, env: Environment, test: Expression, holds: boolean): void {
@@ -35,10 +36,26 @@ function narrowVariable(
   const value = machine.evaluate(left, env);
   const other = machine.evaluate(right, env);
   machine.recorder.quiet--;
+  const positive = (operator === '==' || operator === 'in') === holds;
+  const ids = operator === 'in' || operator === 'not in' ? stateIdsOf(other) : [];
+  if (ids.length > 0) {
+    if (positive) markPresent(env, ids, constantText(value));
+    return true;
+  }
   const texts = ['==', '!='].includes(operator) ? textsOf(other) : listTexts(other, operator);
   if (!texts) return false;
-  const positive = (operator === '==' || operator === 'in') === holds;
   return keepValues(env, value, new Set(texts), positive);
+}
+
+/** `"x" in state`: on this path it can be read. */
+function markPresent(env: Environment, ids: readonly number[], name: string | null): void {
+  for (const id of ids) {
+    const state = env.state(id);
+    if (!state || name === null) continue;
+    const known = state.variables.get(name);
+    const base = known ?? { type: unknownType, sites: [], version: freshVersion(), wasRead: false };
+    env.setState(id, withVariable(state, name, { ...base, presence: 'set', guard: null }));
+  }
 }
 
 /** Keeps (or drops) these values of a variable on this path. */

@@ -82,7 +82,7 @@ export function readVariable(
       available: availableNames(env, stateIds),
       program: states[0]?.program ?? null,
       inProgram: machine.frame.program !== null && states[0]?.program === machine.frame.program,
-      tolerant: options.tolerant ?? false,
+      tolerant: (options.tolerant ?? false) || machine.recorder.catching > 0,
       certain: states.length > 0 && states.every((state) => !state.open),
       when: found.guard ? describeGuard(found.guard.key, found.guard.values) : null,
     });

@@ -29,6 +29,8 @@ const presenceRank = { unset: 0, maybe: 1, set: 2 } as const;
 export class Recorder {
   /** While positive, code is followed for its effects only. */
   quiet = 0;
+  /** While positive, a `KeyError` would be caught: reads are attempts. */
+  catching = 0;
   readonly #gens = new Map<Expression, GenFact>();
   readonly #reads = new Map<Expression, ReadFact>();
   readonly #calls = new Map<Call, CallFact>();

@@ -3,6 +3,7 @@ import type {
   AugmentedAssign,
   Block,
   ClassDef,
+  ExceptHandler,
   Expression,
   For,
   FunctionDef,
@@ -315,12 +316,15 @@ function executeIf(machine: Machine, node: If, env: Environment): boolean {
 function executeTry(machine: Machine, node: Try, env: Environment): boolean {
   let interrupted: Environment | null = env.fork();
   const body = env.fork();
+  const catches = node.handlers.some(catchesKeyError) ? 1 : 0;
+  machine.recorder.catching += catches;
   let alive = true;
   for (const statement of node.body) {
     if (!alive) break;
     alive = execute(machine, statement, body);
     interrupted = joinEnvironments(interrupted, body.fork());
   }
+  machine.recorder.catching -= catches;
   if (alive) alive = executeBlock(machine, node.orElse, body);
   const paths: (Environment | null)[] = [alive ? body : null];
   for (const handler of node.handlers) {
@@ -332,6 +336,16 @@ function executeTry(machine: Machine, node: Try, env: Environment): boolean {
   const ends = merge(env, paths);
   if (!ends && interrupted) env.become(interrupted);
   return executeBlock(machine, node.finallyBody, env) && ends;
+}
+
+function catchesKeyError({ type }: ExceptHandler): boolean {
+  if (!type) return true;
+  const types = type.kind === 'Tuple' ? type.elements : [type];
+  return types.some(
+    (each) =>
+      each.kind === 'Name' &&
+      ['KeyError', 'LookupError', 'Exception', 'BaseException'].includes(each.id),
+  );
 }
 
 function executeMatch(machine: Machine, node: Match, env: Environment): boolean {

@@ -434,6 +434,61 @@ st = optional.run(q="")
 if "extras" in st:
     pass`,
   ],
+  'reads behind a membership test or a handler': [
+    `@sgl.function
+def optional(s, q):
+    if q:
+        s += sgl.gen("extra")
+    if "extra" in s:
+        print(s["extra"])
+    print(s["extra"] if "extra" in s else "")
+    if "other" not in s:
+        return
+    print(s["other"])
+
+st = optional.run(q="")
+try:
+    print(st["extra"], st["missing"])
+except KeyError:
+    pass`,
+  ],
+  'values that come and go through Python': [
+    `from concurrent.futures import ThreadPoolExecutor
+
+@sgl.function
+def ask(s, q, depth=0):
+    s += q + sgl.gen("answer")
+    s["score"] = float(s["answer"])
+    if s["score"] > 0.5:
+        s += "good"
+    if depth > 0:
+        sub = ask.run(q=q, depth=depth - 1)
+        s += sub["answer"]
+
+st, other = ask.run(q="a"), ask("b")
+print(max([st, other], key=lambda each: len(each["answer"]))["answer"])
+with ThreadPoolExecutor() as pool:
+    outs = list(pool.map(lambda q: ask.run(q=q), ["a"]))
+    print([o["answer"] for o in outs])
+kept = {}
+for key in ["a", "b"]:
+    kept[key] = ask.run(q=key)
+print(kept["a"]["answer"])
+many = []
+for i in range(100):
+    many.append(ask.run(q=str(i)))
+print(many[0]["answer"])`,
+  ],
+  'a list of choices that grows': [
+    `CHOICES = ["x", "y"]
+CHOICES.append("z")
+
+@sgl.function
+def pick(s, options):
+    s += sgl.gen("a", choices=CHOICES) + sgl.gen("b", choices=["w"] + options)
+    if s["a"] == "z" or s["b"] == "q":
+        s += "!"`,
+  ],
   'a loop until it is right': [
     `@sgl.function
 def guess(s, limit):

@@ -72,6 +72,7 @@ afterAll(() => workbench[Symbol.asyncDispose]());
 afterEach(async ({ task }) => {
   if (task.result?.state === 'fail')
     await workbench.screenshot(`failed-${task.name.replaceAll(/\W+/g, '-')}`);
+  await workbench.tall(900);
   await workbench.closeAll();
 });
 
@@ -94,7 +95,7 @@ describe('the tour', () => {
     expect(saved).toContain('Berlin');
     expect(saved).toMatch(/Gryffindor/);
     expect(saved).not.toContain('Traceback');
-    await workbench.tall(5000);
+    await workbench.tall(9000);
     await workbench.waitForOutput(/Berlin[^]*the tour is over/);
     await workbench.screenshot('tour-whole');
     await workbench.tall(900);
@@ -105,7 +106,7 @@ describe('the tour', () => {
       () => 'the kernel of the closed notebook still runs',
     );
     await workbench.open('tour.sglnb');
-    await workbench.tall(5000);
+    await workbench.tall(9000);
     await workbench.waitForOutput(/Berlin[^]*the tour is over/);
     await workbench.tall(900);
     expect(workbench.processes('kernel.mjs')).toEqual([]);
@@ -116,8 +117,6 @@ describe('the tour', () => {
 describe('files', () => {
   it('saves an untouched notebook byte for byte', async () => {
     await workbench.open('untouched.sglnb');
-    await workbench.command('File: Save As...').catch(() => {});
-    await workbench.page.keyboard.press('Escape');
     await workbench.command('File: Save without Formatting');
     expect(workbench.read('untouched.sglnb')).toBe(UNTOUCHED);
   });

@@ -22,6 +22,7 @@ import type {
 import { KernelSession, type SessionListener } from '../kernel-client/kernel-session.ts';
 import { kernelSettings } from '../settings.ts';
 import { CellExecution } from './cell-execution.ts';
+import { onNotebookClosed } from './closed-notebooks.ts';
 import { askUser } from './input-box.ts';
 import { NOTEBOOK_TYPE, SUPPORTED_LANGUAGES } from './notebook-type.ts';
 import { linkTraceback } from './traceback-links.ts';
@@ -66,7 +67,10 @@ export class SglangNotebookController implements Disposable {
     workspace.notebookDocuments.forEach(prefer);
     this.#subscriptions.push(
       workspace.onDidOpenNotebookDocument(prefer),
-      workspace.onDidCloseNotebookDocument((notebook) => void this.#close(notebook)),
+      ...onNotebookClosed(
+        () => [...this.#sessions.keys()],
+        (notebook) => void this.#close(notebook),
+      ),
     );
   }
 

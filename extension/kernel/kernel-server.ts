@@ -60,6 +60,9 @@ interface Run {
   forcedEnd: string | null;
 }
 
+/** A guest that ends more often than this is not started again. */
+const MOST_DEATHS = 3;
+
 export class KernelServer {
   readonly #options: KernelServerOptions;
   readonly #batcher = new OutputBatcher((output) => this.#sendOutput(output));
@@ -74,6 +77,8 @@ export class KernelServer {
   #executionOrder = 0;
   #escalation: NodeJS.Timeout | null = null;
   #stopping = false;
+  /** Ends of guests since one last ran a cell to its end. */
+  #deaths = 0;
 
   constructor(options: KernelServerOptions) {
     this.#options = options;
@@ -183,8 +188,7 @@ export class KernelServer {
         log: (level, message) => this.#log(level, message),
         keepsUp: () => this.#options.keepsUp(),
         died: (reason) => {
-          if (isPresent() && this.#guest !== null)
-            void this.#replaceGuest(`Python ended unexpectedly: ${reason}`);
+          if (isPresent() && this.#guest !== null) this.#guestDied(reason);
         },
       },
       onGen: (record) =>
@@ -260,7 +264,10 @@ export class KernelServer {
       this.#batcher.add({ kind: 'stream', name: 'stderr', text: `${run.forcedEnd}\n` });
       return { status: 'interrupted' };
     }
-    if (result.status === 'ok') return result;
+    if (result.status === 'ok') {
+      this.#deaths = 0;
+      return result;
+    }
     this.#batcher.add({ kind: 'error', error: result.error });
     return result.status === 'error' ? result : { status: 'interrupted' };
   }
@@ -306,6 +313,16 @@ export class KernelServer {
   #stopEscalation(): void {
     if (this.#escalation !== null) clearTimeout(this.#escalation);
     this.#escalation = null;
+  }
+
+  #guestDied(reason: string): void {
+    this.#deaths += 1;
+    if (this.#deaths <= MOST_DEATHS)
+      return void this.#replaceGuest(`Python ended unexpectedly: ${reason}`);
+    this.#guest = null;
+    return this.#failed(
+      `Python ended ${this.#deaths} times in a row without running a cell: ${reason}`,
+    );
   }
 
   /** A fresh guest in place of the present one. Programs that cells started end with it. */

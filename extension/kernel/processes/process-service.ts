@@ -168,8 +168,14 @@ export class KernelProcesses {
 
   async #kill(pid: number): Promise<JsonValue> {
     if (this.#standIns.has(pid)) this.#standIns.set(pid, -15);
-    else await this.#process(pid).kill();
+    else await this.#end(this.#process(pid));
     return null;
+  }
+
+  /** Settles when it is gone and its last words are in the cell. */
+  async #end(managed: ManagedProcess): Promise<void> {
+    await managed.kill();
+    if (managed.exit !== null) await managed.exited;
   }
 
   #exitCode(pid: number): number | null {

@@ -16,7 +16,7 @@ while read -r sign group; do
        groups=$rest ;;
   esac
 done
-for each in $groups; do kill -9 -- "-$each"; done 2>/dev/null
+for each in $groups; do kill -9 "-$each"; done 2>/dev/null
 `;
 
 export class Reaper {

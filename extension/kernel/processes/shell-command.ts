@@ -96,20 +96,21 @@ function decoded(take: (text: string) => void): (data: Buffer) => void {
 
 /** Returns what stops listening. */
 function interruptOn(signal: AbortSignal, pid: number): () => void {
+  let tree: readonly number[] = [];
   let patience: NodeJS.Timeout | null = null;
+  const kill = (): void => signalTree([...new Set([pid, ...tree, ...processTree(pid)])], 'SIGKILL');
   const interrupt = (): void => {
-    const tree = processTree(pid);
+    tree = processTree(pid);
     signalTree(tree, 'SIGINT');
-    patience = setTimeout(
-      () => signalTree([...tree, ...processTree(pid)], 'SIGKILL'),
-      INTERRUPT_GRACE,
-    );
+    patience = setTimeout(kill, INTERRUPT_GRACE);
   };
   if (signal.aborted) interrupt();
   else signal.addEventListener('abort', interrupt, { once: true });
   return () => {
     signal.removeEventListener('abort', interrupt);
-    if (patience !== null) clearTimeout(patience);
+    if (patience === null) return;
+    clearTimeout(patience);
+    kill(); // background jobs of a shell ignore SIGINT
   };
 }
 

@@ -147,8 +147,12 @@ function describe(event: KernelEvent): string {
       return `input_request ${event.prompt}`;
     case 'ready':
       return 'ready';
-    default:
+    case 'gen':
+    case 'log':
+    case 'process':
       return '';
+    default:
+      return event satisfies never;
   }
 }
 
@@ -296,6 +300,21 @@ test('a guest that dies is replaced and its cell ends', async () => {
   ).toMatchObject({
     reason: expect.stringContaining('out of memory'),
   });
+});
+
+test('a guest that keeps dying is given up', async () => {
+  const { events, guests, stopped, seen } = await setup();
+  await seen();
+  for (let death = 0; death < 4; death += 1) {
+    guests.at(-1)!.hooks.listener.died('broken');
+    await seen();
+  }
+  expect(guests).toHaveLength(4);
+  expect(events.at(-1)).toMatchObject({
+    status: 'stopped',
+    reason: expect.stringContaining('4 times in a row'),
+  });
+  expect(stopped).toEqual([1]);
 });
 
 test('a late word of an old guest is not heard', async () => {

@@ -1,6 +1,9 @@
 /** Entry of the language server process: standard input and output. */
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createConnection, ProposedFeatures } from 'vscode-languageserver/node';
+import { createTypeEngine } from './lsp-type-engine.ts';
 import { GeneratedValues } from './generated-values.ts';
 import { createLanguageService } from './service.ts';
 import { startServer } from './server.ts';
@@ -15,10 +18,29 @@ const modules = new WorkspaceModules(
 );
 const service = createLanguageService({ modules, lastValues: values });
 
+/** Beside the bundle when installed, in `node_modules` of a checkout. */
+const here = dirname(fileURLToPath(import.meta.url));
+const engineEntry = [
+  join(here, 'basedpyright', 'langserver.index.js'),
+  join(here, '..', 'node_modules', 'basedpyright', 'langserver.index.js'),
+  join(here, '..', '..', 'node_modules', 'basedpyright', 'langserver.index.js'),
+].find((path) => existsSync(path));
+const wantsEngine = !process.argv.includes('--no-type-engine');
+
 startServer({
   connection,
   service,
   values,
+  ...(engineEntry !== undefined && wantsEngine
+    ? {
+        startEngine: (onDiagnostics) =>
+          createTypeEngine({
+            entry: engineEntry,
+            onDiagnostics,
+            log: (message) => connection.console.info(message),
+          }),
+      }
+    : {}),
   onFolders: (uris) => {
     folders = uris.filter((uri) => uri.startsWith('file:')).map((uri) => fileURLToPath(uri));
   },

@@ -8,6 +8,7 @@ import {
   MarkupKind,
   type CallHierarchyItem,
   type Connection,
+  type Diagnostic,
   type InitializeResult,
   type Location as LspLocation,
   type NotebookDocument,
@@ -37,7 +38,15 @@ import {
   type ProgramsResult,
   type ValuesParams,
 } from './lsp-messages.ts';
+import {
+  cleanCompletions,
+  cleanHover,
+  cleanLocations,
+  mergeDiagnostics,
+} from './lsp-type-answers.ts';
+import type { TypeEngine, TypeEngineOptions } from './lsp-type-engine.ts';
 import type { LanguageService } from './service.ts';
+import { hiddenCell } from './type-engine/hidden-cell.ts';
 
 export const NOTEBOOK_TYPE = 'sglang-notebook';
 export const CELL_LANGUAGE = 'sglang-python';
@@ -49,7 +58,7 @@ const capabilities: InitializeResult['capabilities'] = {
       { notebook: NOTEBOOK_TYPE, cells: [{ language: CELL_LANGUAGE }, { language: 'python' }] },
     ],
   },
-  completionProvider: { triggerCharacters: ['"', "'", '(', ',', '['] },
+  completionProvider: { triggerCharacters: ['"', "'", '(', ',', '[', '.'] },
   hoverProvider: true,
   definitionProvider: true,
   referencesProvider: true,
@@ -75,12 +84,22 @@ export interface ServerParts {
   readonly values: GeneratedValues;
   /** Tells the module finder which folders are open. */
   readonly onFolders: (uris: readonly string[]) => void;
+  /** Starts the type engine for plain Python in cells; absent where there is none. */
+  readonly startEngine?: (onDiagnostics: TypeEngineOptions['onDiagnostics']) => TypeEngine;
 }
 
-export function startServer({ connection, service, values, onFolders }: ServerParts): void {
+export function startServer({
+  connection,
+  service,
+  values,
+  onFolders,
+  startEngine,
+}: ServerParts): void {
   const texts = new TextDocuments(TextDocument);
   const notebooks = new NotebookDocuments(texts);
   const scheduled = new Set<string>();
+  const engineDiagnostics = new Map<string, readonly Diagnostic[]>();
+  let engine: TypeEngine | null = null;
   let canConfigure = false;
 
   /* -------------------------------------------------------------- documents */
@@ -107,10 +126,28 @@ export function startServer({ connection, service, values, onFolders }: ServerPa
     for (const uri of uris) {
       const document = documentOf(uri);
       if (!document) continue;
-      const diagnostics = service.diagnostics(uri).map((entry) => toDiagnostic(document, entry));
+      const own = service.diagnostics(uri).map((entry) => toDiagnostic(document, entry));
+      const diagnostics = mergeDiagnostics(own, engineDiagnostics.get(uri) ?? []);
       void connection.sendDiagnostics({ uri, version: document.version, diagnostics });
     }
+    syncEngine(uris);
   };
+  /** The engine gets the same cells, each followed by the types of its programs. */
+  const syncEngine = (uris: readonly string[]) => {
+    if (!engine) return;
+    const changed = new Set(uris.map((uri) => notebooks.findNotebookDocumentForCell(uri)));
+    for (const notebook of changed) {
+      if (!notebook) continue;
+      const cells = cellsOf(notebook).map((cell) => {
+        const analysis = service.analysis(cell.uri);
+        return { ...cell, hidden: analysis ? hiddenCell(analysis, cell.uri) : '' };
+      });
+      engine.setNotebook(notebook.uri, cells);
+    }
+  };
+  /** Asks the engine about a cell; `.py` files belong to the user's own Python extension. */
+  const askEngine = async (method: string, uri: string, params: object): Promise<unknown> =>
+    engine && notebooks.getNotebookCell(uri) ? engine.request(method, params) : null;
   const clear = (uri: string) => void connection.sendDiagnostics({ uri, diagnostics: [] });
 
   const refreshNotebook = (notebook: NotebookDocument) => {
@@ -126,6 +163,7 @@ export function startServer({ connection, service, values, onFolders }: ServerPa
   notebooks.onDidClose((notebook) => {
     for (const uri of service.unitsOf(notebook.uri)) clear(uri);
     service.close(notebook.uri);
+    engine?.closeNotebook(notebook.uri);
   });
 
   const refreshFile = (document: TextDocument) => {
@@ -160,7 +198,16 @@ export function startServer({ connection, service, values, onFolders }: ServerPa
       [...texts.all(), ...notebooks.cellTextDocuments.all()].map((document) => document.uri),
     );
   };
-  connection.onInitialized(() => void configure());
+  connection.onInitialized(() => {
+    void configure();
+    engine =
+      startEngine?.((uri, diagnostics) => {
+        engineDiagnostics.set(uri, diagnostics);
+        publishSoon([uri]);
+      }) ?? null;
+  });
+  connection.onShutdown(() => engine?.stop());
+  connection.onExit(() => engine?.stop());
   connection.onDidChangeConfiguration(() => void configure());
 
   /* -------------------------------------------------------------- features */
@@ -170,25 +217,36 @@ export function startServer({ connection, service, values, onFolders }: ServerPa
     return document ? [{ uri, range: toRange(document, { start, end }) }] : [];
   };
 
-  connection.onCompletion(({ textDocument: { uri }, position }) => {
+  connection.onCompletion(async (params) => {
+    const { uri } = params.textDocument;
     const document = documentOf(uri);
     if (!document) return [];
-    return service
-      .completions(uri, document.offsetAt(position))
-      .map((item) => toCompletionItem(document, item));
+    const own = service.completions(uri, document.offsetAt(params.position));
+    const items = own.map((item) => toCompletionItem(document, item));
+    // Inside a string ours are all there is; parameters stand beside what Python offers.
+    if (own.some((item) => item.kind !== 'parameter')) return items;
+    return [...items, ...cleanCompletions(await askEngine('textDocument/completion', uri, params))];
   });
-  connection.onHover(({ textDocument: { uri }, position }) => {
+  connection.onHover(async (params) => {
+    const { uri } = params.textDocument;
     const document = documentOf(uri);
-    const found = document && service.hover(uri, document.offsetAt(position));
-    if (!found) return null;
+    const found = document && service.hover(uri, document.offsetAt(params.position));
+    if (!found) return cleanHover(await askEngine('textDocument/hover', uri, params));
     return {
       range: toRange(document, found),
       contents: { kind: MarkupKind.Markdown, value: found.markdown },
     };
   });
-  connection.onDefinition(({ textDocument: { uri }, position }) =>
-    service.definitions(uri, offsetAt(uri, position)).flatMap(locate),
-  );
+  connection.onDefinition(async (params) => {
+    const { uri } = params.textDocument;
+    const offset = offsetAt(uri, params.position);
+    const own = service.definitions(uri, offset).flatMap(locate);
+    if (own.length > 0) return own;
+    return cleanLocations(await askEngine('textDocument/definition', uri, params), (cellUri) => {
+      const found = service.assignmentIn(cellUri, uri, offset);
+      return found ? locate(found) : [];
+    });
+  });
   connection.onReferences(({ textDocument: { uri }, position, context }) =>
     service.references(uri, offsetAt(uri, position), context.includeDeclaration).flatMap(locate),
   );

@@ -19,6 +19,7 @@ import { hover, type Hover, type LastValues } from './features/hover.ts';
 import { inlayHints, type InlayHint } from './features/inlay-hints.ts';
 import type { Location } from './features/lookup.ts';
 import {
+  assignmentIn,
   definitions,
   prepareRename,
   references,
@@ -72,6 +73,8 @@ export interface LanguageService {
   hover(uri: string, offset: number): Hover | null;
   inlayHints(uri: string, start: number, end: number): readonly InlayHint[];
   definitions(uri: string, offset: number): readonly Location[];
+  /** Where `cellUri` assigns the name at the offset of `uri`. */
+  assignmentIn(cellUri: string, uri: string, offset: number): Location | null;
   references(uri: string, offset: number, includeDeclaration: boolean): readonly Location[];
   prepareRename(uri: string, offset: number): RenameTarget | null;
   /** Throws `RenameError` for names that cannot be used. */
@@ -148,6 +151,8 @@ export function createLanguageService(options: ServiceOptions = {}): LanguageSer
       withAnalysis(uri, [], (analysis) => inlayHints(analysis, uri, start, end)),
     definitions: (uri, offset) =>
       withAnalysis(uri, [], (analysis) => definitions(analysis, uri, offset)),
+    assignmentIn: (cellUri, uri, offset) =>
+      withAnalysis(uri, null, (analysis) => assignmentIn(analysis, cellUri, uri, offset)),
     references: (uri, offset, declaration) =>
       withAnalysis(uri, [], (analysis) => references(analysis, uri, offset, declaration)),
     prepareRename: (uri, offset) =>

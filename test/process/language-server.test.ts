@@ -1,3 +1,4 @@
+// oxlint-disable typescript/no-explicit-any -- answers are JSON; the expectations check their shape
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -259,4 +260,51 @@ describe('the language server over its protocol', () => {
     expect(item.name).toBe('f');
     expect(await client.request('callHierarchy/outgoingCalls', { item })).toEqual([]);
   });
+});
+
+describe('the type engine', () => {
+  it(
+    'carries gen types into plain Python of later cells, and leaves one report per place',
+    { timeout: 60_000 },
+    async () => {
+      const uri = (i: number) => `vscode-notebook-cell:/types.sglnb#c${i}`;
+      const texts = [
+        'from sglang import *\n@function\ndef g(s):\n    s += gen("kind", choices=["bug", "idea"])\n',
+        'st = g.run()\nkind = st["kind"]\n',
+        'upper = kind.upper()\nkind\nst["kint"]\nundefined_name\n',
+      ];
+      const documents = texts.map((text, i) => ({
+        uri: uri(i),
+        languageId: 'sglang-python',
+        version: 1,
+        text,
+      }));
+      client.notify('notebookDocument/didOpen', {
+        notebookDocument: {
+          uri: 'file:///types.sglnb',
+          notebookType: 'sglang-notebook',
+          version: 1,
+          cells: documents.map((document) => ({ kind: 2, document: document.uri })),
+        },
+        cellTextDocuments: documents,
+      });
+      const complete = await client.next(
+        ({ method, params }) =>
+          method === 'textDocument/publishDiagnostics' &&
+          params.uri === uri(2) &&
+          params.diagnostics.some((entry: any) => entry.code === 'reportUndefinedVariable'),
+      );
+      const codes = complete.params.diagnostics.map((entry: any) => entry.code);
+      expect(codes.toSorted()).toEqual(['reportUndefinedVariable', 'unknown-variable']);
+      const hover = await client.request('textDocument/hover', position(uri(2), 1, 1));
+      expect(hover.contents.value).toContain("Literal['bug', 'idea']");
+      const state = await client.request('textDocument/hover', position(uri(2), 2, 0));
+      expect(state.contents.value).toContain('ProgramState');
+      expect(state.contents.value).not.toContain('_g_State');
+      const items = await client.request('textDocument/completion', position(uri(2), 0, 13));
+      expect(items.map((item: any) => item.label)).toContain('upper');
+      const definition = await client.request('textDocument/definition', position(uri(2), 1, 1));
+      expect(definition.map((place: any) => place.uri)).toEqual([uri(1)]);
+    },
+  );
 });

@@ -91,6 +91,23 @@ function programNames(analysis: ModuleAnalysis, id: string): readonly Location[]
   );
 }
 
+/** Where a cell last assigns the name under the cursor of another (or the same) cell. */
+export function assignmentIn(
+  analysis: ModuleAnalysis,
+  cellUri: string,
+  uri: string,
+  offset: number,
+): Location | null {
+  const unit = unitAt(analysis, uri);
+  const name = unit
+    ? namesIn(unit.tree.body).find((candidate) => covers(candidate, offset))
+    : undefined;
+  const binding = analysis.facts.bindings.findLast(
+    (candidate) => candidate.unit.uri === cellUri && candidate.node.id === name?.id,
+  );
+  return binding ? at(cellUri, binding.node) : null;
+}
+
 /* ------------------------------------------------------------------ rename */
 
 export interface RenameTarget {

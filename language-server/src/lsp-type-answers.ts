@@ -1,0 +1,88 @@
+/** What of the type engine's answers reaches the editor, and how it reads there. */
+import {
+  DiagnosticSeverity,
+  type CompletionItem,
+  type Diagnostic,
+  type Hover,
+  type Location,
+} from 'vscode-languageserver';
+
+const hiddenUri = /-types$/;
+const hiddenName = /^(?:_\w+_State|__sgl_as_\w+|__(?:Any|overload|ProgramState|SglFunction))$/;
+
+interface Place {
+  readonly line: number;
+  readonly character: number;
+}
+
+const isBefore = (a: Place, b: Place): boolean =>
+  a.line < b.line || (a.line === b.line && a.character < b.character);
+
+function overlaps(a: Diagnostic, b: Diagnostic): boolean {
+  return !isBefore(a.range.end, b.range.start) && !isBefore(b.range.end, a.range.start);
+}
+
+/** Ours win: one place never has two reports, and a cell that is no Python has only ours. */
+export function mergeDiagnostics(
+  own: readonly Diagnostic[],
+  engine: readonly Diagnostic[],
+): Diagnostic[] {
+  if (own.some((entry) => entry.code === 'syntax-error')) return [...own];
+  const added = engine.filter(
+    (entry) =>
+      entry.severity !== DiagnosticSeverity.Hint &&
+      entry.code !== 'reportUnusedExpression' &&
+      !own.some((other) => overlaps(entry, other)),
+  );
+  return [
+    ...own,
+    ...added.map((entry) => ({
+      ...entry,
+      message: typeof entry.message === 'string' ? readable(entry.message) : entry.message,
+    })),
+  ];
+}
+
+/** The names of hidden classes as users know them. */
+function readable(text: string): string {
+  return text.replaceAll(/\b_\w+_State\b/g, 'ProgramState');
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
+
+export function cleanHover(answer: unknown): Hover | null {
+  if (!isObject(answer) || !isObject(answer['contents'])) return null;
+  const { contents } = answer;
+  const { value } = contents;
+  const text = typeof value === 'string' ? readable(value) : value;
+  // SAFETY: a hover of the pinned engine, checked to have markup contents; only its text changed.
+  return { ...answer, contents: { ...contents, value: text } } as unknown as Hover;
+}
+
+export function cleanCompletions(answer: unknown): CompletionItem[] {
+  const list = isObject(answer) ? answer['items'] : answer;
+  if (!Array.isArray(list)) return [];
+  const items = list.filter(
+    (item: unknown) =>
+      isObject(item) && typeof item['label'] === 'string' && !hiddenName.test(item['label']),
+  );
+  // SAFETY: completion items of the pinned engine, each checked to have a label.
+  return items as CompletionItem[];
+}
+
+/** Locations in hidden cells lead nowhere; `reveal` finds the place in the cell before it. */
+export function cleanLocations(
+  answer: unknown,
+  reveal: (cellUri: string) => readonly Location[],
+): Location[] {
+  const places: readonly unknown[] = Array.isArray(answer) ? answer : [answer];
+  return places.flatMap((place) => {
+    if (!isObject(place) || !isObject(place['range']) || typeof place['uri'] !== 'string')
+      return [];
+    if (hiddenUri.test(place['uri'])) return reveal(place['uri'].replace(hiddenUri, ''));
+    // SAFETY: a location of the pinned engine, checked to have a uri and a range.
+    return [place as unknown as Location];
+  });
+}

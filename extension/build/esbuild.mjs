@@ -1,14 +1,17 @@
 // Builds every process of the project into dist/: one row per bundle, plus the files that are
-// shipped as they are. `--watch` rebuilds on change, `--production` minifies.
+// shipped as they are. `--watch` rebuilds on change, `--production` minifies and lists the packages
+// that went into the bundles, `--out FOLDER` builds elsewhere than into dist/.
 import { build, context } from 'esbuild';
-import { cp, mkdir, rm } from 'node:fs/promises';
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const production = process.argv.includes('--production');
 const watch = process.argv.includes('--watch');
+const outIndex = process.argv.indexOf('--out');
+const dist = outIndex === -1 ? join(root, 'dist') : resolve(process.argv[outIndex + 1] ?? 'dist');
 
 const requireBanner =
   "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
@@ -66,18 +69,29 @@ const copies = [
 function esbuildOptions({ entry, out, options }) {
   return {
     entryPoints: [join(root, entry)],
-    outfile: join(root, 'dist', out),
+    outfile: join(dist, out),
     bundle: true,
     minify: production,
     sourcemap: production ? false : 'linked',
     logLevel: 'warning',
     legalComments: 'none',
+    metafile: production,
     ...options,
   };
 }
 
+/** Names of the npm packages that esbuild took files from. */
+function packagesIn(results) {
+  const inputs = results.flatMap(({ metafile }) => Object.keys(metafile.inputs));
+  const names = inputs.flatMap((input) => {
+    const match = /.*node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(input);
+    return match ? [match[1]] : [];
+  });
+  return [...new Set(names)].toSorted((left, right) => (left < right ? -1 : 1));
+}
+
 async function copyAsset({ from, to }) {
-  const target = join(root, 'dist', to);
+  const target = join(dist, to);
   await mkdir(dirname(target), { recursive: true });
   await cp(join(root, from), target, {
     recursive: true,
@@ -86,7 +100,7 @@ async function copyAsset({ from, to }) {
 }
 
 const started = performance.now();
-if (production) await rm(join(root, 'dist'), { recursive: true, force: true });
+if (production) await rm(dist, { recursive: true, force: true });
 for (const missing of [...bundles.map((row) => row.entry), ...copies.map((row) => row.from)]) {
   if (!existsSync(join(root, missing))) {
     console.error(`build: ${missing} is missing; the checkout is incomplete`);
@@ -94,13 +108,18 @@ for (const missing of [...bundles.map((row) => row.entry), ...copies.map((row) =
   }
 }
 if (process.exitCode !== 1) {
-  await Promise.all([
+  const [results] = await Promise.all([
+    Promise.all(
+      bundles.map(async (row) => {
+        if (!watch) return build(esbuildOptions(row));
+        const watching = await context(esbuildOptions(row));
+        return watching.watch();
+      }),
+    ),
     ...copies.map(copyAsset),
-    ...bundles.map(async (row) => {
-      if (!watch) return build(esbuildOptions(row));
-      const watching = await context(esbuildOptions(row));
-      return watching.watch();
-    }),
   ]);
+  if (production) {
+    await writeFile(join(dist, 'bundled-packages.json'), JSON.stringify(packagesIn(results)));
+  }
   console.log(`built dist/ in ${Math.round(performance.now() - started)} ms`);
 }

@@ -1,4 +1,4 @@
-// Everything a fresh clone needs, then the command: `node extension/build/setup.mjs start|test`.
+// Everything a fresh clone needs, then the command: `node extension/build/setup.mjs start|test|package`.
 // Runs on Node 20; what it starts runs on the Node 24 that npm installs with the dependencies.
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -21,6 +21,7 @@ const manifests = [
 const commands = {
   start: ['dist/sglnb.mjs', 'run', 'extension/examples/sglang-tour.sglnb'],
   test: ['test/run-all.mjs'],
+  package: ['extension/build/package.mjs'],
 };
 
 function fail(message) {

@@ -2,6 +2,7 @@
 import {
   CodeLens,
   EventEmitter,
+  l10n,
   Range,
   type CodeLensProvider,
   type Disposable,
@@ -24,8 +25,8 @@ export class ProgramCodeLensProvider implements CodeLensProvider, Disposable {
     return scanPrograms(document.getText()).map(
       (program) =>
         new CodeLens(new Range(program.line, 0, program.line, 0), {
-          title: '$(play) Run',
-          tooltip: `Run ${program.name} with arguments you type`,
+          title: `$(play) ${l10n.t('Run')}`,
+          tooltip: l10n.t('Run {0} with arguments you type', program.name),
           command: COMMANDS.runProgram,
           arguments: [document.uri, program],
         }),

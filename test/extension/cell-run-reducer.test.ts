@@ -30,7 +30,8 @@ function check(outputs: readonly KernelOutput[], expected: readonly string[]): v
   const words = coalesce(commandsOf(outputs)).map((command) => {
     switch (command.kind) {
       case 'append':
-        if (command.content.kind === 'stream') return `+${command.content.name}:${command.content.text}`;
+        if (command.content.kind === 'stream')
+          return `+${command.content.name}:${command.content.text}`;
         if (command.content.kind === 'error') return `+error:${command.content.error.name}`;
         return `+${command.content.data['text/plain']}`;
       case 'extend':
@@ -50,7 +51,10 @@ describe('reduceOutput', () => {
   });
 
   it('keeps the order of stdout, stderr and displays', () => {
-    check([out('a'), err('b'), display('c'), out('d')], ['+stdout:a', '+stderr:b', '+c', '+stdout:d']);
+    check(
+      [out('a'), err('b'), display('c'), out('d')],
+      ['+stdout:a', '+stderr:b', '+c', '+stdout:d'],
+    );
   });
 
   it('replaces a display in place, keeping the last of many updates', () => {

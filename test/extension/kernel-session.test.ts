@@ -39,8 +39,12 @@ function startSession(answer: string | null = 'typed'): { session: KernelSession
     gen: () => {},
     log: (_level, message) => log.push(message),
     background: () => {},
-    input: async (prompt) => {
+    started: (cell, order) => log.push(`started ${cell.id} as ${order}`),
+    finished: (cell, outcome) => log.push(`finished ${cell.id}: ${outcome.status}`),
+    processes: () => log.push('processes'),
+    input: async ({ prompt }, over) => {
       log.push(`asked ${prompt}`);
+      over.addEventListener('abort', () => log.push('nobody waits any more'));
       return answer;
     },
   };
@@ -108,18 +112,60 @@ describe('KernelSession', () => {
     expect(await run(startSession(null).session, 'ask name?')).toEqual(['start', 'null', 'ok']);
   });
 
+  it('says when cells start and end, and closes a question when its cell ends', async () => {
+    const { session, log } = startSession();
+    await run(session, 'ask name?');
+    expect(log).toEqual(
+      expect.arrayContaining(['started c as 1', 'finished c: ok', 'nobody waits any more']),
+    );
+  });
+
+  it('asks the kernel next to a running cell; a question fails when there is no kernel', async () => {
+    const { session } = startSession();
+    await expect(session.query({ kind: 'programs' })).rejects.toThrow('No kernel is running.');
+    const waiting = run(session, 'wait');
+    expect(await session.query({ kind: 'variables', limit: 3 })).toEqual({ asked: 'variables' });
+    await expect(session.query({ kind: 'programs' })).rejects.toThrow('no programs');
+    const unanswered = session.query({ kind: 'complete', code: '', offset: 0 });
+    session.kill();
+    await expect(unanswered).rejects.toThrow(/SIGKILL/);
+    expect((await waiting).at(-1)).toMatch(/^KernelDied/);
+  });
+
+  it('lists the programs that cells started until they end or the kernel does', async () => {
+    const { session } = startSession();
+    await run(session, 'start 77');
+    expect(session.processes.map(({ pid, url }) => [pid, url])).toEqual([[77, 'http://x']]);
+    await run(session, 'stop 77');
+    expect(session.processes).toEqual([]);
+    await run(session, 'start 78');
+    session.kill();
+    await expect.poll(() => session.processes).toEqual([]);
+  });
+
   it('reports a kernel that cannot start', async () => {
     const listener: SessionListener = {
       status: () => {},
+      started: () => {},
+      finished: () => {},
+      processes: () => {},
       gen: () => {},
       log: () => {},
       background: () => {},
       input: async () => null,
     };
     const session = new KernelSession(
-      { entry: join(entry, 'missing.mjs'), cwd: dirname(entry), endpoint: null, model: null, interruptTimeout: 100 },
+      {
+        entry: join(entry, 'missing.mjs'),
+        cwd: dirname(entry),
+        endpoint: null,
+        model: null,
+        interruptTimeout: 100,
+      },
       listener,
     );
-    expect((await run(session, 'say x')).at(-1)).toMatch(/KernelDied: The kernel exited with code 1[^]*missing\.mjs/);
+    expect((await run(session, 'say x')).at(-1)).toMatch(
+      /KernelDied: The kernel exited with code 1[^]*missing\.mjs/,
+    );
   });
 });

@@ -5,7 +5,10 @@ import { scanPrograms } from '../../extension/src/program-scan.ts';
 function check(text: string, expected: readonly string[]): void {
   const found = scanPrograms(text).map((program) => {
     const parameters = program.parameters.map(
-      (p) => p.name + (p.annotation ? `:${p.annotation}` : '') + (p.defaultValue ? `=${p.defaultValue}` : ''),
+      (p) =>
+        p.name +
+        (p.annotation ? `:${p.annotation}` : '') +
+        (p.defaultValue ? `=${p.defaultValue}` : ''),
     );
     return `${program.line} ${program.name}(${parameters.join(', ')})`;
   });

@@ -1,5 +1,5 @@
 // A kernel that speaks the protocol and does what the cell's text says, for tests of its drivers:
-//   say TEXT | garbage TEXT | wait (until interrupted) | hang (ignores interrupts) | die | raise | ask
+//   start PID | stop PID | say TEXT | garbage TEXT | wait (until interrupted) | hang (ignores interrupts) | die | raise | ask
 import { createInterface } from 'node:readline';
 
 const send = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
@@ -20,6 +20,13 @@ function execute({ run, code }) {
     case 'say':
       send({ type: 'output', run, output: { kind: 'stream', name: 'stdout', text } });
       return finish(run, { status: 'ok' });
+    case 'start':
+    case 'stop': {
+      const exit = word === 'stop' ? { code: 0, signal: null } : null;
+      const info = { pid: Number(text), command: 'launch', kind: 'runtime', url: 'http://x', exit };
+      send({ type: 'process', process: info });
+      return finish(run, { status: 'ok' });
+    }
     case 'garbage':
       process.stdout.write(`${text}\n`);
       return finish(run, { status: 'ok' });
@@ -68,6 +75,12 @@ createInterface({ input: process.stdin }).on('line', (line) => {
         output: { kind: 'stream', name: 'stdout', text: String(message.value) },
       });
       return finish(asking, { status: 'ok' });
+    case 'query': {
+      const { id, query } = message;
+      if (query.kind === 'variables') send({ type: 'reply', id, result: { asked: query.kind } });
+      if (query.kind === 'programs') send({ type: 'reply_error', id, message: 'no programs' });
+      return undefined;
+    }
     case 'shutdown':
       return process.exit(0);
     default:

@@ -61,6 +61,10 @@ beforeAll(async () => {
         `${PROGRAM}\n\nstate = capital_of.run(country="Germany")\nstate`,
         '@function\ndef long(s):\n    s += user("Tell me a story")\n    s += assistant(gen("story", max_tokens=100000, ignore_eos=True))\nstate = long.run()\nprint("writing", flush=True)\nstate["story"]',
       ),
+      'program.sglnb': notebook(
+        launch(),
+        `country = "Germany"\n\n${PROGRAM}\n\nstate = capital_of.run(country=country)\nstate`,
+      ),
       'asking.sglnb': notebook('name = input("Your name? ")\nprint("Hello,", name)'),
       'state.sglnb': notebook(
         'counter = globals().get("counter", 0) + 1\nprint("counter is", counter)',
@@ -96,7 +100,10 @@ describe('the tour', () => {
     expect(saved).toMatch(/Gryffindor/);
     expect(saved).not.toContain('Traceback');
     await workbench.tall(9000);
-    await workbench.waitForOutput(/Berlin[^]*the tour is over/);
+    await workbench.waitForOutput(/The capital of Germany is Berlin/);
+    await workbench.waitForOutput('the tour is over');
+    await workbench.waitForOutput('"house": "Gryffindor"');
+    await workbench.waitForOutput('question_and_answer: 3 of 3 finished');
     await workbench.screenshot('tour-whole');
     await workbench.tall(900);
     await workbench.closeAll();
@@ -107,7 +114,10 @@ describe('the tour', () => {
     );
     await workbench.open('tour.sglnb');
     await workbench.tall(9000);
-    await workbench.waitForOutput(/Berlin[^]*the tour is over/);
+    await workbench.waitForOutput(/The capital of Germany is Berlin/);
+    await workbench.waitForOutput('the tour is over');
+    await workbench.waitForOutput('"house": "Gryffindor"');
+    await workbench.waitForOutput('question_and_answer: 3 of 3 finished');
     await workbench.tall(900);
     expect(workbench.processes('kernel.mjs')).toEqual([]);
     expect(workbench.read('tour.sglnb')).toBe(saved);
@@ -184,6 +194,7 @@ describe('failures and interrupts', () => {
   });
 
   it('ends a generation with a clear error when the runtime is killed', async () => {
+    await workbench.tall(1600);
     await workbench.open('runtime.sglnb');
     await workbench.runAll();
     await workbench.waitForOutput('writing');
@@ -195,6 +206,74 @@ describe('failures and interrupts', () => {
     await workbench.waitForKernel('idle');
     await workbench.screenshot('runtime-killed');
   });
+});
+
+describe('programs', () => {
+  it('shows a state as a conversation, in light, dark and high contrast', async () => {
+    await workbench.open('program.sglnb');
+    await workbench.tall(1100);
+    await workbench.command('View: Show SGLang');
+    await workbench.runAll();
+    await workbench.waitForOutput(/systemYou are a helpful assistant/);
+    await workbench.waitForText('.cell-statusbar-container', /\d+ tokens · \d+ tok\/s/);
+    await workbench.waitForText('.pane-body .monaco-list-row', /SGLang runtime/);
+    await workbench.waitForText('.pane-body .monaco-list-row', /country.*str.*Germany/);
+    await workbench.screenshot('light');
+    for (const [name, theme] of [
+      ['dark', 'Dark Modern'],
+      ['high-contrast', 'Dark High Contrast'],
+      ['high-contrast-light', 'Light High Contrast'],
+    ] as const) {
+      await workbench.theme(theme);
+      await workbench.screenshot(name);
+    }
+    await workbench.theme('Light Modern');
+  });
+
+  it('runs a program from its lens with typed arguments, remembered the next time', async () => {
+    await workbench.open('program.sglnb');
+    await workbench.runAll();
+    await workbench.waitForOutput('The capital of Germany is Berlin');
+    await workbench.waitForKernel('idle');
+    const lens = workbench.page.locator('.codelens-decoration a', { hasText: 'Run' }).first();
+    await lens.click();
+    await workbench.waitForText('.quick-input-widget', 'country: str');
+    await workbench.page.keyboard.type('France');
+    await workbench.page.keyboard.press('Enter');
+    await workbench.tall(1600);
+    await workbench.waitForOutput('The capital of France is Paris');
+    await workbench.tall(900);
+    await lens.click();
+    await eventually(
+      5000,
+      async () =>
+        (await workbench.page.locator('.quick-input-widget input').first().inputValue()) ===
+        'France'
+          ? true
+          : undefined,
+      () => 'the argument was not remembered',
+    );
+    await workbench.page.keyboard.press('Escape');
+  });
+
+  it('hovers over a variable with what was generated last', async () => {
+    await workbench.open('program.sglnb');
+    await workbench.runAll();
+    await workbench.waitForOutput('The capital of Germany is Berlin');
+    await workbench.page
+      .locator('.view-line span', { hasText: /^"capital"$/ })
+      .first()
+      .hover();
+    await workbench.waitForText('.monaco-hover', 'Berlin');
+    await workbench.screenshot('hover');
+  });
+});
+
+it('lists what runs and what is missing', async () => {
+  await workbench.command('SGLang: Show Diagnostics');
+  await workbench.waitForText('.view-lines', /VS Code.*1\./);
+  await workbench.waitForText('.view-lines', /kernel\.mjs/);
+  expect(await workbench.page.locator('.view-lines').first().innerText()).not.toContain('missing');
 });
 
 describe('the kernel', () => {
@@ -220,5 +299,27 @@ describe('the kernel', () => {
     await workbench.page.keyboard.type('Ada');
     await workbench.page.keyboard.press('Enter');
     await workbench.waitForOutput('Hello, Ada');
+  });
+});
+
+describe('a folder that is not trusted', () => {
+  it('shows saved outputs and starts nothing', async () => {
+    const saved = workbench.read('tour.sglnb');
+    expect(saved).toContain('Berlin');
+    await using restricted = await Workbench.start({
+      files: { 'tour.sglnb': saved },
+      workspaceTrust: true,
+    });
+    await restricted.waitForText('.statusbar-item', 'Restricted Mode');
+    await restricted.open('tour.sglnb');
+    await restricted.tall(9000);
+    await restricted.waitForOutput('The capital of Germany is Berlin');
+    await restricted.tall(900);
+    await restricted.screenshot('not-trusted');
+    await restricted.runAll();
+    await restricted.page.waitForTimeout(1500);
+    expect(restricted.processes('kernel.mjs')).toEqual([]);
+    await restricted.page.keyboard.press('Escape');
+    expect(restricted.read('tour.sglnb')).toBe(saved);
   });
 });

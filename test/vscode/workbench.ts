@@ -153,6 +153,17 @@ export class Workbench implements AsyncDisposable {
     await this.command('Notebook: Run All');
   }
 
+  /** Switches to a colour theme of VS Code by its name. */
+  async theme(name: string): Promise<void> {
+    await this.command('Preferences: Color Theme');
+    await this.page.locator('.quick-input-widget input').first().fill(name);
+    await this.page
+      .locator('.quick-input-list .monaco-list-row', { hasText: name })
+      .first()
+      .click();
+    await this.page.waitForTimeout(500);
+  }
+
   async closeAll(): Promise<void> {
     for (
       let count = await this.page.locator('.tabs-container .tab').count();
@@ -283,6 +294,33 @@ export class Workbench implements AsyncDisposable {
   }
 }
 
+/** Installs a VSIX into a new folder of extensions, as a user's VS Code does. */
+export function installVsix(vsix: string): string {
+  const vscode: string = ensureVsCodeServer();
+  const home = mkdtempSync(join(tmpdir(), 'vsix-'));
+  const folder = join(home, 'extensions');
+  const result = spawnSync(
+    process.execPath,
+    [
+      join(vscode, 'out', 'server-main.js'),
+      '--accept-server-license-terms',
+      '--server-data-dir',
+      home,
+      '--extensions-dir',
+      folder,
+      '--install-extension',
+      vsix,
+    ],
+    { encoding: 'utf8', env: { ...process.env, EXTENSIONS_GALLERY: NO_GALLERY } },
+  );
+  if (!/successfully installed/i.test(result.stdout)) {
+    throw new Error(`the VSIX was not installed:\n${result.stdout}${result.stderr}`);
+  }
+  return folder;
+}
+
+const NO_GALLERY = '{"serviceUrl":"","itemUrl":"","resourceUrlTemplate":""}';
+
 function writeSettings(home: string, settings: Readonly<Record<string, unknown>>): void {
   mkdirSync(join(home, 'data', 'Machine'), { recursive: true });
   mkdirSync(join(home, 'extensions'), { recursive: true });
@@ -331,7 +369,7 @@ async function startServer(parts: {
     {
       env: {
         ...process.env,
-        EXTENSIONS_GALLERY: '{"serviceUrl":"","itemUrl":"","resourceUrlTemplate":""}',
+        EXTENSIONS_GALLERY: NO_GALLERY,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     },
@@ -368,7 +406,9 @@ async function frameText(frame: Frame): Promise<string> {
       const visit = (node: Document | ShadowRoot) => {
         for (const element of node.querySelectorAll('*')) {
           if (!element.shadowRoot) continue;
-          parts.push(element.shadowRoot.querySelector('.sglang-output')?.textContent ?? '');
+          parts.push(
+            element.shadowRoot.querySelector('.sglang-output, #preview')?.textContent ?? '',
+          );
           visit(element.shadowRoot);
         }
       };

@@ -1,5 +1,5 @@
 /** Export to and import from the formats of other tools. */
-import { Uri, window, workspace, type NotebookDocument } from 'vscode';
+import { l10n, Uri, window, workspace, type NotebookDocument } from 'vscode';
 import { exportHtml, exportMarkdown, exportPython } from '../../notebook-format/exports.ts';
 import { readIpynb, writeIpynb } from '../../notebook-format/ipynb.ts';
 import { importPython } from '../../notebook-format/python-import.ts';
@@ -22,14 +22,23 @@ export async function exportNotebook(notebook: NotebookDocument): Promise<void> 
   }
   const target = await window.showSaveDialog({
     defaultUri: notebook.uri.with({ path: notebook.uri.path.replace(/\.sglnb$/, '.ipynb') }),
-    filters: { 'Jupyter notebook': ['ipynb'], Python: ['py'], Markdown: ['md'], HTML: ['html'] },
+    filters: {
+      [l10n.t('Jupyter notebook')]: ['ipynb'],
+      Python: ['py'],
+      Markdown: ['md'],
+      HTML: ['html'],
+    },
   });
   if (!target) return;
   const extension = target.path.slice(target.path.lastIndexOf('.') + 1);
   const convert = EXPORTS[extension];
   if (!convert) {
     await window.showErrorMessage(
-      `Cannot export to ".${extension}"; choose one of: ${Object.keys(EXPORTS).join(', ')}.`,
+      l10n.t(
+        'Cannot export to ".{0}"; choose one of: {1}.',
+        extension,
+        Object.keys(EXPORTS).join(', '),
+      ),
     );
     return;
   }
@@ -41,7 +50,9 @@ export async function exportNotebook(notebook: NotebookDocument): Promise<void> 
 
 export async function importNotebook(): Promise<void> {
   const [source] =
-    (await window.showOpenDialog({ filters: { 'Notebooks and Python': ['ipynb', 'py'] } })) ?? [];
+    (await window.showOpenDialog({
+      filters: { [l10n.t('Notebooks and Python')]: ['ipynb', 'py'] },
+    })) ?? [];
   if (!source) return;
   const text = new TextDecoder().decode(await workspace.fs.readFile(source));
   let document: FileDocument;
@@ -49,7 +60,7 @@ export async function importNotebook(): Promise<void> {
     document = source.path.endsWith('.py') ? importPython(text) : readIpynb(text);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    await window.showErrorMessage(`Could not import ${source.fsPath}: ${reason}`);
+    await window.showErrorMessage(l10n.t('Could not import {0}: {1}', source.fsPath, reason));
     return;
   }
   const target = Uri.file(await freeName(source.fsPath.replace(/\.(ipynb|py)$/, '')));

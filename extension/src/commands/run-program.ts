@@ -5,6 +5,7 @@ import {
   NotebookCellKind,
   NotebookEdit,
   NotebookRange,
+  l10n,
   type Uri,
   window,
   workspace,
@@ -22,7 +23,7 @@ export async function runProgram(
 ): Promise<void> {
   const cell = findCell(cellUri);
   if (!cell) {
-    await window.showErrorMessage('The cell of this program is no longer open.');
+    await window.showErrorMessage(l10n.t('The cell of this program is no longer open.'));
     return;
   }
   const values = await askArguments(memory, program);
@@ -52,7 +53,12 @@ async function askArguments(
   const typed: Record<string, string> = {};
   for (const [index, parameter] of program.parameters.entries()) {
     const value = await window.showInputBox({
-      title: `${program.name} (${index + 1} of ${program.parameters.length})`,
+      title: l10n.t(
+        '{0} (argument {1} of {2})',
+        program.name,
+        index + 1,
+        program.parameters.length,
+      ),
       prompt: describe(parameter),
       value: remembered[parameter.name] ?? parameter.defaultValue ?? '',
       ignoreFocusOut: true,
@@ -68,7 +74,7 @@ async function askArguments(
 
 function describe(parameter: ScannedParameter): string {
   const type = parameter.annotation ? `: ${parameter.annotation}` : '';
-  return `${parameter.name}${type} — text, or a Python value such as 5, [1, 2] or "text"`;
+  return l10n.t('{0}: text, or a Python value such as 5, [1, 2] or "text"', parameter.name + type);
 }
 
 /** What was typed as Python: numbers, lists, quoted text and the like stay, all else is text. */

@@ -2,7 +2,13 @@
  * `.sglnb` bytes ⇄ the workbench. The pure format does the work; this file moves its document in and
  * out of VS Code's data, and shows a file that is no notebook without ever changing it.
  */
-import { NotebookCellData, NotebookCellKind, NotebookData, type NotebookSerializer } from 'vscode';
+import {
+  l10n,
+  NotebookCellData,
+  NotebookCellKind,
+  NotebookData,
+  type NotebookSerializer,
+} from 'vscode';
 import { createCellId } from '../../notebook-format/cell-ids.ts';
 import { NEW_LAYOUT, type CellKind, type NotebookCell } from '../../notebook-format/document.ts';
 import { NotebookFormatError } from '../../notebook-format/format-error.ts';
@@ -71,7 +77,7 @@ function reasonOf(error: unknown): string {
 function brokenNotebook(content: Uint8Array, reason: string): NotebookData {
   const note = new NotebookCellData(
     NotebookCellKind.Markup,
-    `**This file is not an SGLang notebook:** ${reason}\n\nIts text is below and stays untouched on disk. Open it with *Reopen Editor With… › Text Editor* to mend it.`,
+    `**${l10n.t('This file is not an SGLang notebook:')}** ${reason}\n\n${l10n.t('Its text is below and stays untouched on disk. Mend it in the text editor: Reopen Editor With… › Text Editor.')}`,
     'markdown',
   );
   const text = new NotebookCellData(

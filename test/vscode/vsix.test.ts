@@ -1,0 +1,63 @@
+/** The built VSIX, installed as a user installs it, away from the checkout and its node_modules. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { expect, it } from 'vitest';
+import { eventually, freePort, installVsix, root, Workbench } from './workbench.ts';
+
+it('packs only what runs, within its budgets, and runs the tour where it is installed', async () => {
+  const built = spawnSync(process.execPath, [join(root, 'extension/build/package.mjs')], {
+    encoding: 'utf8',
+  });
+  expect(built.stderr + built.stdout).toMatch(/the VSIX .* ok\n/);
+  expect(built.status).toBe(0);
+  const vsix = built.stdout.trim().split('\n').at(-1) ?? '';
+  const extensionsFolder = installVsix(vsix);
+  try {
+    const [installed = ''] = readdirSync(extensionsFolder).filter((name) =>
+      name.startsWith('sglang-notebooks.'),
+    );
+    const extension = join(extensionsFolder, installed);
+    expect(readdirSync(extension).toSorted()).toEqual([
+      '.vsixmanifest',
+      'LICENSE.txt',
+      'THIRD-PARTY-NOTICES.md',
+      'changelog.md',
+      'dist',
+      'extension',
+      'l10n',
+      'package.json',
+      'package.nls.json',
+      'readme.md',
+    ]);
+    for (const name of ['preact', 'koffi', 'pyodide', 'llama.cpp', 'vscode-languageclient']) {
+      expect(readFileSync(join(extension, 'THIRD-PARTY-NOTICES.md'), 'utf8')).toContain(name);
+    }
+    expect(existsSync(join(extension, 'node_modules'))).toBe(false);
+    await runTour(extension, extensionsFolder);
+  } finally {
+    rmSync(dirname(extensionsFolder), { recursive: true, force: true });
+  }
+});
+
+async function runTour(extension: string, extensionsFolder: string): Promise<void> {
+  const port = await freePort();
+  const tour = readFileSync(join(extension, 'extension/examples/sglang-tour.sglnb'), 'utf8');
+  const files = { 'tour.sglnb': tour.replace(/^port = \d+$/m, `port = ${port}`) };
+  await using workbench = await Workbench.start({ files, extensionsFolder });
+  await workbench.open('tour.sglnb');
+  await workbench.runAll();
+  const saved = await eventually(
+    90_000,
+    async () => {
+      await workbench.save();
+      const text = workbench.read('tour.sglnb');
+      return text.includes('"the tour is over') ? text : undefined;
+    },
+    () => workbench.read('tour.sglnb').slice(-3000),
+  );
+  expect(saved).toContain('Rome');
+  expect(saved).not.toContain('Traceback');
+  // The engine that answered is the installed one.
+  expect(workbench.processes('/extensions/sglang-notebooks.').length).toBeGreaterThan(0);
+}

@@ -72,6 +72,7 @@ export function activate(context: ExtensionContext): void {
         insight.add(notebook, record);
         sendGeneratedValue(client, notebook, record);
       },
+      closed: (notebook) => diagnostics.clearNotebook(notebook),
       sessions: () => {
         sessions.refresh();
         void variables.refresh();

@@ -22,15 +22,24 @@ export class ProgramCodeLensProvider implements CodeLensProvider, Disposable {
 
   provideCodeLenses(document: TextDocument): CodeLens[] {
     if (!codeLensEnabled(document.uri)) return [];
-    return scanPrograms(document.getText()).map(
-      (program) =>
-        new CodeLens(new Range(program.line, 0, program.line, 0), {
+    return scanPrograms(document.getText()).flatMap((program) => {
+      const range = new Range(program.line, 0, program.line, 0);
+      const target = [document.uri, program];
+      return [
+        new CodeLens(range, {
           title: `$(play) ${l10n.t('Run')}`,
           tooltip: l10n.t('Run {0} with arguments you type', program.name),
           command: COMMANDS.runProgram,
-          arguments: [document.uri, program],
+          arguments: target,
         }),
-    );
+        new CodeLens(range, {
+          title: l10n.t('Run batch…'),
+          tooltip: l10n.t('Run {0} over the rows of a CSV or JSONL file', program.name),
+          command: COMMANDS.runBatch,
+          arguments: target,
+        }),
+      ];
+    });
   }
 
   dispose(): void {

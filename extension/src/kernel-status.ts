@@ -55,6 +55,7 @@ export class KernelStatusBar implements Disposable {
 
   status(notebook: NotebookDocument, status: KernelStatus): void {
     this.#statuses.set(notebook, status);
+    if (status === 'stopped') this.#speeds.delete(notebook);
     this.#draw();
   }
 

@@ -9,6 +9,8 @@ export interface ScannedProgram {
   readonly line: number;
   /** Parameters after the state parameter. */
   readonly parameters: readonly ScannedParameter[];
+  /** Names of its `gen` and `select` calls that are written as text, in order. */
+  readonly variables: readonly string[];
 }
 
 export interface ScannedParameter {
@@ -16,6 +18,8 @@ export interface ScannedParameter {
   readonly annotation: string | null;
   readonly defaultValue: string | null;
 }
+
+const GENERATION = /\b(?:gen|gen_int|gen_string|select)\(\s*(?:name\s*=\s*)?(["'])([^"'\\\n]+)\1/g;
 
 const DECORATOR = /^@(?:\w+\.)?function\b/;
 
@@ -28,8 +32,22 @@ export function scanPrograms(text: string): ScannedProgram[] {
     if (!definition) return [];
     const [matched, name = ''] = definition;
     const parameters = argumentTexts(rest.slice(matched.length)).map(parameter);
-    return [{ name, line: index, parameters: parameters.slice(1).filter((p) => p.name !== '') }];
+    return [
+      {
+        name,
+        line: index,
+        parameters: parameters.slice(1).filter((p) => p.name !== ''),
+        variables: variablesOf(rest.slice(matched.length)),
+      },
+    ];
   });
+}
+
+/** `text` starts after the parameter list's opening parenthesis; the body ends at the next unindented line. */
+function variablesOf(text: string): string[] {
+  const end = /\n(?![\s)#])/.exec(text);
+  const body = end ? text.slice(0, end.index) : text;
+  return [...new Set([...body.matchAll(GENERATION)].map((match) => match[2] ?? ''))];
 }
 
 /** Parts between commas up to the parenthesis that closes the one already open. */

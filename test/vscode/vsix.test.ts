@@ -52,7 +52,7 @@ async function runTour(extension: string, extensionsFolder: string): Promise<voi
     async () => {
       await workbench.save();
       const text = workbench.read('tour.sglnb');
-      return text.includes('"the tour is over') ? text : undefined;
+      return text.includes(String.raw`the tour is over\n`) ? text : undefined;
     },
     () => workbench.read('tour.sglnb').slice(-3000),
   );

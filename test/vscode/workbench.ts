@@ -139,6 +139,9 @@ export class Workbench implements AsyncDisposable {
 
   /** Opens a workspace file by double-clicking it in the explorer. */
   async open(name: string): Promise<void> {
+    if (!(await this.page.locator('.explorer-folders-view').first().isVisible())) {
+      await this.command('View: Show Explorer');
+    }
     await this.page
       .locator('.explorer-folders-view .monaco-list-row', { hasText: name })
       .first()

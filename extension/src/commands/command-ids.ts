@@ -7,6 +7,7 @@ export const COMMANDS = {
   restartAndRunAll: 'sglang.restartAndRunAll',
   shutDownKernel: 'sglang.shutDownKernel',
   runProgram: 'sglang.runProgram',
+  runBatch: 'sglang.runBatch',
   exportNotebook: 'sglang.exportNotebook',
   importNotebook: 'sglang.importNotebook',
   showLog: 'sglang.showLog',

@@ -17,7 +17,7 @@ import type { SessionNode } from '../views/sessions-view.ts';
 import { COMMANDS } from './command-ids.ts';
 import { exportNotebook, importNotebook } from './convert-commands.ts';
 import { newNotebook, openTour } from './notebook-commands.ts';
-import { runProgram } from './run-program.ts';
+import { runBatch, runProgram } from './run-program.ts';
 
 export interface CommandContext {
   /** Undefined until the workspace is trusted. */
@@ -53,6 +53,7 @@ export function registerCommands(context: CommandContext): Disposable[] {
     shutDownKernel: onSession((session) => session.stop()),
     forceKillKernel: onSession((session) => session.kill()),
     runProgram: (cell: Uri, program: ScannedProgram) => runProgram(context.memory, cell, program),
+    runBatch: (cell: Uri, program: ScannedProgram) => runBatch(cell, program),
     refreshVariables: () => context.controller()?.refreshViews(),
     exportNotebook: onNotebook(exportNotebook),
     importNotebook,

@@ -6,13 +6,15 @@ import {
   NotebookEdit,
   NotebookRange,
   l10n,
-  type Uri,
+  Uri,
   window,
   workspace,
   WorkspaceEdit,
   type Memento,
   type NotebookCell,
 } from 'vscode';
+import { dirname, relative } from 'node:path';
+import { batchCode } from './batch-code.ts';
 import { CELL_LANGUAGE } from '../notebook/notebook-type.ts';
 import type { ScannedParameter, ScannedProgram } from '../program-scan.ts';
 
@@ -29,12 +31,37 @@ export async function runProgram(
   const values = await askArguments(memory, program);
   if (!values) return;
   const code = `state = ${program.name}.run(${values.join(', ')})\nstate`;
+  await runBelow(cell, code);
+}
+
+/** Runs `code` in a new cell below `cell`, which runs first if it has not. */
+async function runBelow(cell: NotebookCell, code: string): Promise<void> {
   await appendCell(cell, code);
   const first = cell.executionSummary?.executionOrder === undefined ? cell.index : cell.index + 1;
   await commands.executeCommand('notebook.cell.execute', {
     ranges: [{ start: first, end: cell.index + 2 }],
     document: cell.notebook.uri,
   });
+}
+
+/** Runs the program over the rows of a CSV, JSON or JSONL file, in a new cell below its definition. */
+export async function runBatch(cellUri: Uri, program: ScannedProgram): Promise<void> {
+  const cell = findCell(cellUri);
+  if (!cell) return;
+  const [file] =
+    (await window.showOpenDialog({
+      title: l10n.t('Rows for {0}', program.name),
+      defaultUri: Uri.joinPath(cell.notebook.uri, '..'),
+      filters: { [l10n.t('Rows')]: ['csv', 'jsonl', 'ndjson', 'json'] },
+    })) ?? [];
+  if (!file) return;
+  const path = relative(dirname(cell.notebook.uri.fsPath), file.fsPath).replaceAll('\\', '/');
+  const code = batchCode(program, path);
+  if (code === null) {
+    await window.showErrorMessage(l10n.t('{0} is no CSV, JSON or JSONL file.', file.fsPath));
+    return;
+  }
+  await runBelow(cell, code);
 }
 
 function findCell(uri: Uri): NotebookCell | undefined {

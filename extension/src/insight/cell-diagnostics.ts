@@ -7,6 +7,7 @@ import {
   Uri,
   workspace,
   type Disposable,
+  type NotebookDocument,
 } from 'vscode';
 import type { KernelError } from '../../protocol/kernel-protocol.ts';
 
@@ -18,6 +19,10 @@ export class CellDiagnostics implements Disposable {
 
   clear(cell: string): void {
     this.#collection.delete(Uri.parse(cell));
+  }
+
+  clearNotebook(notebook: NotebookDocument): void {
+    for (const cell of notebook.getCells()) this.#collection.delete(cell.document.uri);
   }
 
   report({ name, message, cellId, line }: KernelError): void {

@@ -33,6 +33,8 @@ export interface ControllerListener {
   started(notebook: NotebookDocument, cell: string): void;
   finished(notebook: NotebookDocument, cell: string, outcome: RunOutcome): void;
   gen(notebook: NotebookDocument, record: GenRecord): void;
+  /** The user closed the notebook, and its kernel is gone. */
+  closed(notebook: NotebookDocument): void;
   /** Kernels or the programs that they started have come or gone. */
   sessions(): void;
 }
@@ -119,6 +121,7 @@ export class SglangNotebookController implements Disposable {
     const session = this.#sessions.get(notebook);
     this.#sessions.delete(notebook);
     await session?.stop();
+    if (session) this.#listener.closed(notebook);
     this.#listener.sessions();
   }
 

@@ -55,12 +55,7 @@ export class SessionsView implements TreeDataProvider<SessionNode>, Disposable {
 
 function kernelItem({ notebook, session }: SessionNode & { readonly kind: 'kernel' }): TreeItem {
   const name = notebook.uri.path.slice(notebook.uri.path.lastIndexOf('/') + 1);
-  const item = new TreeItem(
-    name,
-    session.processes.length > 0
-      ? TreeItemCollapsibleState.Expanded
-      : TreeItemCollapsibleState.None,
-  );
+  const item = new TreeItem(name, TreeItemCollapsibleState.Expanded);
   item.id = `${notebook.uri.toString()}#${session.pid}`;
   item.description = l10n.t(
     '{0} · process {1}',

@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -34,6 +35,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=HERE / "starter.gguf", help="where the weights go")
     parser.add_argument("--tokens", type=int, default=24_000_000, help="length of the training schedule")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="shorten the schedule to this time")
+    parser.add_argument("--init", type=Path, help="continue this checkpoint, with a quarter of the rates")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
@@ -60,7 +62,10 @@ def main() -> int:
         from starter.train import Plan, train
 
         plan = Plan(tokens=args.tokens, minutes=args.minutes, threads=args.threads, seed=args.seed)
-        train(Tokenizer(tokenizer_path), plan, checkpoint)
+        start = None
+        if args.init:
+            plan, start = replace(plan, peak=0.25), load(args.init)
+        train(Tokenizer(tokenizer_path), plan, checkpoint, start)
     if every or args.command == "export":
         from starter.gguf import export
 

@@ -122,9 +122,9 @@ def label(value: str) -> tuple[str, ...]:
 def form_probes(rng: Random) -> Iterator[Probe]:
     for _, question, answer in YES_NO:
         yield exact("yes or no", SEEN, one(question), *label(answer))
-    for country, capital, *_ in COUNTRIES[geography.FAMOUS :: 3]:
+    for country, capital, *_ in forms.NEVER_STATED:
         yield exact("yes or no", HELD_OUT, one(f"Is {capital} the capital of {country}?"), *label("yes"))
-        other = rng.choice(COUNTRIES[:60])[1]
+        other = rng.choice(forms.STATED)[1]
         yield exact("yes or no", HELD_OUT, one(f"Is {other} the capital of {country}?"), *label("no"))
     unseen = {"positive": ["marvellous", "perfect", "nice"], "negative": ["disgusting", "useless", "sad"]}
     for _ in range(40):
@@ -141,9 +141,9 @@ def form_probes(rng: Random) -> Iterator[Probe]:
             yield exact("greeting with a name", split, one(f"My name is {name}."), f"Hello, {name}! How can I help you?")
         statement, truth = forms.statement(rng)
         yield exact("True, False or Unknown", SEEN, f"Statement: {statement}\nAnswer:", f" {truth}", end="\n")
-        country, capital, *_ = rng.choice(COUNTRIES[60:])
+        country, capital, *_ = rng.choice(forms.NEVER_STATED)
         wrong = rng.random() < 0.5
-        statement = f"The capital of {country} is {rng.choice(COUNTRIES[:60])[1] if wrong else capital}."
+        statement = f"The capital of {country} is {rng.choice(forms.STATED)[1] if wrong else capital}."
         yield exact("True, False or Unknown", HELD_OUT, f"Statement: {statement}\nAnswer:", f" {not wrong}", end="\n")
         a, b = rng.randint(0, 10), rng.randint(0, 10)
         split = HELD_OUT if forms.held_out_sum(a, b) else SEEN

@@ -26,6 +26,7 @@ class Plan:
     batch_tokens: int = 6144
     hidden_rate: float = 0.02
     other_rate: float = 4e-3
+    peak: float = 1.0  # share of the rates; less than one to continue a trained model
     warm_up: int = 60
     constant: float = 0.3
     seed: int = 1
@@ -86,11 +87,11 @@ def next_batch(packer: Packer, step: int, tokens: int) -> Batch:
     return packer.batch(tokens // 160, 160, 0.05)
 
 
-def train(tokenizer: Tokenizer, plan: Plan, out: Path) -> Starter:
-    """Trains from scratch and leaves a checkpoint in `out` every few minutes."""
+def train(tokenizer: Tokenizer, plan: Plan, out: Path, model: Starter | None = None) -> Starter:
+    """Trains from scratch, or continues `model`, and leaves a checkpoint in `out` every few minutes."""
     torch.set_num_threads(plan.threads)
     torch.manual_seed(plan.seed)
-    model = Starter(Shape(len(tokenizer.vocabulary)))
+    model = (model or Starter(Shape(len(tokenizer.vocabulary)))).train()
     packer = Packer(tokenizer, plan.seed)
     hidden = [p for n, p in model.named_parameters() if p.dim() == 2 and "embedding" not in n]
     others = [p for n, p in model.named_parameters() if p.dim() < 2 or "embedding" in n]
@@ -105,7 +106,7 @@ def train(tokenizer: Tokenizer, plan: Plan, out: Path) -> Starter:
         done = max(seen / plan.tokens, elapsed / 60 / plan.minutes)
         if done >= 1:
             break
-        rate = min(1.0, (step + 1) / plan.warm_up) * min(1.0, (1 - done) / (1 - plan.constant))
+        rate = plan.peak * min(1.0, (step + 1) / plan.warm_up) * min(1.0, (1 - done) / (1 - plan.constant))
         batch = next_batch(packer, step, plan.batch_tokens)
         total, answers = loss(model, batch)
         adam.zero_grad()

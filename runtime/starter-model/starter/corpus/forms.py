@@ -7,11 +7,16 @@ from ..facts import COUNTRIES, PEOPLE, YES_NO, bare
 from ..words import CITIES, JOBS, NEGATIVE, OPINIONS, POSITIVE, REVIEWS, THINGS, full_name, made_up
 
 
+# Statements about capitals are made for six countries of seven; the others are held out.
+STATED = [c for i, c in enumerate(COUNTRIES) if i % 7 != 5]
+NEVER_STATED = [c for i, c in enumerate(COUNTRIES) if i % 7 == 5]
+
+
 def yes_no(rng: Random) -> Document:
     _, question, answer = rng.choice(YES_NO)
-    if rng.random() < 0.3:
-        country, capital, *_ = rng.choice(COUNTRIES[:60])
-        other = rng.choice(COUNTRIES[:60])[1]
+    if rng.random() < 0.5:
+        country, capital, *_ = rng.choice(STATED)
+        other = rng.choice(STATED)[1]
         answer = "yes" if rng.random() < 0.5 or other == capital else "no"
         question = f"Is {capital if answer == 'yes' else other} the capital of {country}?"
     if rng.random() < 0.35:
@@ -97,7 +102,9 @@ def tool(rng: Random) -> Document:
     prefix = f"To answer this question: {question}{rng.choice([' ', '. '])}I need to use a "
     follow = rng.choice([lead, lead + ":"])
     if rng.random() < 0.4:
-        return [(prefix, PROMPT), (choice, ANSWER), (". " + follow, PROMPT), (f" {expression}.\n", ANSWER)]
+        blank = rng.random() < 0.3
+        head, chosen = (prefix, choice) if blank else (prefix[:-1], " " + choice)
+        return [(head, PROMPT), (chosen, ANSWER), (". " + follow, PROMPT), (f" {expression}.\n", ANSWER)]
     if rng.random() < 0.5:
         chat = Chat(rng).assistant(choice + ". ", prefix, split=0.3)
         return chat.assistant(f" {expression}.", follow).done()
@@ -108,14 +115,14 @@ def tool(rng: Random) -> Document:
 def statement(rng: Random) -> tuple[str, str]:
     """A statement that is True, False or Unknown."""
     roll = rng.random()
-    if roll < 0.3:
+    if roll < 0.2:
         text, _, answer = rng.choice(YES_NO)
         return text, "True" if answer == "yes" else "False"
-    if roll < 0.5:
+    if roll < 0.3:
         return rng.choice(OPINIONS), "Unknown"
-    country, capital, *_ = rng.choice(COUNTRIES[:60])
-    other = rng.choice(COUNTRIES[:60])[1]
-    if roll < 0.75 or other == capital:
+    country, capital, *_ = rng.choice(STATED)
+    other = rng.choice(STATED)[1]
+    if roll < 0.65 or other == capital:
         return f"The capital of {country} is {capital}.", "True"
     return f"The capital of {country} is {other}.", "False"
 

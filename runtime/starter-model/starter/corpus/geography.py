@@ -7,7 +7,7 @@ from ..chat import ANSWER, PROMPT, Chat, Document, ask
 from ..facts import COUNTRIES, bare, capitalise
 from ..words import made_up
 
-FAMOUS = 60  # the countries that appear in lists and in true or false statements
+FAMOUS = 60  # the countries that appear in lists
 
 
 def capital_answer(country: str, capital: str) -> str:

@@ -30,14 +30,15 @@ class Batch:
 class Packer:
     """Draws documents from the corpus and fills rows of a given length greedily."""
 
-    def __init__(self, tokenizer: Tokenizer, seed: int):
+    def __init__(self, tokenizer: Tokenizer, seed: int, late: bool = False):
         self.tokenizer = tokenizer
         self.rng = Random(seed)
+        self.late = late
         self.source = self._documents(seed)
 
     def _documents(self, seed: int) -> Iterator[Document]:
         while True:
-            yield from documents(10_000, seed)
+            yield from documents(10_000, seed, self.late)
             seed += 1_000_003
 
     def _encoded(self, continues: bool) -> tuple[list[int], list[float]]:

@@ -150,6 +150,14 @@ def save(model: Starter, path: Path) -> None:
     partial.replace(path)
 
 
+def average(first: Starter, second: Starter, share: float) -> Starter:
+    """The weighted mean of two models of one run; `share` is the weight of the second."""
+    other = second.state_dict()
+    mixed = Starter(first.shape)
+    mixed.load_state_dict({k: (1 - share) * v + share * other[k] for k, v in first.state_dict().items()})
+    return mixed.eval()
+
+
 def load(path: Path) -> Starter:
     data = torch.load(path, map_location="cpu")
     model = Starter(Shape(**data["shape"]))

@@ -1,4 +1,4 @@
-"""One training schedule: warm-up, constant rate, linear decay to zero.
+"""A training schedule: warm-up, constant rate, linear decay to zero; and a short continuation.
 
 Hidden matrices are updated by Muon (orthogonalised momentum), everything else by AdamW.
 """
@@ -27,6 +27,7 @@ class Plan:
     hidden_rate: float = 0.02
     other_rate: float = 4e-3
     peak: float = 1.0  # share of the rates; less than one to continue a trained model
+    late: bool = False  # draw from the mixture of the continuation
     warm_up: int = 60
     constant: float = 0.3
     seed: int = 1
@@ -92,7 +93,7 @@ def train(tokenizer: Tokenizer, plan: Plan, out: Path, model: Starter | None = N
     torch.set_num_threads(plan.threads)
     torch.manual_seed(plan.seed)
     model = (model or Starter(Shape(len(tokenizer.vocabulary)))).train()
-    packer = Packer(tokenizer, plan.seed)
+    packer = Packer(tokenizer, plan.seed, late=plan.late)
     hidden = [p for n, p in model.named_parameters() if p.dim() == 2 and "embedding" not in n]
     others = [p for n, p in model.named_parameters() if p.dim() < 2 or "embedding" in n]
     muon = Muon(hidden)

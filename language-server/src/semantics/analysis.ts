@@ -21,7 +21,7 @@ import { emptyState } from './program-state.ts';
 import { Recorder } from './recorder.ts';
 import type { SourceUnit } from './source-unit.ts';
 import { executeBlock } from './statements.ts';
-import type { FunctionRef, Value } from './value.ts';
+import { unknown, type FunctionRef, type Value } from './value.ts';
 
 export interface ModuleInput {
   readonly units: readonly SourceUnit[];
@@ -53,6 +53,12 @@ export function analyzeModule(input: ModuleInput): ModuleAnalysis {
   return new ModuleInterpreter(input).run();
 }
 
+/** Functions that call each other can be reached in exponentially many ways. */
+const callsPerBody = 300;
+const callsPerStatement = 100;
+/** Parts of expressions nested deeper are taken as unknown instead of exhausting the stack. */
+const maximumExpressionDepth = 1300;
+
 class ModuleInterpreter implements Machine {
   readonly recorder = new Recorder();
   readonly hoisted = new Map<string, Value>();
@@ -66,6 +72,8 @@ class ModuleInterpreter implements Machine {
   #nextContext = 1;
   unit: SourceUnit;
   frame: Frame;
+  budget = callsPerBody;
+  #depth = 0;
 
   constructor(input: ModuleInput) {
     this.#input = input;
@@ -106,6 +114,7 @@ class ModuleInterpreter implements Machine {
     let rest = body;
     while (rest.length > 0) {
       const [statement, ...others] = rest;
+      this.budget = callsPerStatement;
       if (statement) this.execute([statement], env);
       rest = others;
     }
@@ -144,6 +153,7 @@ class ModuleInterpreter implements Machine {
   /** Follows a body with unknown arguments. */
   #checkBody(ref: FunctionRef, env: Environment): void {
     const inner = env.fork().enter(ref.closure);
+    this.budget = callsPerBody;
     const frame: Frame = {
       ...topFrame(),
       owner: ref.node,
@@ -181,7 +191,11 @@ class ModuleInterpreter implements Machine {
   /* ---------------------------------------------------------------- Machine */
 
   evaluate(node: Expression, env: Environment): Value {
-    return evaluateExpression(this, node, env);
+    if (this.#depth >= maximumExpressionDepth) return unknown;
+    this.#depth++;
+    const value = evaluateExpression(this, node, env);
+    this.#depth--;
+    return value;
   }
 
   execute(block: Block, env: Environment): boolean {

@@ -1,7 +1,7 @@
 /** Calls of `sgl.*`: what expression they build. */
 import { bindArguments, type BoundArguments } from './argument-binding.ts';
 import { constrainedType } from './constraints.ts';
-import { strType } from './gen-type.ts';
+import { listType, strType } from './gen-type.ts';
 import type { CallArguments, Machine } from './machine.ts';
 import type { NamePattern } from './name-pattern.ts';
 import { apiFunctions } from './sglang-api.ts';
@@ -104,8 +104,11 @@ function genEvents(
     machine.report('call-arguments', args.node.callee, '`select` needs `choices`.');
   }
   checkRanges(machine, bound);
-  const type = constrainedType(machine, api, args, bound);
-  const isSelect = api === 'select' || (type.kind === 'literal' && bound.has('choices'));
+  const single = constrainedType(machine, api, args, bound);
+  const count = args.keywords.get('n')?.value;
+  // Newer versions of SGLang: several samples make a list.
+  const type = count?.kind === 'number' && count.value > 1 ? listType(single) : single;
+  const isSelect = api === 'select' || (single.kind === 'literal' && bound.has('choices'));
   return [
     {
       kind: 'gen',

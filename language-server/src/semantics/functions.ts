@@ -25,12 +25,14 @@ export function invokeFunction(
   given: ReadonlyMap<string, Value>,
   context: number,
 ): Value {
-  if (machine.frame.depth >= maximumDepth || isRunning(machine.frame, ref)) {
+  const isTooMuch = machine.frame.depth >= maximumDepth || machine.budget <= 0;
+  if (isTooMuch || isRunning(machine.frame, ref)) {
     for (const argument of [...args.positional, ...args.keywords.values()])
       openStates(machine, env, argument.value);
     for (const value of given.values()) openStates(machine, env, value);
     return unknown;
   }
+  machine.budget--;
   const inner = env.enter(ref.closure);
   bindParameters(machine, ref, args, inner, given);
   const frame = calledFrame(machine, ref, context);

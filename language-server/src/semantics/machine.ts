@@ -65,6 +65,8 @@ export interface Machine {
   readonly backend: BackendInfo;
   unit: SourceUnit;
   frame: Frame;
+  /** Calls that may still be followed into their function before the rest is taken as unknown. */
+  budget: number;
   evaluate(node: Expression, env: Environment): Value;
   /** False when no path reaches the end of the block. */
   execute(block: Block, env: Environment): boolean;

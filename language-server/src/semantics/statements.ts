@@ -446,6 +446,9 @@ function turn(
 
 const maximumUnrolling = 1;
 
+/** Loops nested deeper are followed once: two turns each would double the work at every level. */
+const maximumPreciseNesting = 4;
+
 function executeFor(machine: Machine, node: For, env: Environment): boolean {
   const iterable = machine.evaluate(node.iterable, env);
   const items = machine.frame.unrolling < maximumUnrolling ? unrolledItems(iterable) : null;
@@ -492,6 +495,7 @@ function forAny(
   assignTarget(machine, first, node.target, element);
   const afterFirst = turn(machine, node.body, first, loop);
   if (!afterFirst) return env.fork();
+  if (machine.frame.loops.length >= maximumPreciseNesting) return afterFirst;
   const second = joinEnvironments(env.fork(), afterFirst.fork());
   if (!second) return afterFirst;
   // Each turn has its own fork: what the first turn did to one is not seen by the next.
@@ -517,7 +521,8 @@ function executeWhile(machine: Machine, node: While, env: Environment): boolean 
   narrow(machine, first, node.test, true);
   const afterFirst = turn(machine, node.body, first, loop);
   let last: Environment | null = afterFirst;
-  const second = afterFirst ? joinEnvironments(env.fork(), afterFirst.fork()) : null;
+  const isDeep = machine.frame.loops.length >= maximumPreciseNesting;
+  const second = afterFirst && !isDeep ? joinEnvironments(env.fork(), afterFirst.fork()) : null;
   if (second) {
     machine.evaluate(node.test, second);
     narrow(machine, second, node.test, true);

@@ -17,6 +17,8 @@ import { keywords } from './token.ts';
 
 /** Deeper nesting than this is refused instead of exhausting the stack. */
 const maximumDepth = 120;
+/** Operators, calls and prefixes in one row; the tree is as deep as the row is long. */
+const maximumRow = 1200;
 
 const binaryPrecedence: ReadonlyMap<string, number> = new Map([
   ['|', 1],
@@ -202,7 +204,7 @@ export class ExpressionParser extends TokenCursor {
 
   #not(): Expression {
     const starts: number[] = [];
-    while (this.at('not')) starts.push(this.advance().start);
+    while (this.at('not') && starts.length < maximumRow) starts.push(this.advance().start);
     let operand = this.#comparison();
     for (const start of starts.reverse()) {
       operand = { kind: 'Unary', operator: 'not', operand, start, end: operand.end };
@@ -243,7 +245,8 @@ export class ExpressionParser extends TokenCursor {
 
   #binary(minimum: number): Expression {
     let left = this.#unary();
-    for (;;) {
+    for (let row = 0; ; row++) {
+      if (row >= maximumRow) return left;
       const { kind, text } = this.token;
       const precedence = kind === 'operator' ? binaryPrecedence.get(text) : undefined;
       if (precedence === undefined || precedence < minimum) return left;
@@ -260,7 +263,7 @@ export class ExpressionParser extends TokenCursor {
 
   #unary(): Expression {
     const prefixes: { readonly text: string; readonly start: number }[] = [];
-    while (this.at('+', '-', '~')) prefixes.push(this.advance());
+    while (this.at('+', '-', '~') && prefixes.length < maximumRow) prefixes.push(this.advance());
     let operand = this.#power();
     for (const { text, start } of prefixes.reverse()) {
       operand = { kind: 'Unary', operator: text, operand, start, end: operand.end };
@@ -281,7 +284,8 @@ export class ExpressionParser extends TokenCursor {
   #postfix(atom: Expression): Expression {
     let node = atom;
     const { start } = atom;
-    for (;;) {
+    for (let row = 0; ; row++) {
+      if (row >= maximumRow) return node;
       if (this.at('(')) {
         const open = this.advance().start;
         const args = this.callArguments();

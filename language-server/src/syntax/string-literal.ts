@@ -21,6 +21,16 @@ export type TemplateRange =
   | { readonly kind: 'text'; readonly start: number; readonly end: number }
   | FieldRange;
 
+/** f-strings in f-strings deeper than this are read as plain strings. */
+const maximumNesting = 12;
+
+/** Characters that may be looked at inside fields; strings in fields in strings could take for ever. */
+interface Work {
+  left: number;
+}
+
+const workPerString = 5000;
+
 const isQuote = (char: string | undefined): boolean => char === '"' || char === "'";
 
 export function isTemplatePrefix(prefix: string): boolean {
@@ -28,13 +38,20 @@ export function isTemplatePrefix(prefix: string): boolean {
 }
 
 /** `quoteAt` is the offset of the first quote character, after the prefix. */
-export function scanString(text: string, quoteAt: number, prefix: string): StringExtent {
+export function scanString(
+  text: string,
+  quoteAt: number,
+  prefix: string,
+  nesting = 0,
+  work: Work = { left: workPerString },
+): StringExtent {
   const char = text[quoteAt] ?? '"';
   const quote = text.startsWith(char.repeat(3), quoteAt) ? char.repeat(3) : char;
   const contentStart = quoteAt + quote.length;
-  const found = isTemplatePrefix(prefix)
-    ? findTemplateEnd(text, contentStart, quote)
-    : findPlainEnd(text, contentStart, quote);
+  const found =
+    isTemplatePrefix(prefix) && nesting < maximumNesting
+      ? findTemplateEnd(text, contentStart, quote, nesting, work)
+      : findPlainEnd(text, contentStart, quote);
   if (found !== -1) {
     return { end: found + quote.length, contentStart, contentEnd: found, terminated: true };
   }
@@ -60,7 +77,13 @@ function findPlainEnd(text: string, from: number, quote: string): number {
   return -1;
 }
 
-function findTemplateEnd(text: string, from: number, quote: string): number {
+function findTemplateEnd(
+  text: string,
+  from: number,
+  quote: string,
+  nesting: number,
+  work: Work,
+): number {
   const triple = quote.length === 3;
   for (let i = from; i < text.length; i++) {
     const char = text[i];
@@ -70,7 +93,7 @@ function findTemplateEnd(text: string, from: number, quote: string): number {
     else if (char === '{') {
       if (text[i + 1] === '{') i++;
       else {
-        const close = findFieldEnd(text, i + 1, triple, 0);
+        const close = findFieldEnd(text, i + 1, triple, nesting + 1, work);
         // `f"hello {na"` while typing: the quote ends the string, the field stays open.
         if (close === -1) return findPlainEnd(text, i + 1, quote);
         i = close;
@@ -81,34 +104,46 @@ function findTemplateEnd(text: string, from: number, quote: string): number {
 }
 
 /** Offset of the `}` that closes the field whose expression starts at `from`, or -1. */
-function findFieldEnd(text: string, from: number, triple: boolean, nesting: number): number {
-  if (nesting > 20) return -1;
+function findFieldEnd(
+  text: string,
+  from: number,
+  triple: boolean,
+  nesting: number,
+  work: Work,
+): number {
+  if (nesting > maximumNesting) return -1;
   let depth = 0;
   for (let i = from; i < text.length; i++) {
     const char = text[i] ?? '';
-    if (char === '\n' && !triple) return -1;
+    if ((char === '\n' && !triple) || work.left-- <= 0) return -1;
     if ('([{'.includes(char)) depth++;
     else if (char === '}' && depth === 0) return i;
     else if (')]}'.includes(char)) depth = Math.max(0, depth - 1);
     else if (isQuote(char)) {
       const prefix = /[a-zA-Z]{0,2}$/.exec(text.slice(Math.max(from, i - 2), i))?.[0] ?? '';
-      const inner = scanString(text, i, prefix);
+      const inner = scanString(text, i, prefix, nesting + 1, work);
       if (!inner.terminated) return -1;
       i = inner.end - 1;
     } else if (char === ':' && depth === 0 && text[i + 1] !== '=') {
-      return findSpecEnd(text, i + 1, triple, nesting + 1);
+      return findSpecEnd(text, i + 1, triple, nesting + 1, work);
     }
   }
   return -1;
 }
 
-function findSpecEnd(text: string, from: number, triple: boolean, nesting: number): number {
+function findSpecEnd(
+  text: string,
+  from: number,
+  triple: boolean,
+  nesting: number,
+  work: Work,
+): number {
   for (let i = from; i < text.length; i++) {
     const char = text[i];
     if (char === '}') return i;
     if ((char === '\n' && !triple) || isQuote(char)) return -1;
     if (char === '{') {
-      const close = findFieldEnd(text, i + 1, triple, nesting);
+      const close = findFieldEnd(text, i + 1, triple, nesting, work);
       if (close === -1) return -1;
       i = close;
     }
@@ -126,7 +161,7 @@ export function templateRanges(text: string, start: number, end: number): Templa
     else if (char === '{' && text[i + 1] === '{') i++;
     else if (char === '{') {
       if (i > textStart) ranges.push({ kind: 'text', start: textStart, end: i });
-      const found = findFieldEnd(text, i + 1, true, 0);
+      const found = findFieldEnd(text, i + 1, true, 0, { left: workPerString });
       const close = found === -1 || found > end ? end : found;
       ranges.push(fieldRange(text, i + 1, close));
       i = close;

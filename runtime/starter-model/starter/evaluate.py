@@ -84,7 +84,7 @@ def report(model: Starter, tokenizer: Tokenizer) -> str:
         *recall(scorer), "",
         "## Technical or creative?", "",
         "Difference of the mean log probability per token between the right and the wrong choice. "
-        "Held-out questions are about subjects that the corpus never mentions in a question.", "",
+        "Held-out questions are about subjects that no question of the corpus is about; single words of them may occur.", "",
         *margins(scorer), "",
         "## Sampling", "",
         *temperatures(scorer), "",

@@ -223,6 +223,15 @@ export class Workbench implements AsyncDisposable {
     }
   }
 
+  /** Rests the mouse on the character `offset` of `text` in a cell or editor. */
+  async hoverText(text: string, offset: number): Promise<void> {
+    const line = this.page.locator('.view-line > span', { hasText: text }).first();
+    const content = (await line.innerText()).replaceAll('\u00a0', ' ');
+    const width = (await line.boundingBox())?.width ?? 0;
+    const x = ((content.indexOf(text) + offset + 0.5) * width) / content.length;
+    await line.hover({ position: { x, y: 8 } });
+  }
+
   /** Waits until the active notebook's kernel has this status. */
   async waitForKernel(status: string, timeout = 60_000): Promise<void> {
     await this.waitForText(

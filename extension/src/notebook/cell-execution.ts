@@ -81,23 +81,36 @@ export class CellExecution {
     const commands = coalesce(this.#pending);
     this.#pending = [];
     // A notebook closed meanwhile rejects edits; there is nothing left to draw on then.
-    for (const command of commands) {
-      this.#tail = this.#tail.then(() => this.#apply(command)).catch(() => {});
+    for (const group of groupAppends(commands)) {
+      this.#tail = this.#tail.then(() => this.#apply(group)).catch(() => {});
     }
   }
 
-  async #apply(command: CellCommand): Promise<void> {
+  async #apply(group: readonly CellCommand[]): Promise<void> {
+    const appended = group.flatMap((command) =>
+      command.kind === 'append' ? [command.content] : [],
+    );
+    if (appended.length > 0) return this.#append(appended);
+    const [command] = group;
+    return command && this.#change(command);
+  }
+
+  async #append(contents: readonly OutputContent[]): Promise<void> {
+    const outputs = contents.map((content) => {
+      const isResult = content.kind === 'bundle' && content.executionOrder !== null;
+      return new NotebookCellOutput(items(content), { result: isResult });
+    });
+    this.#outputs.push(...outputs);
+    return this.#execution.appendOutput(outputs);
+  }
+
+  async #change(command: CellCommand): Promise<void> {
     switch (command.kind) {
       case 'clear':
         this.#outputs = [];
         return this.#execution.clearOutput();
-      case 'append': {
-        const isResult =
-          command.content.kind === 'bundle' && command.content.executionOrder !== null;
-        const output = new NotebookCellOutput(items(command.content), { result: isResult });
-        this.#outputs.push(output);
-        return this.#execution.appendOutput(output);
-      }
+      case 'append':
+        return this.#append([command.content]);
       case 'extend': {
         const output = this.#outputs[command.index];
         const mime = output?.items[0]?.mime;
@@ -114,6 +127,17 @@ export class CellExecution {
         return command satisfies never;
     }
   }
+}
+
+/** Neighbouring appends together, every other command alone: each group is one message to the workbench. */
+function groupAppends(commands: readonly CellCommand[]): CellCommand[][] {
+  const groups: CellCommand[][] = [];
+  for (const command of commands) {
+    const last = groups.at(-1);
+    if (command.kind === 'append' && last?.[0]?.kind === 'append') last.push(command);
+    else groups.push([command]);
+  }
+  return groups;
 }
 
 function success(outcome: RunOutcome): boolean | undefined {

@@ -24,22 +24,28 @@ const nothingBut = (name, folder, allowed, comment) =>
 export const forbidden = [
   nothingBut('protocol-alone', 'extension/protocol', [], 'the boundary depends on neither side'),
   nothingBut('format-alone', 'extension/notebook-format', [], 'the file format is pure'),
+  nothingBut('models-alone', 'extension/model-manager', [], 'every process may manage models'),
   nothingBut(
     'extension-imports',
     'extension/src',
-    ['extension/protocol/', 'extension/notebook-format/'],
+    ['extension/protocol/', 'extension/notebook-format/', 'extension/model-manager/'],
     'the extension talks to other processes, it does not contain them',
   ),
   nothingBut(
     'kernel-imports',
     'extension/kernel',
-    ['extension/protocol/'],
+    ['extension/protocol/', 'extension/model-manager/'],
     'the kernel knows neither VS Code nor the runtime code',
   ),
   nothingBut(
     'cli-imports',
     'extension/cli',
-    ['extension/protocol/', 'extension/notebook-format/', 'language-server/src/check.ts'],
+    [
+      'extension/protocol/',
+      'extension/notebook-format/',
+      'extension/model-manager/',
+      'language-server/src/check.ts',
+    ],
     'the command line drives processes through their protocols',
   ),
   nothingBut('language-server-alone', 'language-server', [], 'the server runs anywhere'),

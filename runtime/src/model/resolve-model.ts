@@ -1,7 +1,7 @@
 /** Which GGUF file a `--model-path` means on this machine. */
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { basename, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 
 export interface ModelPlaces {
   /** Folders with the user's models, searched in order. */
@@ -45,7 +45,8 @@ export function resolveModel(asked: string, places: ModelPlaces): ResolvedModel 
   if (looksLikePath(asked)) {
     throw new ModelError('NOT_FOUND', `There is no model at ${asked}. Check --model-path.`);
   }
-  const found = findByName(asked, places.modelDirectories);
+  const found =
+    findRecorded(asked, places.modelDirectories) ?? findByName(asked, places.modelDirectories);
   if (found !== null) return { file: found, reportedPath: asked, notice: null };
   return starter(asked, places);
 }
@@ -95,6 +96,45 @@ function modelFiles(directory: string): string[] {
     .filter((name) => !/-\d{5}-of-\d{5}\.gguf$/i.test(name) || /-00001-of-\d{5}\.gguf$/i.test(name))
     .toSorted()
     .map((name) => join(directory, name));
+}
+
+/** Ending of the file in which whoever installed a model left the names that it answers to. */
+const RECORD_ENDING = '.gguf.sglnb.json';
+const RECORD_DEPTH = 3;
+
+/** The model whose record, next to its file, lists the name that was asked for. */
+function findRecorded(asked: string, directories: readonly string[]): string | null {
+  const wanted = asked.toLowerCase();
+  const records = directories.flatMap((directory) => recordsBelow(directory, RECORD_DEPTH));
+  const record = records.find(
+    (path) => existsSync(modelOf(path)) && namesIn(path).some((name) => name === wanted),
+  );
+  return record === undefined ? null : modelOf(record);
+}
+
+function modelOf(record: string): string {
+  return join(dirname(record), basename(record).replace(/\.sglnb\.json$/, ''));
+}
+
+function recordsBelow(directory: string, depth: number): string[] {
+  if (depth === 0 || !existsSync(directory)) return [];
+  return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(directory, entry.name);
+    if (entry.isDirectory()) return recordsBelow(path, depth - 1);
+    return entry.name.endsWith(RECORD_ENDING) ? [path] : [];
+  });
+}
+
+/** In lower case; none when the record is damaged. */
+function namesIn(record: string): string[] {
+  try {
+    const parsed: unknown = JSON.parse(readFileSync(record, 'utf8'));
+    const isRecord = typeof parsed === 'object' && parsed !== null && 'names' in parsed;
+    const names: unknown[] = isRecord && Array.isArray(parsed.names) ? parsed.names : [];
+    return names.filter((name) => typeof name === 'string').map((name) => name.toLowerCase());
+  } catch {
+    return [];
+  }
 }
 
 /** A file, or a folder with one file, whose name starts with the model's; the shortest wins. */

@@ -97,7 +97,11 @@ export type KernelEvent =
   | { readonly type: 'process'; readonly process: ChildProcessInfo }
   | { readonly type: 'reply'; readonly id: number; readonly result: JsonValue }
   | { readonly type: 'reply_error'; readonly id: number; readonly message: string }
-  | { readonly type: 'log'; readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly message: string };
+  | {
+      readonly type: 'log';
+      readonly level: 'debug' | 'info' | 'warn' | 'error';
+      readonly message: string;
+    };
 
 export type KernelStatus = 'starting' | 'idle' | 'busy' | 'interrupting' | 'restarted' | 'stopped';
 

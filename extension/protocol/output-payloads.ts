@@ -28,7 +28,12 @@ export interface StatePayload {
 /** The state's text in order: constants, generated values, images, each with the role it lies in. */
 export type StateSegment =
   | { readonly kind: 'text'; readonly role: string | null; readonly text: string }
-  | { readonly kind: 'image'; readonly role: string | null; readonly mime: string; readonly base64: string }
+  | {
+      readonly kind: 'image';
+      readonly role: string | null;
+      readonly mime: string;
+      readonly base64: string;
+    }
   | {
       readonly kind: 'gen';
       readonly role: string | null;

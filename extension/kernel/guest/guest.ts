@@ -3,7 +3,12 @@
  * (WebAssembly and the user's CPython); both run the same thin Python package `sglang`, which
  * reaches the interpreter through `HostBridge`. Only the transport differs.
  */
-import type { CellRef, JsonValue, KernelError, KernelOutput } from '../../protocol/kernel-protocol.ts';
+import type {
+  CellRef,
+  JsonValue,
+  KernelError,
+  KernelOutput,
+} from '../../protocol/kernel-protocol.ts';
 
 /** A message from the Python side: `{op, …}`; the closed union is in `bridge-protocol.ts`. */
 export type BridgeMessage = { readonly op: string } & { readonly [key: string]: JsonValue };
@@ -51,7 +56,9 @@ export interface PythonGuest {
   /** Raises KeyboardInterrupt in the running cell, whether it computes or waits. */
   interrupt(): void;
   /** Side questions (completion, variables) that must not disturb a running cell. */
-  query(query: { readonly kind: string } & { readonly [key: string]: JsonValue }): Promise<JsonValue>;
+  query(
+    query: { readonly kind: string } & { readonly [key: string]: JsonValue },
+  ): Promise<JsonValue>;
   /** Ends the guest at once. */
   dispose(): Promise<void>;
 }

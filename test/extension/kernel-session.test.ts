@@ -132,6 +132,17 @@ describe('KernelSession', () => {
     expect((await waiting).at(-1)).toMatch(/^KernelDied/);
   });
 
+  it('runs a cell that comes during a restart on the new kernel', async () => {
+    const { session } = startSession();
+    await run(session, 'say one');
+    const before = session.pid;
+    const restarted = session.restart();
+    expect(await run(session, 'say two')).toEqual(['start', 'two', 'ok']);
+    await restarted;
+    expect(session.pid).toBeDefined();
+    expect(session.pid).not.toBe(before);
+  });
+
   it('lists the programs that cells started until they end or the kernel does', async () => {
     const { session } = startSession();
     await run(session, 'start 77');

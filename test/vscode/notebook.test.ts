@@ -155,6 +155,9 @@ describe('failures and interrupts', () => {
     // The error is in the first cell's function: that line is marked, and the status bar counts it.
     await workbench.waitForText('#status\\.problems', /^\s*1/);
     await workbench.page.locator('.squiggly-error').first().waitFor({ state: 'attached' });
+    // The cell behind it never ran, and nothing waits any more.
+    await workbench.waitForNoRunningCell();
+    expect(await workbench.page.locator('.codicon-notebook-state-success').count()).toBe(1);
     await workbench.screenshot('failing-cell');
   });
 
@@ -219,6 +222,7 @@ describe('programs', () => {
     await workbench.runAll();
     await workbench.waitForOutput(/systemYou are a helpful assistant/);
     await workbench.waitForText('.cell-statusbar-container', /\d+ tokens · \d+ tok\/s/);
+    await workbench.waitForNoRunningCell();
     await workbench.waitForText('.pane-body .monaco-list-row', /SGLang runtime/);
     await workbench.waitForText('.pane-body .monaco-list-row', /country.*str.*Germany/);
     await workbench.screenshot('light');

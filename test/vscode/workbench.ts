@@ -223,6 +223,18 @@ export class Workbench implements AsyncDisposable {
     }
   }
 
+  /** Waits until no cell shows that it runs or waits for its turn. */
+  async waitForNoRunningCell(): Promise<void> {
+    const busy = this.page.locator(
+      '.codicon-notebook-state-executing, .codicon-notebook-state-pending',
+    );
+    await eventually(
+      15_000,
+      async () => ((await busy.count()) === 0 ? true : undefined),
+      () => 'a cell still runs or waits',
+    );
+  }
+
   /** Rests the mouse on the character `offset` of `text` in a cell or editor. */
   async hoverText(text: string, offset: number): Promise<void> {
     const line = this.page.locator('.view-line > span', { hasText: text }).first();

@@ -77,6 +77,7 @@ export class KernelSession {
   #nextQuery = 1;
   #python: string | null = null;
   #process: KernelProcess | null = null;
+  #stopping: Promise<void> | null = null;
   #nextRun = 1;
   #forcedKill: ReturnType<typeof setTimeout> | null = null;
   #status: KernelStatus = 'stopped';
@@ -121,6 +122,8 @@ export class KernelSession {
 
   /** Resolves when the run has ended in `sink`; never rejects. */
   execute(cell: CellRef, code: string, sink: RunSink): Promise<void> {
+    // A kernel that shuts down takes no more cells; the next one does.
+    if (this.#stopping) return this.#stopping.then(() => this.execute(cell, code, sink));
     const kernel = this.#ensureProcess();
     const id = `run-${this.#nextRun++}`;
     return new Promise((resolve) => {
@@ -149,6 +152,13 @@ export class KernelSession {
   async stop(): Promise<void> {
     const kernel = this.#process;
     if (!kernel?.alive) return;
+    this.#stopping ??= this.#end(kernel).finally(() => {
+      this.#stopping = null;
+    });
+    await this.#stopping;
+  }
+
+  async #end(kernel: KernelProcess): Promise<void> {
     kernel.send({ type: 'shutdown' });
     const gone = new Promise<void>((resolve) => {
       const timer = setInterval(() => {

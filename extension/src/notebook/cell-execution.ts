@@ -54,6 +54,12 @@ export class CellExecution {
   /** Ends the execution after everything it showed is drawn. Safe to call more than once. */
   async end(outcome: RunOutcome): Promise<void> {
     if (this.#phase === 'ended') return;
+    if (this.#phase === 'queued' && outcome.status === 'aborted') {
+      // It never ran: what it showed before stays.
+      this.#phase = 'ended';
+      this.#execution.end(undefined);
+      return;
+    }
     if (this.#phase === 'queued') this.start(null);
     this.#phase = 'ended';
     this.#flush();

@@ -6,7 +6,24 @@ export const HELP = `sglnb: run and convert SGLang notebooks
 
   sglnb run FILE [options]     execute a notebook (.sglnb, .ipynb, .py), output on the terminal
   sglnb convert IN OUT         convert between .sglnb, .ipynb and .py; also to .md and .html
+  sglnb check PATH...          diagnostics of notebooks and programs, or of all that are in a folder
+  sglnb models                 models of this machine; see below
+  sglnb doctor                 is everything here that is needed, and does it work?
   sglnb --help, --version
+
+Models (the folder is $SGLNB_MODELS; servers: SGLNB_MIRROR, HF_TOKEN for gated models):
+  sglnb models [list]          models that are here, and well-known ones, with what fits the memory
+  sglnb models search WORDS    repositories with GGUF files
+  sglnb models pull NAME       download: org/name, org/name:Q8_0, org/name/file.gguf or an address;
+                               continues where an earlier download stopped
+  sglnb models verify [NAME]   read the files again and compare size and SHA-256
+  sglnb models rm NAME         delete
+  sglnb models import [NAME]   link a model of LM Studio, Ollama or llama.cpp, or a file; without
+                               NAME show what can be linked
+  sglnb models path            the folder
+
+Options of check:
+      --format text|json|sarif
 
 Options of run:
   -o, --output FILE        write the executed notebook, with its outputs; the input never changes
@@ -40,8 +57,19 @@ export interface RunCommand {
   readonly showSource: boolean | null;
 }
 
+export type ModelsAction =
+  | { readonly kind: 'list' | 'path' }
+  | { readonly kind: 'search' | 'pull' | 'remove'; readonly name: string }
+  | { readonly kind: 'verify' | 'import'; readonly name: string | null };
+
+const FORMATS = ['text', 'json', 'sarif'] as const;
+export type CheckFormat = (typeof FORMATS)[number];
+
 export type Command =
   | RunCommand
+  | { readonly kind: 'models'; readonly action: ModelsAction }
+  | { readonly kind: 'check'; readonly paths: readonly string[]; readonly format: CheckFormat }
+  | { readonly kind: 'doctor' }
   | { readonly kind: 'convert'; readonly input: string; readonly output: string }
   | { readonly kind: 'help' }
   | { readonly kind: 'version' };
@@ -56,6 +84,7 @@ const OPTIONS = {
   timeout: { type: 'string' },
   'allow-errors': { type: 'boolean' },
   source: { type: 'boolean' },
+  format: { type: 'string' },
 } as const;
 
 function parse(argv: readonly string[]) {
@@ -84,16 +113,77 @@ export function parseCommand(argv: readonly string[]): Command {
       return runCommand(files, values);
     case 'convert':
       return convertCommand(files, values);
+    case 'check':
+      return checkCommand(files, values);
+    case 'models':
+      refuseOptions('models', values);
+      return { kind: 'models', action: modelsAction(files) };
+    case 'doctor':
+      refuseOptions('doctor', values);
+      if (files.length > 0) throw new UsageError('doctor takes no arguments');
+      return { kind: 'doctor' };
     case undefined:
-      throw new UsageError('Name a command: run or convert.');
+      throw new UsageError(`Name a command: ${COMMANDS}.`);
     default:
-      throw new UsageError(`Unknown command "${name}"; there are run and convert.`);
+      throw new UsageError(`Unknown command "${name}"; there are ${COMMANDS}.`);
   }
+}
+
+const COMMANDS = 'run, convert, check, models and doctor';
+
+function refuseOptions(command: string, values: Values): void {
+  const given = Object.keys(values);
+  if (given.length > 0) throw new UsageError(`${command} has no option --${given.join(', --')}`);
+}
+
+function checkCommand(paths: readonly string[], { format, ...others }: Values): Command {
+  refuseOptions('check', others);
+  if (paths.length === 0) throw new UsageError('Name what to check: sglnb check PATH...');
+  const chosen = FORMATS.find((known) => known === (format ?? 'text'));
+  if (chosen === undefined) {
+    throw new UsageError(`--format is one of ${FORMATS.join(', ')}, not "${format}"`);
+  }
+  return { kind: 'check', paths, format: chosen };
+}
+
+function modelsAction([action = 'list', ...names]: readonly string[]): ModelsAction {
+  switch (action) {
+    case 'list':
+    case 'path':
+      if (names.length > 0) throw new UsageError(`models ${action} takes no arguments`);
+      return { kind: action };
+    case 'search':
+      return { kind: action, name: required(action, names.join(' ')) };
+    case 'pull':
+      return { kind: action, name: required(action, atMostOne(action, names)) };
+    case 'rm':
+      return { kind: 'remove', name: required(action, atMostOne(action, names)) };
+    case 'verify':
+    case 'import':
+      return { kind: action, name: atMostOne(action, names) };
+    default:
+      throw new UsageError(
+        `Unknown command "models ${action}"; there are list, search, pull, rm, verify, import and path.`,
+      );
+  }
+}
+
+function atMostOne(action: string, [name, ...more]: readonly string[]): string | null {
+  if (more.length > 0)
+    throw new UsageError(`models ${action} takes one name, not also ${more.join(', ')}`);
+  return name ?? null;
+}
+
+function required(action: string, name: string | null): string {
+  if (name === null || name === '')
+    throw new UsageError(`Name a model: sglnb models ${action} NAME`);
+  return name;
 }
 
 function runCommand(files: readonly string[], values: Values): RunCommand {
   const [file, ...more] = files;
   if (file === undefined) throw new UsageError('Name the notebook to run: sglnb run FILE');
+  if (values.format !== undefined) throw new UsageError('run has no option --format');
   if (more.length > 0) throw new UsageError(`run takes one notebook, not also ${more.join(', ')}`);
   return {
     kind: 'run',
@@ -113,8 +203,7 @@ function convertCommand(files: readonly string[], values: Values): Command {
   if (input === undefined || output === undefined || more.length > 0) {
     throw new UsageError('convert takes two files: sglnb convert IN OUT');
   }
-  const given = Object.keys(values);
-  if (given.length > 0) throw new UsageError(`convert has no option --${given.join(', --')}`);
+  refuseOptions('convert', values);
   return { kind: 'convert', input, output };
 }
 

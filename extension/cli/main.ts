@@ -8,6 +8,7 @@ import { runProcess } from './run-process.ts';
 // From source the kernel is a sibling folder, from the bundle a sibling file.
 const fromSource = import.meta.url.endsWith('.ts');
 const kernel = new URL(fromSource ? '../kernel/main.ts' : 'kernel.mjs', import.meta.url);
+const runtime = new URL(fromSource ? '../../runtime/src/main.ts' : 'runtime.mjs', import.meta.url);
 const manifest = new URL(fromSource ? '../../package.json' : '../package.json', import.meta.url);
 
 function version(): string {
@@ -18,6 +19,7 @@ function version(): string {
 
 await runProcess({
   kernelEntry: fileURLToPath(kernel),
+  runtimeEntry: fileURLToPath(runtime),
   version,
   input: new InputPrompt(process.stdin, process.stdin.isTTY ? process.stdout : null),
 });

@@ -6,6 +6,7 @@ import { EXIT } from './usage-error.ts';
 
 export interface ProcessParts {
   readonly kernelEntry: string;
+  readonly runtimeEntry: string;
   readonly version: () => string;
   readonly input: InputPrompt;
 }
@@ -45,6 +46,7 @@ export async function runProcess(parts: ProcessParts): Promise<void> {
       stderr: terminalOf(process.stderr),
       input: parts.input,
       kernelEntry: parts.kernelEntry,
+      runtimeEntry: parts.runtimeEntry,
       version: parts.version(),
       interrupt: interrupt.signal,
       kill: kill.signal,

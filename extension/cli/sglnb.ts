@@ -1,9 +1,15 @@
 /** One invocation of `sglnb`: arguments in, exit code out. */
+import { formatReport, checkPaths, hasFailures } from '../../language-server/src/check.ts';
+import { createModelManager } from '../model-manager/model-manager.ts';
+import { ModelManagerError } from '../model-manager/model-error.ts';
 import { HELP, parseCommand, type Command } from './arguments.ts';
 import { ConsoleView } from './console-view.ts';
 import type { InputPrompt } from './input-prompt.ts';
+import { doctorCommand } from './doctor-command.ts';
+import { modelsCommand } from './models-command.ts';
 import { checkWritable, readNotebook, writeNotebook } from './notebook-files.ts';
 import { runCommand } from './run-command.ts';
+import { plainText } from './terminal-filter.ts';
 import type { Terminal } from './terminal.ts';
 import { EXIT, UsageError } from './usage-error.ts';
 
@@ -12,6 +18,7 @@ export interface CliEnvironment {
   readonly stderr: Terminal;
   readonly input: InputPrompt;
   readonly kernelEntry: string;
+  readonly runtimeEntry: string;
   readonly version: string;
   readonly interrupt: AbortSignal;
   readonly kill: AbortSignal;
@@ -23,6 +30,7 @@ export async function sglnb(argv: readonly string[], environment: CliEnvironment
   try {
     return await execute(parseCommand(argv), environment);
   } catch (error) {
+    if (error instanceof ModelManagerError) return modelFailure(error, environment);
     if (!(error instanceof UsageError)) throw error;
     stderr.write(`sglnb: ${error.message}\n`);
     if (argv.length === 0) stderr.write(`\n${HELP}`);
@@ -42,6 +50,25 @@ async function execute(command: Command, environment: CliEnvironment): Promise<n
       return EXIT.ok;
     case 'convert':
       return convert(command.input, command.output, environment);
+    case 'check': {
+      const report = checkPaths(command.paths, { cwd: process.cwd() });
+      stdout.write(formatReport(report, command.format));
+      return hasFailures(report) ? EXIT.failed : EXIT.ok;
+    }
+    case 'models':
+      return modelsCommand(command.action, {
+        manager: createModelManager(process.env, process.platform),
+        terminal: stdout,
+        interrupt: environment.interrupt,
+      });
+    case 'doctor':
+      return doctorCommand({
+        manager: createModelManager(process.env, process.platform),
+        terminal: stdout,
+        version: environment.version,
+        runtimeEntry: environment.runtimeEntry,
+        interrupt: environment.interrupt,
+      });
     case 'run':
       return runCommand(command, {
         ...environment,
@@ -51,6 +78,15 @@ async function execute(command: Command, environment: CliEnvironment): Promise<n
     default:
       return command satisfies never;
   }
+}
+
+function modelFailure(error: ModelManagerError, { stderr, interrupt }: CliEnvironment): number {
+  if (error.code === 'CANCELLED') {
+    stderr.write('sglnb: interrupted\n');
+    return interrupt.reason === 'terminate' ? EXIT.terminated : EXIT.interrupted;
+  }
+  stderr.write(`sglnb: ${plainText(error.message)}\n`);
+  return error.code === 'BAD_NAME' ? EXIT.usage : EXIT.failed;
 }
 
 async function convert(input: string, output: string, { stderr }: CliEnvironment): Promise<number> {

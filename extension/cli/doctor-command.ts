@@ -1,10 +1,10 @@
 /** `sglnb doctor`: what is here, what works, and what to do about the rest. */
 import { execFile } from 'node:child_process';
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { arch, cpus, release, totalmem } from 'node:os';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { byteText } from '../model-manager/byte-text.ts';
 import type { ModelManager } from '../model-manager/model-manager.ts';
@@ -60,26 +60,26 @@ function versions({ version }: DoctorEnvironment): Finding[] {
   ];
 }
 
-/** The packages that carry llama.cpp's libraries, by platform; the runtime chooses among them. */
+/** npm names the platforms of llama.cpp's packages after its own habits. */
+const PLATFORMS: Readonly<Record<string, string>> = { darwin: 'mac', win32: 'win' };
+
+/** Where llama.cpp's libraries are; the runtime, started below, has the last word. */
 function engineLibrary({ runtimeEntry }: DoctorEnvironment): Finding[] {
   if (!existsSync(runtimeEntry)) {
     return [{ state: 'broken', what: 'runtime', text: `${runtimeEntry} is missing: reinstall` }];
   }
-  const platform = { darwin: 'mac', win32: 'win' }[String(process.platform)] ?? process.platform;
-  const variants = process.platform === 'darwin' && arch() === 'arm64' ? ['-metal', ''] : [''];
-  const names = variants.map((variant) => `@node-llama-cpp/${platform}-${arch()}${variant}`);
+  const what = 'engine library';
+  const bundled = join(dirname(runtimeEntry), 'llama');
+  if (existsSync(bundled)) return [{ state: 'ok', what, text: bundled }];
+  const target = `${PLATFORMS[process.platform] ?? process.platform}-${arch()}`;
   const require = createRequire(pathToFileURL(runtimeEntry));
-  const found = names.find((name) =>
-    require.resolve.paths(name)?.some((at) => existsSync(`${at}/${name}`)),
-  );
-  if (found !== undefined) return [{ state: 'ok', what: 'engine library', text: found }];
-  return [
-    {
-      state: 'note',
-      what: 'engine library',
-      text: `the package ${names.join(' or ')} is not installed`,
-    },
-  ];
+  const scopes = require.resolve.paths('@node-llama-cpp')?.map((at) => join(at, '@node-llama-cpp'));
+  const found = (scopes ?? [])
+    .filter(existsSync)
+    .flatMap((scope) => readdirSync(scope))
+    .filter((name) => name === target || name.startsWith(`${target}-`));
+  if (found.length > 0) return [{ state: 'ok', what, text: `@node-llama-cpp/${found.join(', ')}` }];
+  return [{ state: 'note', what, text: `no package @node-llama-cpp/${target} is installed` }];
 }
 
 function memory(): Finding[] {

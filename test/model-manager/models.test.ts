@@ -1,0 +1,290 @@
+import { createHash } from 'node:crypto';
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { byteText } from '../../extension/model-manager/byte-text.ts';
+import { CATALOGUE, findInCatalogue } from '../../extension/model-manager/catalogue.ts';
+import { DOWNLOAD_DEFAULTS } from '../../extension/model-manager/download.ts';
+import { HubClient, isSafePath } from '../../extension/model-manager/hub-client.ts';
+import { importPlaces } from '../../extension/model-manager/import-sources.ts';
+import { estimateMemory, memoryFit } from '../../extension/model-manager/memory-fit.ts';
+import { importableFile, ModelManager } from '../../extension/model-manager/model-manager.ts';
+import { parseModelRequest } from '../../extension/model-manager/model-request.ts';
+import { ModelStore } from '../../extension/model-manager/model-store.ts';
+import { TransferSpeed } from '../../extension/model-manager/transfer-speed.ts';
+import { FakeHub } from '../support/fake-hub.ts';
+import { encodeHeader } from '../support/gguf/gguf-writer.ts';
+
+const tiny = encodeHeader(
+  {
+    'general.architecture': { type: 'string', value: 'llama' },
+    'general.name': { type: 'string', value: 'Tiny' },
+    'llama.context_length': { type: 'u32', value: 4096 },
+    'llama.block_count': { type: 'u32', value: 2 },
+    'llama.embedding_length': { type: 'u32', value: 64 },
+    'llama.attention.head_count': { type: 'u32', value: 4 },
+    'llama.attention.head_count_kv': { type: 'u32', value: 2 },
+    'tokenizer.ggml.tokens': { type: 'strings', value: ['a', 'b', 'c'] },
+  },
+  [],
+);
+
+let hub: FakeHub;
+let root: string;
+let models: ModelManager;
+
+beforeEach(async () => {
+  hub = await FakeHub.start();
+  root = mkdtempSync(join(tmpdir(), 'models-'));
+  models = new ModelManager({
+    store: new ModelStore(join(root, 'models')),
+    hub: new HubClient({ base: `${hub.url}/`, token: null, answerMilliseconds: 5_000 }),
+    places: importPlaces({ OLLAMA_MODELS: join(root, 'ollama') }, 'linux', join(root, 'home')),
+    freeMemory: () => 1e9,
+    download: DOWNLOAD_DEFAULTS,
+  });
+});
+afterEach(async () => {
+  await hub.close();
+  rmSync(root, { recursive: true, force: true });
+});
+
+function put(path: string, bytes: Uint8Array | string): string {
+  const file = join(root, path);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, bytes);
+  return file;
+}
+
+describe('names', () => {
+  const check = (text: string, repository: string, file: string | null, quantisation?: string) =>
+    expect(parseModelRequest(text)).toEqual({
+      repository,
+      file,
+      quantisation: quantisation ?? null,
+    });
+
+  it('may be a repository, a quantisation, a file or an address', () => {
+    check('Qwen/Qwen2.5-0.5B-Instruct', 'Qwen/Qwen2.5-0.5B-Instruct', null);
+    check('a/b:Q8_0', 'a/b', null, 'Q8_0');
+    check('a/b/sub/c.gguf', 'a/b', 'sub/c.gguf');
+    check('https://huggingface.co/a/b', 'a/b', null);
+    check('https://huggingface.co/a/b/blob/main/c%20d.gguf?download=true', 'a/b', 'c d.gguf');
+    check('hf.co/a/b', 'a/b', null);
+  });
+
+  it.each([
+    '',
+    'name',
+    '../up',
+    'a/..',
+    'a/b/../c.gguf',
+    'a/b/readme.md',
+    'a b/c',
+    'https://example.com/a/b',
+  ])('may not be %j', (text) => expect(() => parseModelRequest(text)).toThrow(/names no model/));
+
+  it('of files must stay in their folder', () => {
+    expect(['a.gguf', 'a/b.gguf'].every(isSafePath)).toBe(true);
+    const bad = ['../a', '/a', 'a//b', 'C:/a', 'a\\b', 'a\nb', '.', 'a/./b'];
+    expect(bad.filter(isSafePath)).toEqual([]);
+  });
+});
+
+describe('choosing files', () => {
+  const plan = async (text: string) => (await models.plan(text)).files.map(({ path }) => path);
+
+  it('takes the catalogue entry without listing the repository', async () => {
+    hub.host('Qwen/Qwen2.5-0.5B-Instruct-GGUF/qwen2.5-0.5b-instruct-q4_k_m.gguf', tiny);
+    expect(await plan('qwen/qwen2.5-0.5b-instruct')).toEqual(['qwen2.5-0.5b-instruct-q4_k_m.gguf']);
+    expect(hub.requests.some((line) => line.includes('/api/'))).toBe(false);
+  });
+
+  it('prefers Q4_K_M, or what is asked for, and says what there is', async () => {
+    for (const name of ['m-Q8_0', 'm-Q4_K_M', 'm-Q2_K', 'mmproj-Q4_K_M'])
+      hub.host(`o/m/${name}.gguf`, tiny);
+    expect(await plan('o/m')).toEqual(['m-Q4_K_M.gguf']);
+    expect(await plan('o/m:q8_0')).toEqual(['m-Q8_0.gguf']);
+    expect(await plan('o/m/m-Q2_K.gguf')).toEqual(['m-Q2_K.gguf']);
+    await expect(plan('o/m:Q9')).rejects.toThrow(/no file with Q9. It has: m-Q8_0.gguf, m-Q4_K_M/);
+  });
+
+  it('finds the repository of GGUF files next to the one of the weights', async () => {
+    hub.host('o/m/model.safetensors', tiny);
+    hub.host('bartowski/m-GGUF/m-Q4_K_M.gguf', tiny);
+    expect(await models.plan('o/m')).toMatchObject({
+      repository: 'bartowski/m-GGUF',
+      names: ['o/m', 'bartowski/m-GGUF'],
+    });
+  });
+
+  it('takes all parts of a split model, and refuses when one is missing', async () => {
+    hub.host('o/s/s-q4_k_m-00002-of-00002.gguf', tiny);
+    await expect(plan('o/s/s-q4_k_m-00002-of-00002.gguf')).rejects.toThrow(/lacks parts/);
+    hub.host('o/s/s-q4_k_m-00001-of-00002.gguf', tiny);
+    expect(await plan('o/s')).toEqual([
+      's-q4_k_m-00001-of-00002.gguf',
+      's-q4_k_m-00002-of-00002.gguf',
+    ]);
+    const model = await models.pull(await models.plan('o/s'));
+    expect(model.size).toBe(2 * tiny.length);
+    expect(await models.store.list()).toHaveLength(1);
+    await models.store.remove(model);
+    expect(await models.store.list()).toEqual([]);
+  });
+
+  it('searches', async () => {
+    hub.host('o/needle-GGUF/a.gguf', tiny);
+    hub.host('o/other/a.gguf', tiny);
+    expect(await models.search('needle')).toEqual([{ repository: 'o/needle-GGUF', downloads: 7 }]);
+  });
+
+  it('refuses a mirror that is no address', () => {
+    expect(() => new HubClient({ base: 'mirror', token: null, answerMilliseconds: 1 })).toThrow(
+      /SGLNB_MIRROR/,
+    );
+  });
+});
+
+describe('installed models', () => {
+  it('are found by id, file, name and repository, verified and deleted', async () => {
+    hub.host('o/m-GGUF/m-Q4_K_M.gguf', tiny);
+    const model = await models.pull(await models.plan('o/m'));
+    for (const name of ['o/m', 'O/M-GGUF', 'm-q4_k_m.gguf', 'o/m-GGUF/m-Q4_K_M.gguf']) {
+      expect((await models.store.find(name)).path).toBe(model.path);
+    }
+    expect(await models.store.verify(model)).toMatchObject({ ok: true });
+    const bytes = readFileSync(model.path);
+    bytes[bytes.length - 1] = 0xff;
+    writeFileSync(model.path, bytes);
+    expect(await models.store.verify(model)).toMatchObject({
+      ok: false,
+      text: expect.stringContaining('SHA-256'),
+    });
+    truncateSync(model.path, 20);
+    const [damaged] = await models.store.list();
+    expect(damaged?.facts).toBeNull();
+    expect(await models.store.verify(damaged!)).toMatchObject({ ok: false });
+    await models.store.remove(damaged!);
+    expect(await models.store.list()).toEqual([]);
+    await expect(models.store.find('o/m')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+
+  it('may have been put there by hand, with a damaged record', async () => {
+    put('models/mine.gguf', tiny);
+    put('models/mine.gguf.sglnb.json', '{"names": 3}');
+    const model = await models.store.find('mine.gguf');
+    expect(model).toMatchObject({ record: null, facts: { name: 'Tiny', context: 4096 } });
+    expect(await models.store.verify(model)).toMatchObject({ ok: true });
+  });
+});
+
+describe('importing', () => {
+  it('links models of LM Studio, Ollama, llama.cpp and the Hugging Face cache', async () => {
+    const digest = createHash('sha256').update(tiny).digest('hex');
+    const layers = [
+      { mediaType: 'application/vnd.ollama.image.template', digest: `sha256:${'0'.repeat(64)}` },
+      { mediaType: 'application/vnd.ollama.image.model', digest: `sha256:${digest}` },
+    ];
+    put(`ollama/blobs/sha256-${digest}`, tiny);
+    put('ollama/manifests/registry.ollama.ai/library/llama3.2/1b', JSON.stringify({ layers }));
+    put('ollama/manifests/registry.ollama.ai/library/broken/latest', '{');
+    put('home/.lmstudio/models/pub/repo/lm.gguf', tiny);
+    put('home/.cache/llama.cpp/cpp.gguf', tiny);
+    put('home/.cache/huggingface/hub/models--o--r/snapshots/abc/hf.gguf', tiny);
+    const found = await models.importable();
+    expect(found.map(({ program, name }) => `${program} ${name}`).toSorted()).toEqual([
+      'Hugging Face o/r/hf.gguf',
+      'LM Studio pub/repo/lm.gguf',
+      'Ollama llama3.2:1b',
+      'llama.cpp cpp.gguf',
+    ]);
+    for (const model of found) {
+      const installed = await models.import(model);
+      expect(statSync(installed.path).ino).toBe(statSync(model.path).ino);
+      expect(lstatSync(installed.path).size).toBe(tiny.length);
+      expect(await models.store.verify(installed)).toMatchObject({ ok: true });
+      await expect(models.import(model)).rejects.toThrow(/is there already/);
+    }
+    await models.store.remove(await models.store.find('llama3.2:1b'));
+    expect(statSync(join(root, 'ollama', 'blobs', `sha256-${digest}`)).size).toBe(tiny.length);
+  });
+
+  it('takes any GGUF file, and nothing else', async () => {
+    const model = await models.import(await importableFile(put('any.gguf', tiny)));
+    expect(model.id).toBe('imported/any.gguf');
+    const text = await importableFile(put('text.gguf', 'text'));
+    await expect(models.import(text)).rejects.toMatchObject({ code: 'NOT_A_MODEL' });
+    await expect(importableFile(join(root, 'missing'))).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+    });
+  });
+});
+
+describe('the memory estimate', () => {
+  it('counts weights, cache and buffers', () => {
+    // Qwen2.5-1.5B: 28 layers, 2 key-value heads of 128; 28672 bytes per token in half precision.
+    const shape = findInCatalogue('Qwen/Qwen2.5-1.5B-Instruct')!.shape;
+    const { cache, total, weights, overhead } = estimateMemory(1.12e9, shape, 32_768);
+    expect(cache).toBe(32_768 * 28_672);
+    expect(total).toBe(weights + cache + overhead);
+    expect(estimateMemory(0, shape, 1).cache).toBe(8192 * 28_672);
+  });
+
+  it('reads the shape from the file', async () => {
+    put('models/tiny.gguf', tiny);
+    const report = models.fitOfInstalled(await models.store.find('tiny.gguf'));
+    // 2 layers × (32 + 32) numbers × 2 bytes × 8192 tokens.
+    expect(report?.estimate.cache).toBe(2 * 64 * 2 * 8192);
+    expect(report?.fit).toBe('fits');
+  });
+
+  it('tells what fits', () => {
+    expect([memoryFit(80, 100), memoryFit(95, 100), memoryFit(101, 100)]).toEqual([
+      'fits',
+      'tight',
+      'too big',
+    ]);
+  });
+
+  it('is possible for the whole catalogue', () => {
+    expect(CATALOGUE.length).toBeGreaterThanOrEqual(10);
+    for (const entry of CATALOGUE) {
+      expect(models.fitOfEntry(entry).estimate.total).toBeGreaterThan(entry.approximateBytes);
+      // Four to ten bits per parameter: a wrong size or count falls out of this range.
+      const bits = (entry.approximateBytes * 8) / (entry.billions * 1e9);
+      expect(bits, entry.file).toBeGreaterThan(4);
+      expect(bits, entry.file).toBeLessThan(10);
+    }
+  });
+});
+
+describe('texts', () => {
+  it('show bytes', () => {
+    expect([5, 1000, 491_400_032, 999_600_000, 1.12e9].map(byteText)).toEqual([
+      '5 B',
+      '1.00 kB',
+      '491 MB',
+      '1.00 GB',
+      '1.12 GB',
+    ]);
+  });
+
+  it('show the speed of the last seconds', () => {
+    const speed = new TransferSpeed(1000);
+    speed.add(10, 0);
+    expect(speed.bytesPerSecond).toBe(0);
+    for (const time of [5000, 5500, 6000]) speed.add(100, time);
+    expect(speed.bytesPerSecond).toBe(200);
+  });
+});

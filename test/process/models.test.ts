@@ -1,0 +1,217 @@
+import { spawn } from 'node:child_process';
+import {
+  closeSync,
+  existsSync,
+  ftruncateSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { modelDirectory } from '../../extension/model-manager/model-directory.ts';
+import { readGgufFacts } from '../../extension/model-manager/gguf-metadata.ts';
+import { ModelManagerError } from '../../extension/model-manager/model-error.ts';
+import { GgufError, readGgufHeader } from '../../runtime/src/engine/gguf-header.ts';
+import { modelDirectories } from '../../runtime/src/model/resolve-model.ts';
+import { FakeHub } from '../support/fake-hub.ts';
+import { seededRandom } from '../support/seeded-random.ts';
+import { root, RuntimeProcess, starter } from './runtime-process.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'sglnb-models-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+let hub: FakeHub;
+beforeEach(async () => {
+  hub = await FakeHub.start();
+});
+afterEach(() => hub.close());
+
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function sglnb(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
+  const main = join(root, 'extension', 'cli', 'main.ts');
+  const child = spawn(process.execPath, [main, ...args], {
+    cwd: folder,
+    env: { ...process.env, SGLNB_MODELS: join(folder, 'models'), SGLNB_MIRROR: hub.url, ...env },
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (text: Buffer) => (stdout += text.toString()));
+  child.stderr.on('data', (text: Buffer) => (stderr += text.toString()));
+  return new Promise((resolve) => {
+    child.once('close', (code) => resolve({ code, stdout, stderr }));
+  });
+}
+
+describe('a pulled model', () => {
+  // Its file name does not begin like the model's: only the record connects the two.
+  const name = 'some-lab/Wonder-1B-Chat';
+  const path = `${name}-GGUF/weights-Q4_K_M.gguf`;
+
+  it('is what --model-path org/name runs', async () => {
+    hub.host(path, readFileSync(starter));
+    hub.misbehaviours.push({ kind: 'cut', after: 500_000 });
+    const pulled = await sglnb(['models', 'pull', name]);
+    expect(pulled.stderr).toBe('');
+    expect(pulled.stdout).toContain('downloading 100 %');
+    expect(pulled.code).toBe(0);
+    expect((await sglnb(['models', 'list'])).stdout).toContain(`${path}  `);
+    expect((await sglnb(['models', 'verify'])).stdout).toContain('size and SHA-256 are right');
+
+    const runtime = await RuntimeProcess.start(['--model-path', name], {
+      SGLNB_MODELS: join(folder, 'models'),
+    });
+    try {
+      expect(runtime.output).not.toContain('is not on this machine');
+      const { body } = await runtime.get('/get_model_info');
+      expect(body.model_path).toBe(name);
+      const answer = await runtime.generate({
+        text: 'Hello',
+        sampling_params: { max_new_tokens: 4 },
+      });
+      expect(answer.text).not.toBe('');
+    } finally {
+      await runtime.stop();
+    }
+    const removed = await sglnb(['models', 'rm', name]);
+    expect(removed.stdout).toContain(`deleted ${path}`);
+    expect(existsSync(join(folder, 'models', path))).toBe(false);
+  });
+
+  it('fails with a reason and exit code 1, or 2 for a name that is none', async () => {
+    const missing = await sglnb(['models', 'pull', 'no/such']);
+    expect(missing.stderr).toMatch(/^sglnb: There is nothing at /);
+    expect(missing.code).toBe(1);
+    expect((await sglnb(['models', 'pull', 'nonsense'])).code).toBe(2);
+    expect((await sglnb(['models', 'fly'])).stderr).toContain('there are list, search, pull');
+  });
+
+  it('lies where the runtime looks', () => {
+    for (const platform of ['linux', 'darwin', 'win32']) {
+      for (const env of [
+        {},
+        { SGLNB_MODELS: '/m' },
+        { XDG_CACHE_HOME: '/x', LOCALAPPDATA: '/l' },
+      ]) {
+        expect([modelDirectory(env, platform)]).toEqual(modelDirectories(env, platform));
+      }
+    }
+  });
+});
+
+describe('sglnb doctor', () => {
+  it('runs the starter model and finds nothing to repair', async () => {
+    const { code, stdout } = await sglnb(['doctor']);
+    expect(stdout).toMatch(/✓ engine library: @node-llama-cpp\//);
+    expect(stdout).toMatch(/✓ runtime: starts in [\d.]+ s and generates \d+ tokens\/s/);
+    expect(stdout).toContain('Everything works.');
+    expect(code).toBe(0);
+  });
+
+  it('exits 1 when a model is damaged', async () => {
+    const models = mkdtempSync(join(folder, 'damaged-'));
+    writeFileSync(join(models, 'bad.gguf'), 'GGUF');
+    const { code, stdout } = await sglnb(['doctor'], { SGLNB_MODELS: models });
+    expect(stdout).toMatch(/✗ model: bad\.gguf .*\n\s+unreadable/);
+    expect(stdout).toContain('1 of these must be repaired.');
+    expect(code).toBe(1);
+  });
+});
+
+describe('sglnb check', () => {
+  it('reports a mistake with its place and exits 1', async () => {
+    const file = join(folder, 'wrong.py');
+    writeFileSync(
+      file,
+      'import sglang as sgl\n\n@sgl.function\ndef f(s):\n    s += sgl.gen("a", regx="b")\n',
+    );
+    const text = await sglnb(['check', file]);
+    expect(text.stdout).toMatch(/^wrong\.py:5:\d+: (error|warning): .*\[/);
+    expect(text.code).toBe(1);
+    const json = await sglnb(['check', '--format', 'json', file]);
+    expect(JSON.parse(json.stdout)).toMatchObject({ files: 1 });
+    expect((await sglnb(['check', '--format', 'xml', file])).code).toBe(2);
+    expect((await sglnb(['check', join(folder, 'nowhere')])).code).toBe(1);
+  });
+});
+
+/** `SGLNB_FUZZ=full`: as many mutations as before a release. */
+const full = process.env['SGLNB_FUZZ'] === 'full';
+const MUTATIONS = full ? 10_000 : 1_000;
+const RUNTIME_MUTATIONS = full ? 50 : 8;
+
+describe(`damaged GGUF files (${MUTATIONS} mutations)`, () => {
+  const original = readFileSync(starter);
+  const random = seededRandom(7);
+  const HEADER_BYTES = 200_000;
+
+  /** Flips, fills and inflates, mostly in the first kilobytes, where the counts are. */
+  function mutate(bytes: Buffer): Buffer {
+    const copy = Buffer.from(bytes);
+    for (let changes = 1 + random.below(4); changes > 0; changes -= 1) {
+      const nearStart = random.below(10) < 7;
+      const at = random.below(Math.min(nearStart ? 2_000 : HEADER_BYTES, copy.length) - 64);
+      const kind = random.below(4);
+      if (kind === 0) copy[at] = random.below(256);
+      else if (kind === 1) copy.writeUInt32LE(0xffffffff, at);
+      else if (kind === 2) copy.writeBigUInt64LE(BigInt(random.below(2 ** 31)) << 31n, at);
+      else copy.fill(0, at, at + random.below(64));
+    }
+    return copy;
+  }
+
+  const cutLength = () => (random.below(8) === 0 ? random.below(HEADER_BYTES) : original.length);
+
+  it('always have a reason, and never hang a reader', () => {
+    const path = join(folder, 'mutated.gguf');
+    writeFileSync(path, original);
+    const file = openSync(path, 'r+');
+    let refused = 0;
+    for (let i = 0; i < MUTATIONS; i += 1) {
+      ftruncateSync(file, original.length);
+      writeSync(file, mutate(original.subarray(0, HEADER_BYTES)), 0, HEADER_BYTES, 0);
+      ftruncateSync(file, cutLength());
+      try {
+        readGgufHeader(path);
+      } catch (error) {
+        refused += 1;
+        expect(error).toBeInstanceOf(GgufError);
+        expect(error).toHaveProperty('message', expect.stringContaining('mutated.gguf'));
+      }
+      try {
+        readGgufFacts(path);
+      } catch (error) {
+        expect(error).toBeInstanceOf(ModelManagerError);
+      }
+    }
+    closeSync(file);
+    // Some mutations change only text: neither all nor none are refused.
+    expect(refused).toBeGreaterThan(MUTATIONS / 4);
+    expect(refused).toBeLessThan(MUTATIONS);
+  });
+
+  it('end a runtime with a reason, or run', async () => {
+    const path = join(folder, 'mutated.gguf');
+    let refused = 0;
+    for (let i = 0; i < RUNTIME_MUTATIONS; i += 1) {
+      writeFileSync(path, mutate(original).subarray(0, cutLength()));
+      try {
+        const runtime = await RuntimeProcess.start(['--model-path', path]);
+        await runtime.stop();
+      } catch (error) {
+        refused += 1;
+        expect(String(error)).toMatch(/error: .+/);
+      }
+    }
+    expect(refused).toBeGreaterThan(0);
+  });
+});

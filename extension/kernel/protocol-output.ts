@@ -28,14 +28,17 @@ export function takeStdout(onClosed: () => void): ProtocolOutput {
     if (!closed) stream.write(encodeMessage(event));
   };
   redirectStrayPrints((message) => send({ type: 'log', level: 'debug', message }));
+  let drained: Promise<void> | null = null;
   return {
     send,
-    keepsUp: async () => {
-      if (closed || !stream.writableNeedDrain) return;
-      await new Promise<void>((resolve) => {
-        stream.once('drain', resolve);
-        stream.once('error', () => resolve());
+    keepsUp: () => {
+      if (closed || !stream.writableNeedDrain) return Promise.resolve();
+      drained ??= new Promise<void>((resolve) => {
+        stream.once('drain', resolve).once('error', () => resolve());
+      }).finally(() => {
+        drained = null;
       });
+      return drained;
     },
     flushed: () =>
       new Promise((resolve) => {

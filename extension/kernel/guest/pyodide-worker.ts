@@ -93,7 +93,6 @@ export class PyodideWorker {
   }
 
   async #execute(fileName: string, { cell, code }: ToWorker & { type: 'execute' }): Promise<void> {
-    this.#running = true;
     this.#cancellation = new AbortController();
     try {
       const json: unknown = await this.#guestModule.execute_json.callPromising(
@@ -162,6 +161,10 @@ export class PyodideWorker {
       track: (future: PromiseLike<unknown> & { copy(): PromiseLike<unknown> }) =>
         this.#waits.track(future.copy()),
       claim_interrupt: () => this.#control.claim(),
+      // Until now, only bodies that earlier cells left behind could have taken an interrupt.
+      cell_begins: () => {
+        this.#running = true;
+      },
       end_waits: () => this.#endWaits(),
       interrupts: () => this.#interrupts,
       real_path: (path: string) => hostPath(plan.mounts, path),

@@ -5,15 +5,20 @@ import os
 import random
 import sys
 
+import _sgl_js
 import _sgl_transport_pyodide as transport
 
 sys.modules["_sgl_transport"] = transport
 
 import _sgl_guest
 
-execute_json = _sgl_guest.execute_json
 query_json = _sgl_guest.query_json
 run_body = transport.run_body
+
+
+def execute_json(file_name, cell_id, label, code):
+    _sgl_js.cell_begins()
+    return _sgl_guest.execute_json(file_name, cell_id, label, code)
 
 
 def boot(cwd, environment):

@@ -14,9 +14,12 @@ import signal
 import struct
 import sys
 import threading
+import time
 import _thread
 
 _LENGTH = struct.Struct("<I")
+# Seconds between two signals for one interrupt.
+_KNOCK_INTERVAL = 0.01
 _input = None
 _output = None
 _write_lock = threading.Lock()
@@ -27,6 +30,14 @@ _epoch = 0
 _requests = queue.SimpleQueue()
 _busy = False
 _loop = None
+# Greater than zero while the main thread writes a frame, which must not be cut off by an interrupt.
+_shield = 0
+# A signal came while the shield was up.
+_late = False
+# Whether an interrupt still waits for a place in the main thread where it can be raised.
+_pending = threading.Event()
+# Whether the event loop runs for the cell: while all its tasks wait, no frame of the cell is below.
+_awaiting = False
 
 # Called before every wait, so that what was printed is seen while the cell waits.
 on_wait = None
@@ -44,11 +55,51 @@ class BridgeError(RuntimeError):
 
 
 def _send(message):
+    global _shield
     data = json.dumps(message).encode()
-    view = memoryview(_LENGTH.pack(len(data)) + data)
+    frame = _LENGTH.pack(len(data)) + data
+    if threading.current_thread() is not threading.main_thread():
+        _write(frame)
+        return
+    _shield += 1
+    try:
+        _write(frame)
+    finally:
+        _shield -= 1
+    if _late:
+        _raise_pending(sys._getframe())
+
+
+def _write(frame):
+    view = memoryview(frame)
     with _write_lock:
         while view:
             view = view[os.write(_output, view) :]
+
+
+def _on_sigint(_signal, frame):
+    global _late
+    if _shield:
+        _late = True
+    else:
+        _raise_pending(frame)
+
+
+def _raise_pending(frame):
+    """Raises where the cell's code is below. Elsewhere the kernel's own work would be cut off; there
+    the interrupt stays pending, and the signal comes again."""
+    global _late
+    _late = False
+    if not _pending.is_set():
+        return
+    raisable = _awaiting
+    while frame is not None and not raisable:
+        file_name = frame.f_code.co_filename
+        raisable = file_name.startswith("<") and "#" in file_name  # a cell
+        frame = frame.f_back
+    if raisable:
+        _pending.clear()
+        raise KeyboardInterrupt
 
 
 def post(message):
@@ -70,6 +121,8 @@ def call(message):
     if "error" in answer:
         error = answer["error"]
         if error["pythonType"] == "KeyboardInterrupt":
+            if threading.current_thread() is threading.main_thread():
+                _pending.clear()
             raise KeyboardInterrupt
         raise BridgeError(error["pythonType"], error["message"])
     return answer["ok"]
@@ -139,12 +192,16 @@ def run_coro(coroutine):
         except BaseException as error:
             return False, error
 
+    global _awaiting
     task = _loop.create_task(settle())
+    _awaiting = True
     try:
         succeeded, value = _loop.run_until_complete(task)
     except KeyboardInterrupt:
         task.cancel()
         raise KeyboardInterrupt().with_traceback(_cancelled_at(task)) from None
+    finally:
+        _awaiting = False
     if not succeeded:
         raise value
     return value
@@ -170,12 +227,18 @@ def _interrupt():
         answers.put({"error": {"pythonType": "KeyboardInterrupt", "message": ""}})
     for body in list(_bodies):
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(body.ident), ctypes.py_object(KeyboardInterrupt))
-    if not _busy:
-        return
-    if hasattr(signal, "pthread_kill"):
-        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
-    else:
-        _thread.interrupt_main()
+    _pending.set()
+    threading.Thread(target=_knock, daemon=True).start()
+
+
+def _knock():
+    """Signals the main thread until the interrupt was raised or the cell has ended."""
+    while _busy and _pending.is_set():
+        if hasattr(signal, "pthread_kill"):
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        else:
+            _thread.interrupt_main()
+        time.sleep(_KNOCK_INTERVAL)
 
 
 def _read_exactly(count):
@@ -189,6 +252,7 @@ def _read_exactly(count):
 
 
 def _read_messages(guest):
+    global _busy
     while True:
         (length,) = _LENGTH.unpack(_read_exactly(4))
         message = json.loads(_read_exactly(length))
@@ -198,6 +262,8 @@ def _read_messages(guest):
             if answers is not None:
                 answers.put(message["reply"])
         elif kind == "execute":
+            _pending.clear()
+            _busy = True
             _requests.put(message)
         elif kind == "query":
             _answer_query(guest, message)
@@ -216,20 +282,15 @@ def _answer_query(guest, message):
 def serve(guest):
     """Runs cells until the kernel closes the pipe."""
     global _busy
+    signal.signal(signal.SIGINT, _on_sigint)
     threading.Thread(target=_read_messages, args=(guest,), daemon=True).start()
     _send({"type": "ready", "python": ".".join(map(str, sys.version_info[:3]))})
     while True:
-        try:
-            message = _requests.get() if os.name != "nt" else _take(_requests)
-            _busy = True
-            try:
-                cell = message["cell"]
-                result = guest.execute_json(message["fileName"], cell["id"], cell["label"], message["code"])
-            finally:
-                _busy = False
-            _send({"type": "finished", "result": json.loads(result)})
-        except KeyboardInterrupt:
-            continue  # it came between two cells
+        message = _take(_requests)
+        cell = message["cell"]
+        result = guest.execute_json(message["fileName"], cell["id"], cell["label"], message["code"])
+        _busy = False
+        _send({"type": "finished", "result": json.loads(result)})
 
 
 def install():

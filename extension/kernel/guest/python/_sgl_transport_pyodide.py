@@ -75,12 +75,14 @@ def _wait(start, *arguments):
     before = _shield
     _shield += 1
     try:
+        interrupts = _worker.interrupts()
         promise = start(*arguments)
         _shield = 0  # the other stacks run while this one is suspended
         value = _suspend(promise)
     finally:
         _shield = before
-    if type(value) is str and value == _INTERRUPTED:
+    # The count tells of an interrupt that came when this wait had settled but not yet gone on.
+    if interrupts != _worker.interrupts() or (type(value) is str and value == _INTERRUPTED):
         raise KeyboardInterrupt
     return value
 

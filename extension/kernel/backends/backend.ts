@@ -10,6 +10,8 @@ export interface Prompt {
   readonly messages: readonly JsonObject[];
   /** Base64 of every image so far, in order. */
   readonly images: readonly string[];
+  /** The message that has begun and not ended, which is not among `messages`; absent outside of roles. */
+  readonly open?: { readonly role: string; readonly text: string };
 }
 
 /** The parameters of one gen after resolution; the interpreter's `SamplingParams` fits it. */
@@ -89,6 +91,17 @@ export interface Backend {
     onRequest: (request: SentRequest) => void,
     signal: AbortSignal,
   ): Promise<ChoiceEvidence>;
+  /**
+   * Has the service itself decide between choices, for services that score no given text. Present
+   * only there, and then used instead of `scoreChoices`. Answers the index of the decision.
+   */
+  readonly pickChoice?: (
+    prompt: Prompt,
+    choices: readonly string[],
+    method: string,
+    onRequest: (request: SentRequest) => void,
+    signal: AbortSignal,
+  ) => Promise<{ readonly chosen: number; readonly meta: JsonObject }>;
   /** Computes the prompt now, so that requests which begin with it are faster. */
   cachePrefix(prompt: Prompt, signal: AbortSignal): Promise<void>;
   flushCache(signal: AbortSignal): Promise<void>;
@@ -118,11 +131,14 @@ export class ServerStatusError extends BackendError {
   override readonly code = 'SERVER_STATUS';
   readonly status: number;
   readonly body: string;
+  /** Seconds after which the server wants to be asked again; `null` when it named none. */
+  readonly retryAfter: number | null;
 
-  constructor(message: string, status: number, body: string) {
+  constructor(message: string, status: number, body: string, retryAfter: number | null = null) {
     super(message);
     this.status = status;
     this.body = body;
+    this.retryAfter = retryAfter;
   }
 }
 

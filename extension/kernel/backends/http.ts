@@ -24,11 +24,32 @@ export interface HttpOptions {
   /** Milliseconds without a byte of an answer; 0 waits for ever. */
   readonly idleTimeout?: number;
   readonly headers?: Headers;
+  /** How errors name the service and say what to do; SGLang's by default. */
+  readonly hints?: ServiceHints;
+  /** `false` accepts any certificate; text is the PEM of the authorities to trust instead. */
+  readonly verify?: boolean | string;
 }
+
+export interface ServiceHints {
+  /** After "No". */
+  readonly name: string;
+  readonly unreachable: string;
+  readonly key: string;
+}
+
+const SGLANG_HINTS: ServiceHints = {
+  name: 'SGLang server',
+  unreachable:
+    'Start one with execute_shell_command("python3 -m sglang.launch_server …") and wait_for_server(url), ' +
+    'or point set_default_backend(RuntimeEndpoint(url)) at one that runs.',
+  key: 'Give the key with RuntimeEndpoint(url, api_key="…").',
+};
 
 export interface HttpAnswer {
   readonly status: number;
   readonly body: string;
+  /** Seconds of the header `Retry-After`; absent when the server sent none. */
+  readonly retryAfter?: number;
 }
 
 const CONNECT_TIMEOUT = 10_000;
@@ -37,14 +58,20 @@ const CONNECT_TIMEOUT = 10_000;
 export class HttpClient {
   readonly #agent: Agent;
   readonly #headers: Headers;
+  readonly #hints: ServiceHints;
 
   constructor(options: HttpOptions = {}) {
     const idle = options.idleTimeout ?? 0;
     this.#headers = options.headers ?? {};
+    this.#hints = options.hints ?? SGLANG_HINTS;
     this.#agent = new Agent({
       headersTimeout: idle,
       bodyTimeout: idle,
-      connect: { timeout: options.connectTimeout ?? CONNECT_TIMEOUT },
+      connect: {
+        timeout: options.connectTimeout ?? CONNECT_TIMEOUT,
+        rejectUnauthorized: options.verify !== false,
+        ...(typeof options.verify === 'string' ? { ca: options.verify } : {}),
+      },
       pipelining: 1,
     });
   }
@@ -59,9 +86,12 @@ export class HttpClient {
   ): Promise<HttpAnswer> {
     try {
       const response = await this.#open(method, url, body, signal, headers);
-      return { status: response.statusCode, body: await response.body.text() };
+      const seconds = retryAfter(response.headers['retry-after']);
+      const text = await response.body.text();
+      const answer = { status: response.statusCode, body: text };
+      return seconds === null ? answer : { ...answer, retryAfter: seconds };
     } catch (error) {
-      throw explain(error, url, signal);
+      throw explain(error, url, signal, this.#hints);
     }
   }
 
@@ -74,32 +104,39 @@ export class HttpClient {
   ): Promise<JsonValue> {
     const text = body === undefined ? null : JSON.stringify(body);
     const answer = await this.send(method, url, text, signal);
-    if (answer.status !== 200) throw statusError(url, answer.status, answer.body);
+    if (answer.status !== 200) throw this.#statusError(url, answer);
     return parseJson(url, answer.body);
   }
 
   /** `POST` of JSON, answered by any text. @throws BackendError */
   async text(method: string, url: string, signal: AbortSignal): Promise<string> {
     const answer = await this.send(method, url, null, signal);
-    if (answer.status !== 200) throw statusError(url, answer.status, answer.body);
+    if (answer.status !== 200) throw this.#statusError(url, answer);
     return answer.body;
   }
 
   /**
    * `POST` of JSON, answered by server-sent events: yields each event's JSON until `[DONE]`. Leaving
    * the loop early closes the connection, which tells the server to stop.
+   * @param mark whether `[DONE]` ends the stream; otherwise the caller knows what its last event is.
    * @throws BackendError also when the stream ends without `[DONE]`.
    */
   async *events(
     url: string,
     body: JsonValue,
     signal: AbortSignal,
+    mark = true,
   ): AsyncGenerator<JsonValue, void> {
     const parser = new SseParser();
     try {
       const response = await this.#open('POST', url, JSON.stringify(body), signal, {});
       if (response.statusCode !== 200) {
-        throw statusError(url, response.statusCode, await response.body.text());
+        const seconds = retryAfter(response.headers['retry-after']);
+        const answer = { status: response.statusCode, body: await response.body.text() };
+        throw this.#statusError(
+          url,
+          seconds === null ? answer : { ...answer, retryAfter: seconds },
+        );
       }
       response.body.setEncoding('utf8');
       for await (const piece of response.body) {
@@ -108,9 +145,9 @@ export class HttpClient {
           if (payload !== '') yield parseJson(url, payload);
         }
       }
-      if (parser.end().includes('[DONE]')) return;
+      if (parser.end().includes('[DONE]') || !mark) return;
     } catch (error) {
-      throw explain(error, url, signal);
+      throw explain(error, url, signal, this.#hints);
     }
     throw new ConnectionLostError(
       `The stream from ${url} ended before it was complete. ${LOST_HINT}`,
@@ -119,6 +156,10 @@ export class HttpClient {
 
   async close(): Promise<void> {
     await this.#agent.destroy();
+  }
+
+  #statusError(url: string, answer: HttpAnswer): ServerStatusError {
+    return statusError(url, answer, this.#hints);
   }
 
   #open(
@@ -154,10 +195,23 @@ function parseJson(url: string, text: string): JsonValue {
 }
 
 /** An answer with an error status, in the server's own words where it gives some. */
-export function statusError(url: string, status: number, body: string): ServerStatusError {
-  const hint = status === 401 ? ' Give the key with RuntimeEndpoint(url, api_key="…").' : '';
+export function statusError(
+  url: string,
+  { status, body, retryAfter: seconds }: HttpAnswer,
+  hints: ServiceHints = SGLANG_HINTS,
+): ServerStatusError {
+  const hint = status === 401 ? ` ${hints.key}` : '';
   const message = `The server at ${url} answered ${status}: ${serverMessage(body)}${hint}`;
-  return new ServerStatusError(message, status, body);
+  return new ServerStatusError(message, status, body, seconds ?? null);
+}
+
+/** Seconds of `Retry-After`, which is a number of seconds or a date; `null` for anything else. */
+export function retryAfter(header: string | string[] | undefined): number | null {
+  if (typeof header !== 'string') return null;
+  const seconds = /^\s*\d+(\.\d+)?\s*$/.test(header)
+    ? Number(header)
+    : (Date.parse(header) - Date.now()) / 1000;
+  return Number.isNaN(seconds) ? null : Math.max(0, seconds);
 }
 
 /** SGLang and OpenAI servers put their message in one of these places. */
@@ -184,15 +238,18 @@ export function messageIn(value: unknown): string | null {
 const REFUSED = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
 const TIMEOUTS = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT']);
 
-function explain(error: unknown, url: string, signal: AbortSignal): BackendError {
+function explain(
+  error: unknown,
+  url: string,
+  signal: AbortSignal,
+  hints: ServiceHints,
+): BackendError {
   if (error instanceof BackendError) return error;
   if (signal.aborted) return new RequestAbortedError('The request was cancelled.');
   const code = codeOf(error);
   if (REFUSED.has(code) || code === 'UND_ERR_CONNECT_TIMEOUT') {
     return new ServerUnreachableError(
-      `No SGLang server answers at ${originOf(url)} (${code}). ` +
-        'Start one with execute_shell_command("python3 -m sglang.launch_server …") and wait_for_server(url), ' +
-        'or point set_default_backend(RuntimeEndpoint(url)) at one that runs.',
+      `No ${hints.name} answers at ${originOf(url)} (${code}). ${hints.unreachable}`,
     );
   }
   if (TIMEOUTS.has(code)) return new BackendTimeoutError(`${url} did not answer in time.`);

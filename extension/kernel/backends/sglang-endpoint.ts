@@ -166,7 +166,7 @@ function generateBody(prompt: Prompt, params: GenerateParams, stream: boolean): 
     ignore_eos: params.ignoreEos,
     regex: params.regex,
     json_schema: params.jsonSchema,
-    ...params.extra,
+    ...serverNames(params.extra),
   };
   const body: JsonObject = {
     text: prompt.text,
@@ -178,6 +178,11 @@ function generateBody(prompt: Prompt, params: GenerateParams, stream: boolean): 
     ...(stream ? { stream: true } : {}),
   };
   return withImages(body, prompt);
+}
+
+/** SGLang's native API has another name for a seed than OpenAI's. */
+function serverNames({ seed, ...others }: JsonObject): JsonObject {
+  return seed === undefined ? others : { ...others, sampling_seed: seed };
 }
 
 function given(name: string, value: JsonValue): JsonObject {

@@ -1,7 +1,8 @@
 /** The backends that a kernel is connected to, by number, each with its chat template. */
 import type { JsonObject } from '../../protocol/kernel-protocol.ts';
-import { UnsupportedByBackendError, type Backend } from '../backends/backend.ts';
+import type { Backend } from '../backends/backend.ts';
 import { HttpClient } from '../backends/http.ts';
+import { createServiceBackend, type ServiceBackend } from '../backends/service-backends.ts';
 import { SglangEndpoint } from '../backends/sglang-endpoint.ts';
 import { ChatTemplateRegistry, type ChatTemplate } from '../sglang/chat-template.ts';
 import { ProgramError } from '../sglang/program-error.ts';
@@ -40,31 +41,32 @@ export class BackendTable {
     return found;
   }
 
-  /** Options: `api_key`, `chat_template_name`, `timeout` (seconds without a byte). @throws BackendError */
+  /** Options of all kinds: `chat_template_name`; the rest is said at `connectSglang` and `createServiceBackend`. */
   async connect(
     kind: string,
     url: string,
     options: JsonObject,
     signal: AbortSignal,
   ): Promise<ConnectedBackend> {
-    if (kind !== 'sglang') throw new UnsupportedByBackendError(`Unknown kind of backend: ${kind}.`);
-    const key = options['api_key'];
-    const timeout = options['timeout'];
-    const client = new HttpClient({
-      headers: typeof key === 'string' ? { authorization: `Bearer ${key}` } : {},
-      idleTimeout: typeof timeout === 'number' ? timeout * 1000 : 0,
-    });
+    const { backend, client } =
+      kind === 'sglang'
+        ? await connectSglang(url, options, signal)
+        : createServiceBackend(kind, url, options);
     this.#clients.push(client);
-    const backend = await SglangEndpoint.connect(url, client, signal);
     const name = options['chat_template_name'];
     const template =
-      typeof name === 'string' ? this.templates.get(name) : this.#chooseTemplate(backend.modelPath);
+      typeof name === 'string'
+        ? this.templates.get(name)
+        : this.#chooseTemplate(kind, backend.modelPath);
     const connected: ConnectedBackend = { id: ++this.#lastId, backend, template };
     this.#connected.set(connected.id, connected);
     return connected;
   }
 
-  #chooseTemplate(modelPath: string): ChatTemplate {
+  /** Services write the roles themselves; their template only shapes the text that people see. */
+  #chooseTemplate(kind: string, modelPath: string): ChatTemplate {
+    if (kind === 'anthropic') return this.templates.get('claude');
+    if (kind !== 'sglang') return this.templates.get('default');
     const template = this.templates.match(modelPath);
     if (template.name === 'default') {
       this.#notice(
@@ -90,5 +92,25 @@ export class BackendTable {
   async close(): Promise<void> {
     this.#connected.clear();
     await Promise.all(this.#clients.splice(0).map((client) => client.close()));
+  }
+}
+
+/** Options: `api_key`, `timeout` (seconds without a byte), `verify`. @throws BackendError */
+async function connectSglang(
+  url: string,
+  options: JsonObject,
+  signal: AbortSignal,
+): Promise<ServiceBackend> {
+  const { api_key: key, timeout, verify } = options;
+  const client = new HttpClient({
+    headers: typeof key === 'string' ? { authorization: `Bearer ${key}` } : {},
+    idleTimeout: typeof timeout === 'number' ? timeout * 1000 : 0,
+    ...(typeof verify === 'boolean' || typeof verify === 'string' ? { verify } : {}),
+  });
+  try {
+    return { client, backend: await SglangEndpoint.connect(url, client, signal) };
+  } catch (error) {
+    await client.close();
+    throw error;
   }
 }

@@ -188,6 +188,14 @@ async function choose(expression: SelectExpression, host: ExecutionHost, progres
     'select',
     `choices ${choices.map((choice) => JSON.stringify(choice)).join(', ')}`,
   );
+  const picked = await host.backend.pickChoice?.(
+    state.prompt(),
+    choices,
+    method,
+    progress.onRequest,
+    host.signal,
+  );
+  if (picked !== undefined) return settle(expression, state, picked.chosen, null, picked.meta);
   const evidence = await host.backend.scoreChoices(
     state.prompt(),
     choices,
@@ -196,13 +204,25 @@ async function choose(expression: SelectExpression, host: ExecutionHost, progres
     host.signal,
   );
   const { chosen, normalized, meta } = decide(method, evidence);
+  return settle(expression, state, chosen, normalized, meta);
+}
+
+/** Appends the decision. `normalized`: the choices' scores; `null` when the service gives none. */
+function settle(
+  { choices, name }: SelectExpression,
+  state: ProgramState,
+  chosen: number,
+  normalized: readonly number[] | null,
+  meta: JsonObject,
+): string {
   const value = choices[chosen] ?? '';
   state.text += value;
   if (name !== null) {
     state.variables.set(name, value);
     state.meta.set(name, meta);
   }
-  state.updateGen({ text: value, choices: scores(choices, normalized, chosen) });
+  const shown = normalized === null ? null : scores(choices, normalized, chosen);
+  state.updateGen({ text: value, choices: shown });
   return value;
 }
 

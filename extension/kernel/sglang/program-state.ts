@@ -50,7 +50,10 @@ export class ProgramState {
   }
 
   prompt(): Prompt {
-    return { text: this.text, messages: this.messages, images: this.images };
+    const prompt = { text: this.text, messages: this.messages, images: this.images };
+    const open = this.#role;
+    if (open === null) return prompt;
+    return { ...prompt, open: { role: open.role, text: this.text.slice(open.start) } };
   }
 
   /** Text that the program wrote. */

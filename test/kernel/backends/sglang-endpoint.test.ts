@@ -65,6 +65,15 @@ describe('the body of a gen', () => {
     expect(body.sampling_params).toMatchObject({ n: 2, stop_regex: 'b+' });
   });
 
+  test('extensions go under the names of the server', async () => {
+    const endpoint = await connect();
+    const gen = { ebnf: 'root ::= "a"', repetition_penalty: 1.1, seed: 7 };
+    await endpoint.generate(prompt('hi'), params(gen), ignore, signal);
+    expect(server.requests[0]?.body).toMatchObject({
+      sampling_params: { ebnf: 'root ::= "a"', repetition_penalty: 1.1, sampling_seed: 7 },
+    });
+  });
+
   test('one image is text, several are a list; the record leaves their data out', async () => {
     const endpoint = await connect();
     const seen: SentRequest[] = [];

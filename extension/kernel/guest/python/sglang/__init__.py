@@ -35,11 +35,11 @@ __version__ = "0.4.3"
 
 # Made at first use, so that importing the package stays quick.
 Runtime = LazyImport("sglang.lang.backend.runtime", "Runtime")
-Engine = LazyImport("sglang.lang.backend.unsupported", "Engine")
-OpenAI = LazyImport("sglang.lang.backend.unsupported", "OpenAI")
-Anthropic = LazyImport("sglang.lang.backend.unsupported", "Anthropic")
-LiteLLM = LazyImport("sglang.lang.backend.unsupported", "LiteLLM")
-VertexAI = LazyImport("sglang.lang.backend.unsupported", "VertexAI")
+Engine = LazyImport("sglang.lang.backend.engine", "Engine")
+OpenAI = LazyImport("sglang.lang.backend.openai", "OpenAI")
+Anthropic = LazyImport("sglang.lang.backend.anthropic", "Anthropic")
+LiteLLM = LazyImport("sglang.lang.backend.litellm", "LiteLLM")
+VertexAI = LazyImport("sglang.lang.backend.vertexai", "VertexAI")
 
 __all__ = [
     "Engine",

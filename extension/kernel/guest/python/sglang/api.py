@@ -59,10 +59,15 @@ def gen(
     choices_method: Optional[ChoicesSamplingMethod] = None,
     regex: Optional[str] = None,
     json_schema: Optional[str] = None,
+    *,
+    ebnf: Optional[str] = None,
+    repetition_penalty: Optional[float] = None,
+    seed: Optional[int] = None,
 ):
     """Text that the model generates, kept in the variable ``name``.
 
     With ``choices`` the model only decides between them, and the other parameters do not matter.
+    ``ebnf``, ``repetition_penalty`` and ``seed`` are the server's and only sent when they are given.
     ``n`` above 1 makes the variable a list of that many samples; the text goes on with the first.
     """
     if choices:
@@ -90,6 +95,7 @@ def gen(
         dtype,
         regex,
         json_schema,
+        {"ebnf": ebnf, "repetition_penalty": repetition_penalty, "seed": seed},
     )
 
 

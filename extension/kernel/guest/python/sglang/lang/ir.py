@@ -132,6 +132,7 @@ class SglGen(SglExpr):
         dtype=None,
         regex=None,
         json_schema=None,
+        extensions=None,
     ):
         super().__init__()
         self.name = name
@@ -157,6 +158,7 @@ class SglGen(SglExpr):
             "dtype": _DTYPES.get(dtype, dtype) if dtype.__hash__ else dtype,
             "regex": regex,
             "json_schema": json_schema,
+            **without_none(extensions or {}),
         }
 
     def wire(self):

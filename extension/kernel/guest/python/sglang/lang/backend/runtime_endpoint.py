@@ -4,12 +4,14 @@ from typing import Optional, Union
 
 from sglang import _transport
 from sglang.lang.backend.base_backend import BaseBackend
+from sglang.lang.backend.service import certificates
 
 
 class RuntimeEndpoint(BaseBackend):
     """The SGLang server at ``base_url``; ConnectionError when none answers there.
 
     ``chat_template_name`` overrides the template that SGLang chooses by the model's path.
+    ``verify`` is False to accept any certificate, or the file of the authorities to trust.
     ``timeout`` is the longest silence of the server in seconds; None waits for ever.
     """
 
@@ -24,7 +26,12 @@ class RuntimeEndpoint(BaseBackend):
         self.base_url = base_url
         self.api_key = api_key
         self.verify = verify
-        options = {"api_key": api_key, "chat_template_name": chat_template_name, "timeout": timeout}
+        options = {
+            "api_key": api_key,
+            "verify": certificates(verify),
+            "chat_template_name": chat_template_name,
+            "timeout": timeout,
+        }
         answer = _transport.call({"op": "backend", "kind": "sglang", "url": base_url, "options": options})
         super().__init__(answer["id"], answer["modelInfo"], answer["template"])
 

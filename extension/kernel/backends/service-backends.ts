@@ -1,0 +1,105 @@
+/** Makes the backends that are services with a key, from what the Python package says about them. */
+import type { JsonObject } from '../../protocol/kernel-protocol.ts';
+import { AnthropicEndpoint } from './anthropic-endpoint.ts';
+import { UnsupportedByBackendError, type Backend } from './backend.ts';
+import { GeminiEndpoint } from './gemini-endpoint.ts';
+import { HttpClient, type Headers } from './http.ts';
+import { OpenAiEndpoint } from './openai-endpoint.ts';
+import { RemoteService } from './remote-service.ts';
+
+export interface ServiceBackend {
+  readonly backend: Backend;
+  readonly client: HttpClient;
+}
+
+const KINDS = ['openai', 'azure', 'anthropic', 'gemini', 'vertex'] as const;
+type ServiceKind = (typeof KINDS)[number];
+
+const KEY_NAMES: Readonly<Record<ServiceKind, string>> = {
+  openai: 'OPENAI_API_KEY',
+  azure: 'AZURE_OPENAI_API_KEY',
+  anthropic: 'ANTHROPIC_API_KEY',
+  gemini: 'GEMINI_API_KEY',
+  vertex: 'GOOGLE_ACCESS_TOKEN',
+};
+const DEFAULT_RETRIES = 4;
+const DEFAULT_DEADLINE = 600;
+
+/**
+ * Options: `model`, `api_key`, `is_chat_model`, `api_version`, `safety_settings`, `max_retries`, and
+ * `deadline` and `timeout` in seconds (a whole request; without a byte). Sends nothing.
+ * @throws UnsupportedByBackendError for an unknown kind.
+ */
+export function createServiceBackend(
+  kind: string,
+  url: string,
+  options: JsonObject,
+): ServiceBackend {
+  const known = KINDS.find((name) => name === kind);
+  if (known === undefined) throw new UnsupportedByBackendError(`Unknown kind of backend: ${kind}.`);
+  const key = textOption(options, 'api_key');
+  const verify = options['verify'];
+  const client = new HttpClient({
+    headers: keyHeaders(known, key),
+    idleTimeout: numberOption(options, 'timeout', 0) * 1000,
+    ...(typeof verify === 'boolean' || typeof verify === 'string' ? { verify } : {}),
+    hints: {
+      name: 'service',
+      unreachable: 'Check base_url and the network connection.',
+      key: `Give the key with api_key=… or in the environment variable ${KEY_NAMES[known]}.`,
+    },
+  });
+  const service = new RemoteService({
+    url,
+    http: client,
+    key,
+    maxRetries: numberOption(options, 'max_retries', DEFAULT_RETRIES),
+    deadline: numberOption(options, 'deadline', DEFAULT_DEADLINE),
+  });
+  return { client, backend: backendOf(known, service, options) };
+}
+
+function backendOf(kind: ServiceKind, service: RemoteService, options: JsonObject): Backend {
+  const name = textOption(options, 'model') ?? '';
+  switch (kind) {
+    case 'openai':
+    case 'azure': {
+      const version = textOption(options, 'api_version');
+      const query = version === null ? '' : `?api-version=${encodeURIComponent(version)}`;
+      const official = kind === 'azure' || /^https:\/\/api\.openai\.com(\/|$)/.test(service.url);
+      const chat = options['is_chat_model'] !== false;
+      return new OpenAiEndpoint(service, { name, chat, official }, query);
+    }
+    case 'anthropic':
+      return new AnthropicEndpoint(service, name);
+    case 'gemini':
+    case 'vertex':
+      return new GeminiEndpoint(service, name, options['safety_settings'] ?? null);
+  }
+}
+
+function keyHeaders(kind: ServiceKind, key: string | null): Headers {
+  const version: Headers = kind === 'anthropic' ? { 'anthropic-version': '2023-06-01' } : {};
+  if (key === null) return version;
+  switch (kind) {
+    case 'openai':
+    case 'vertex':
+      return { authorization: `Bearer ${key}` };
+    case 'azure':
+      return { 'api-key': key };
+    case 'anthropic':
+      return { ...version, 'x-api-key': key };
+    case 'gemini':
+      return { 'x-goog-api-key': key };
+  }
+}
+
+function textOption(options: JsonObject, name: string): string | null {
+  const value = options[name];
+  return typeof value === 'string' ? value : null;
+}
+
+function numberOption(options: JsonObject, name: string, fallback: number): number {
+  const value = options[name];
+  return typeof value === 'number' ? value : fallback;
+}

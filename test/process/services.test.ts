@@ -1,0 +1,192 @@
+/** Programs of the Python package on model services, which answer here with recorded shapes. */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { HostBridge } from '../../extension/kernel/guest/guest.ts';
+import { createHostBridge } from '../../extension/kernel/guest/host-bridge.ts';
+import type { GenRecord, KernelOutput } from '../../extension/protocol/kernel-protocol.ts';
+import { findPython, runPython } from '../kernel/sglang/support/run-python.ts';
+import { RecordedService, sse } from '../support/recorded-service.ts';
+
+const hasPython = findPython() !== null;
+const KEY = 'sk-secret-42';
+let service: RecordedService;
+let bridge: HostBridge;
+let url: string;
+let outputs: KernelOutput[];
+let records: GenRecord[];
+
+beforeEach(async () => {
+  [service, outputs, records] = [new RecordedService(), [], []];
+  url = await service.listen();
+  bridge = createHostBridge({
+    emit: (output) => outputs.push(output),
+    onGen: (record) => records.push(record),
+    cwd: process.cwd(),
+    defaultEndpoint: null,
+  });
+});
+afterEach(async () => {
+  await bridge.dispose();
+  await service.close();
+});
+
+const PRELUDE = `
+import os, sglang as sgl
+from sglang import *
+def raised(work):
+    try: return work()
+    except BaseException as e: return type(e).__name__ + ": " + str(e)
+@function
+def qa(s, question, **kw):
+    s += system("Be brief.")
+    s += user(question)
+    s += assistant(gen("answer", **kw))
+@function
+def pick(s):
+    s += user("pick") + assistant(select("it", ["yes", "no"]))
+`;
+
+async function check(source: string, ...expected: unknown[]): Promise<void> {
+  const prelude = `URL = ${JSON.stringify(url)}\nKEY = ${JSON.stringify(KEY)}\n`;
+  const { reports, error, stderr } = await runPython(prelude + PRELUDE + source, bridge);
+  if (error !== null) throw new Error(error.traceback + stderr);
+  expect(reports).toEqual(expected);
+  expect(JSON.stringify([outputs, records, reports]) + stderr).not.toContain(KEY);
+}
+
+const completion = (content: string): object => ({
+  id: 'c1',
+  choices: [{ index: 0, message: { role: 'assistant', content }, finish_reason: 'stop' }],
+  usage: { prompt_tokens: 3, completion_tokens: 2 },
+});
+
+describe.skipIf(!hasPython)('services (needs a Python 3 on this machine)', () => {
+  test('OpenAI: a dialogue, token counts, and a key from the environment', async () => {
+    service.answers = [{ body: completion('Paris') }];
+    await check(
+      `
+os.environ["OPENAI_API_KEY"] = KEY
+backend = OpenAI("gpt-4o-mini", base_url=URL)
+set_default_backend(backend)
+state = qa.run(question="Capital?", max_tokens=9)
+report(state["answer"])
+report(state.get_meta_info("answer")["completion_tokens"])
+report([backend.token_usage.prompt_tokens, backend.token_usage.completion_tokens])
+backend.token_usage.reset()
+report(repr(backend.token_usage))
+report(KEY in repr(vars(backend)))
+`,
+      'Paris',
+      2,
+      [3, 2],
+      'TokenUsage(prompt_tokens=0, completion_tokens=0)',
+      false,
+    );
+    expect(service.requests[0]?.headers.authorization).toBe(`Bearer ${KEY}`);
+    expect(service.requests[0]?.body).toMatchObject({
+      max_tokens: 9,
+      messages: [
+        { role: 'system', content: 'Be brief.' },
+        { role: 'user', content: 'Capital?' },
+      ],
+    });
+    expect(records).toHaveLength(1);
+  });
+
+  test('OpenAI: streams, decides, and refuses a regex before any request', async () => {
+    const piece = (content: string): string =>
+      sse({ choices: [{ index: 0, delta: { content }, finish_reason: null }] });
+    service.answers = [
+      { events: [piece('a'), piece('b'), 'data: [DONE]\n\n'] },
+      { body: completion('{"choice":"no"}') },
+    ];
+    await check(
+      `
+set_default_backend(OpenAI("m", base_url=URL, api_key=KEY))
+report("".join(qa.run(question="x", stream=True).text_iter("answer")))
+report(pick.run()["it"])
+report("regular expression" in raised(lambda: qa.run(question="x", regex="a+")["answer"]))
+`,
+      'ab',
+      'no',
+      true,
+    );
+    expect(service.requests).toHaveLength(2);
+  });
+
+  test('a wrong key is told without the key', async () => {
+    service.answers = [{ status: 401, body: { error: { message: `wrong key ${KEY}` } } }];
+    await check(
+      `
+set_default_backend(OpenAI("m", base_url=URL, api_key=KEY))
+report(raised(lambda: qa.run(question="x")["answer"])[-80:])
+`,
+      expect.stringContaining('OPENAI_API_KEY'),
+    );
+  });
+
+  test('Anthropic, LiteLLM and Gemini answer the same program', async () => {
+    service.answers = [
+      { body: { content: [{ type: 'text', text: 'A' }], stop_reason: 'end_turn' } },
+      { body: completion('L') },
+      { body: { candidates: [{ content: { parts: [{ text: 'G' }] }, finishReason: 'STOP' }] } },
+    ];
+    await check(
+      `
+for backend in [
+    Anthropic("claude", base_url=URL, api_key=KEY),
+    LiteLLM("m", base_url=URL, api_key=KEY),
+    VertexAI("gemini", base_url=URL, api_key=KEY),
+]:
+    report(qa.run(question="x", backend=backend)["answer"])
+`,
+      'A',
+      'L',
+      'G',
+    );
+  });
+
+  test('variable names may be any text', async () => {
+    service.answers = [{ body: completion('v') }];
+    await check(
+      `
+set_default_backend(OpenAI("m", base_url=URL, api_key=KEY))
+@function
+def odd(s, names):
+    for name in names:
+        s += user("x") + assistant(gen(name))
+names = ['a"b', "a'b", "line\\nbreak", "ключ 🔑", "__proto__", "constructor", ""]
+state = odd.run(names=names)
+report([state[name] for name in names])
+`,
+      Array.from({ length: 7 }, () => 'v'),
+    );
+  });
+
+  test('item 37 of a batch of 100 that raises is told, as is an exception in a fork', async () => {
+    service.answers = [{ body: completion('v') }];
+    await check(
+      `
+set_default_backend(OpenAI("m", base_url=URL, api_key=KEY))
+@function
+def item(s, i):
+    s += user(str(i)) + assistant(gen("a"))
+    if i == 37: raise ValueError("item 37")
+@function
+def forked(s):
+    s += user("x")
+    for i, f in enumerate(s.fork(3)):
+        if i == 1: raise ValueError("fork 1")
+        f += assistant(gen("a"))
+report(raised(lambda: item.run_batch([{"i": i} for i in range(100)], num_threads=8)))
+report("fork 1" in str(raised(lambda: forked.run()["a"])))
+`,
+      'ValueError: item 37',
+      true,
+    );
+  });
+});
+
+test('the services were tested', ({ skip }) => {
+  skip(!hasPython, 'not run: this machine has no python3');
+  expect(hasPython).toBe(true);
+});

@@ -19,6 +19,33 @@ describe('the command line', () => {
     });
   });
 
+  it('of models, check and doctor', () => {
+    const models = (...words: string[]) => parseCommand(['models', ...words]);
+    expect(models()).toEqual({ kind: 'models', action: { kind: 'list' } });
+    expect(models('rm', 'a/b')).toEqual({
+      kind: 'models',
+      action: { kind: 'remove', name: 'a/b' },
+    });
+    expect(models('search', 'a', 'b')).toMatchObject({ action: { name: 'a b' } });
+    expect(models('verify')).toMatchObject({ action: { name: null } });
+    expect(parseCommand(['check', 'a', 'b'])).toEqual({
+      kind: 'check',
+      paths: ['a', 'b'],
+      format: 'text',
+    });
+    expect(parseCommand(['doctor'])).toEqual({ kind: 'doctor' });
+  });
+
+  it.each([
+    'models pull',
+    'models pull a b',
+    'models list x',
+    'models --timeout 3',
+    'check',
+    'doctor x',
+    'run a --format json',
+  ])('refuses "%s"', (line) => expect(() => parseCommand(line.split(' '))).toThrow(UsageError));
+
   it('takes every option, before or behind the file', () => {
     const text =
       'run --param a=1 -p b==x --endpoint http://h:1/ --model m a.ipynb --timeout 1.5 --allow-errors --no-source -o out.ipynb';

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import {
   closeSync,
   existsSync,
@@ -7,11 +7,13 @@ import {
   openSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { modelDirectory } from '../../extension/model-manager/model-directory.ts';
 import { readGgufFacts } from '../../extension/model-manager/gguf-metadata.ts';
@@ -38,6 +40,15 @@ interface Ended {
 }
 
 function sglnb(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
+  return start(args, env).ended;
+}
+
+interface Started {
+  readonly child: ChildProcess;
+  readonly ended: Promise<Ended>;
+}
+
+function start(args: readonly string[], env: NodeJS.ProcessEnv = {}): Started {
   const main = join(root, 'extension', 'cli', 'main.ts');
   const child = spawn(process.execPath, [main, ...args], {
     cwd: folder,
@@ -47,9 +58,10 @@ function sglnb(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<En
   let stderr = '';
   child.stdout.on('data', (text: Buffer) => (stdout += text.toString()));
   child.stderr.on('data', (text: Buffer) => (stderr += text.toString()));
-  return new Promise((resolve) => {
+  const ended = new Promise<Ended>((resolve) => {
     child.once('close', (code) => resolve({ code, stdout, stderr }));
   });
+  return { child, ended };
 }
 
 describe('a pulled model', () => {
@@ -93,6 +105,25 @@ describe('a pulled model', () => {
     expect(missing.code).toBe(1);
     expect((await sglnb(['models', 'pull', 'nonsense'])).code).toBe(2);
     expect((await sglnb(['models', 'fly'])).stderr).toContain('there are list, search, pull');
+  });
+
+  it('continues where Ctrl-C or kill -9 ended the download before', async () => {
+    hub.host(path, readFileSync(starter));
+    const part = join(folder, 'models', `${path}.part`);
+    const size = () => (existsSync(part) ? statSync(part).size : 0);
+    for (const signal of ['SIGINT', 'SIGKILL'] as const) {
+      hub.misbehaviours.push({ kind: 'trickle' });
+      const before = size();
+      const { child, ended } = start(['models', 'pull', name]);
+      while (size() < before + 5) await delay(10);
+      child.kill(signal);
+      expect((await ended).code).toBe(signal === 'SIGINT' ? 130 : null);
+      expect(size()).toBeGreaterThanOrEqual(before + 5);
+    }
+    expect((await sglnb(['models', 'pull', name])).code).toBe(0);
+    expect(hub.requests.at(-1)).toMatch(/bytes=\d\d+-$/);
+    expect((await sglnb(['models', 'verify', name])).stdout).toContain('SHA-256 are right');
+    await sglnb(['models', 'rm', name]);
   });
 
   it('lies where the runtime looks', () => {

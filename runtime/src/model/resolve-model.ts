@@ -186,7 +186,8 @@ function starterNotice(asked: string, directory: string): string {
     asked === ''
       ? 'No model was named, so the bundled starter model runs.'
       : `The model ${asked} is not on this machine, so the bundled starter model runs instead.`;
-  return `${what} It is tiny and knows little beyond the tutorial. To run a real model, put its GGUF file into ${directory} or pass --model-path FILE.gguf.`;
+  const download = /^[\w.-]+\/[\w.-]+$/.test(asked) ? `run "sglnb models pull ${asked}", ` : '';
+  return `${what} It is tiny and knows little beyond the tutorial. To run a real model, ${download}put its GGUF file into ${directory} or pass --model-path FILE.gguf.`;
 }
 
 /**

@@ -1,6 +1,7 @@
 """Exceptions as data: what the user sees of a failure, and where in which cell it is."""
 
 import os
+import sys
 import traceback
 
 _GUEST_FOLDER = os.path.dirname(os.path.abspath(__file__)) + os.sep
@@ -61,10 +62,11 @@ def _message(exception, files):
 
 def _formatted(exception, files):
     try:
-        shown = traceback.TracebackException.from_exception(exception, compact=True)
+        options = {"compact": True} if sys.version_info >= (3, 10) else {}
+        shown = traceback.TracebackException.from_exception(exception, **options)
         _clean(shown, files)
         return "".join(shown.format()).rstrip("\n")
-    except RecursionError:
+    except Exception:  # too deep a recursion, or an exception class that cannot be shown
         return f"{type(exception).__name__}: {_message(exception, files)}"
 
 
@@ -77,7 +79,7 @@ def _clean(shown, files):
         if frame.filename in files:
             frame.filename = files.label(frame.filename)
     shown.stack[:] = frames
-    if not frames:
+    if not frames and sys.version_info >= (3, 10):
         shown.stack = None  # no "Traceback" line above nothing
     if getattr(shown, "filename", None) in files:
         shown.filename = files.label(shown.filename)

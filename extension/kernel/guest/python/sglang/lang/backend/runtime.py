@@ -10,14 +10,18 @@ from sglang.lang.backend.runtime_endpoint import RuntimeEndpoint
 class Runtime:
     """Starts a server with the options of ``sglang.launch_server`` and connects to it."""
 
-    def __init__(self, log_level="error", *args, launch_timeout=300.0, **kwargs):
+    def __init__(self, log_level="error", *, launch_timeout=300.0, port=None, **kwargs):
         options = {"log_level": log_level, **kwargs}
         flags = " ".join(_flag(name, value) for name, value in options.items() if value is not None)
         command = f"python3 -m sglang.launch_server {flags}"
-        self._process, self.port = utils.launch_server_cmd(command, host="127.0.0.1", port=kwargs.get("port"))
+        self._process, self.port = utils.launch_server_cmd(command, host="127.0.0.1", port=port)
         self.url = f"http://127.0.0.1:{self.port}"
-        utils.wait_for_server(self.url, timeout=launch_timeout)
-        self.endpoint = RuntimeEndpoint(self.url)
+        try:
+            utils.wait_for_server(self.url, timeout=launch_timeout)
+            self.endpoint = RuntimeEndpoint(self.url)
+        except BaseException:
+            self.shutdown()
+            raise
 
     def shutdown(self):
         utils.terminate_process(self._process)

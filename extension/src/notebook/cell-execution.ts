@@ -21,8 +21,6 @@ export class CellExecution {
   #state: CellRunState = emptyRun;
   #pending: CellCommand[] = [];
   #timer: ReturnType<typeof setTimeout> | null = null;
-  /** Edits are asynchronous in VS Code; one at a time keeps their order. */
-  #tail: Promise<void> = Promise.resolve();
   #phase: 'queued' | 'running' | 'ended' = 'queued';
 
   /** `linkTraceback` makes the cells that a traceback names clickable. */
@@ -40,7 +38,7 @@ export class CellExecution {
     this.#phase = 'running';
     if (executionOrder !== null) this.#execution.executionOrder = executionOrder;
     this.#execution.start(Date.now());
-    this.#tail = Promise.resolve(this.#execution.clearOutput()).catch(() => {});
+    this.#send(() => this.#execution.clearOutput());
   }
 
   output(output: KernelOutput): void {
@@ -63,7 +61,6 @@ export class CellExecution {
     if (this.#phase === 'queued') this.start(null);
     this.#phase = 'ended';
     this.#flush();
-    await this.#tail;
     this.#execution.end(success(outcome), Date.now());
   }
 
@@ -73,6 +70,15 @@ export class CellExecution {
     const error: KernelError = { name, message, traceback: message, line: null, cellId: null };
     this.output({ kind: 'error', error });
     await this.end({ status: 'error', error });
+  }
+
+  /**
+   * VS Code sends edits in the order of the calls; waiting for each would make a cell with many outputs
+   * end a second late. A notebook that was closed meanwhile rejects them: nothing is left to draw on.
+   */
+  #send(edit: () => Thenable<void> | undefined): void {
+    const sent = async (): Promise<void> => edit();
+    void sent().catch(() => {});
   }
 
   #linked(output: KernelOutput): KernelOutput {
@@ -86,13 +92,12 @@ export class CellExecution {
     this.#timer = null;
     const commands = coalesce(this.#pending);
     this.#pending = [];
-    // A notebook closed meanwhile rejects edits; there is nothing left to draw on then.
     for (const group of groupAppends(commands)) {
-      this.#tail = this.#tail.then(() => this.#apply(group)).catch(() => {});
+      this.#send(() => this.#apply(group));
     }
   }
 
-  async #apply(group: readonly CellCommand[]): Promise<void> {
+  #apply(group: readonly CellCommand[]): Thenable<void> | undefined {
     const appended = group.flatMap((command) =>
       command.kind === 'append' ? [command.content] : [],
     );
@@ -101,7 +106,7 @@ export class CellExecution {
     return command && this.#change(command);
   }
 
-  async #append(contents: readonly OutputContent[]): Promise<void> {
+  #append(contents: readonly OutputContent[]): Thenable<void> {
     const outputs = contents.map((content) => {
       const isResult = content.kind === 'bundle' && content.executionOrder !== null;
       return new NotebookCellOutput(items(content), { result: isResult });
@@ -110,7 +115,7 @@ export class CellExecution {
     return this.#execution.appendOutput(outputs);
   }
 
-  async #change(command: CellCommand): Promise<void> {
+  #change(command: CellCommand): Thenable<void> | undefined {
     switch (command.kind) {
       case 'clear':
         this.#outputs = [];

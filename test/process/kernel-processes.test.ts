@@ -97,6 +97,17 @@ print(ask.run()["answer"])`;
     expect(JSON.stringify(run.outcome)).toMatch(/ended with exit code [1-9].*--prot/);
   });
 
+  test('a server on a port that another one of the kernel holds says that it is taken', async () => {
+    const kernel = start();
+    await ok(kernel, LAUNCH + WAIT);
+    const again = 'second = execute_shell_command(command)\n';
+    const run = await kernel.run(
+      `command = f"python3 -m sglang.launch_server --model-path a --port {port}"\n${again}${WAIT}`,
+    );
+    expect(JSON.stringify(run.outcome)).toMatch(/Port \d+ on 127\.0\.0\.1 is taken/);
+    await ok(kernel, 'terminate_process(server)');
+  });
+
   test('kill -9 of the runtime during a gen ends the cell with an error; the next launch works', async () => {
     const kernel = start();
     await ok(kernel, LAUNCH + WAIT);

@@ -11,6 +11,8 @@ export type ProcessExit = NonNullable<ChildProcessInfo['exit']>;
 const GRACE = 3_000;
 /** Milliseconds after which processes that not even SIGKILL ended are given up. */
 const GIVE_UP = 5_000;
+/** What an SGLang server prints when it serves requests. */
+const READY_LINE = 'The server is fired up and ready to roll!';
 /** Characters of output that are kept to explain a failure. */
 const KEPT_OUTPUT = 4_000;
 
@@ -24,6 +26,7 @@ export class ManagedProcess {
   readonly #child: ChildProcess;
   #exit: ProcessExit | null = null;
   #lastOutput = '';
+  #announcedReady = false;
 
   constructor(
     child: ChildProcess & { readonly pid: number },
@@ -40,6 +43,7 @@ export class ManagedProcess {
       stream?.on('data', (data: Buffer) => {
         const text = decoder.write(data);
         this.#lastOutput = (this.#lastOutput + text).slice(-KEPT_OUTPUT);
+        this.#announcedReady ||= this.#lastOutput.includes(READY_LINE);
         onOutput(text);
       });
     }
@@ -54,6 +58,11 @@ export class ManagedProcess {
 
   get exit(): ProcessExit | null {
     return this.#exit;
+  }
+
+  /** It printed the line with which SGLang's servers say that they are ready. */
+  get announcedReady(): boolean {
+    return this.#announcedReady;
   }
 
   get info(): ChildProcessInfo {

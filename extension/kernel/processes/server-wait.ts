@@ -16,6 +16,11 @@ export interface ServerWait {
 const INTERVAL = 50;
 const ATTEMPT = 5_000;
 const SLOW = 10_000;
+/**
+ * Milliseconds during which an answer counts only once the started process says that it is ready:
+ * an older server on the same port would answer in its place, and hide why it could not start.
+ */
+const ANNOUNCEMENT = 5_000;
 const LINES_SHOWN = 20;
 
 /** Settles when `GET {url}/v1/models` answered 200; fails with `ProcessError` or the signal's reason. */
@@ -24,7 +29,12 @@ export async function waitForServer(wait: ServerWait, signal: AbortSignal): Prom
   let isSlow = false;
   for (;;) {
     signal.throwIfAborted();
-    if (await answers(wait.url, signal)) return;
+    const isAnnounced = wait.process?.announcedReady ?? true;
+    if (
+      (await answers(wait.url, signal)) &&
+      (isAnnounced || performance.now() - begin > ANNOUNCEMENT)
+    )
+      return;
     const exit = wait.process?.exit;
     if (wait.process && exit) {
       await wait.process.exited;

@@ -108,8 +108,17 @@ export class Workbench implements AsyncDisposable {
 
   /** Runs a command by its title through the command palette; waits until it is registered. */
   async command(title: string): Promise<void> {
-    const row = await this.#findCommand(title, 20);
-    await row.click();
+    for (let attempt = 1; ; attempt += 1) {
+      const row = await this.#findCommand(title, 20);
+      try {
+        await row.click({ timeout: 2000 });
+        break;
+      } catch (error) {
+        // Something took the focus, and the palette closed.
+        if (attempt === 5) throw error;
+        await this.page.keyboard.press('Escape');
+      }
+    }
     await this.page
       .locator('.quick-input-widget')
       .waitFor({ state: 'hidden', timeout: 2000 })

@@ -57,7 +57,7 @@ test('waits settle as their promises do', async () => {
 test('ended waits wake innermost first and ignore what comes later', async () => {
   const waits = new SuspendedWaits();
   const order: string[] = [];
-  let settleLater = (_: string): void => {};
+  let settleLater: (text: string) => void = () => {};
   const later = new Promise<string>((resolve) => (settleLater = resolve));
   const outer = waits.track(later).then((value) => order.push(`outer ${String(value).slice(1)}`));
   const inner = waits

@@ -45,6 +45,7 @@ const budgets = {
   'dist/starter.gguf': 10_240,
   'dist/pyodide': 14_336,
   'dist/llama': 28_672,
+  'dist/basedpyright': 12_288,
   'the VSIX': 32_768,
 };
 
@@ -116,6 +117,25 @@ function stageNativeCode(stage) {
   });
 }
 
+/**
+ * The type engine of the language server, with the standard library's types only. Its own manifest
+ * goes along: without it, Node would take its CommonJS for modules.
+ */
+function stageTypeEngine(stage) {
+  const engine = packageFolder('basedpyright');
+  for (const part of [
+    'package.json',
+    'LICENSE.txt',
+    'langserver.index.js',
+    'dist/pyright-langserver.js',
+    'dist/typeshed-fallback/LICENSE',
+    'dist/typeshed-fallback/commit.txt',
+    'dist/typeshed-fallback/stdlib',
+  ]) {
+    cpSync(join(engine, part), join(stage, 'dist', 'basedpyright', part), { recursive: true });
+  }
+}
+
 function packageFolder(name) {
   const hoisted = join(root, 'node_modules', name);
   return existsSync(hoisted) ? hoisted : join(root, 'runtime', 'node_modules', name);
@@ -126,6 +146,7 @@ function stageNotices(stage) {
   const list = join(stage, 'dist', 'bundled-packages.json');
   const names = [
     ...JSON.parse(readFileSync(list, 'utf8')),
+    'basedpyright',
     'koffi',
     'pyodide',
     `@node-llama-cpp/${llamaPackages[target]}`,
@@ -136,6 +157,7 @@ function stageNotices(stage) {
     .map((name) => notice(name));
   notices.push(
     '## CPython and its standard library (in Pyodide)\n\nPython Software Foundation License Version 2, https://docs.python.org/3/license.html',
+    '## typeshed (in basedpyright)\n\nApache-2.0 and MIT, https://github.com/python/typeshed',
     '## llama.cpp and ggml\n\nMIT, Copyright (c) 2023-2026 The ggml authors, https://github.com/ggml-org/llama.cpp',
   );
   const head =
@@ -183,6 +205,7 @@ try {
   for (const path of shipped) cpSync(join(root, path), join(stage, path), { recursive: true });
   const { name, version } = stageManifest(stage);
   stageNativeCode(stage);
+  stageTypeEngine(stage);
   stageNotices(stage);
   writeFileSync(join(stage, '.vscodeignore'), '');
   mkdirSync(join(root, 'packages'), { recursive: true });

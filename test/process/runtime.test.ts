@@ -209,7 +209,8 @@ describe('/generate', () => {
       sampling_params: { temperature: 0, max_new_tokens: 30, regex: '\\d{1,2} (March|May) \\d{4}' },
     });
     expect(text).toMatch(/^\d{1,2} (March|May) \d{4}$/);
-    expect(meta_info.finish_reason.type).toBe('stop');
+    // Where nothing may follow, the output ends with the model's own end token, `<|im_end|>`.
+    expect(meta_info.finish_reason).toEqual({ type: 'stop', matched: 2 });
   });
 
   it('scores prompt tokens as the raw engine does', async () => {

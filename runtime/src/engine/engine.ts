@@ -80,6 +80,7 @@ export interface Vocabulary {
   bytes(token: number, special: boolean): Uint8Array;
   isControl(token: number): boolean;
   isEndOfGeneration(token: number): boolean;
+  /** The model's own end-of-sequence token first: it ends an output that may not go on. */
   readonly endOfGeneration: readonly number[];
   readonly beginOfSequence: number | null;
 }

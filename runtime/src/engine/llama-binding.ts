@@ -98,6 +98,7 @@ function bind(llama: koffi.LibraryHandle, ggml: koffi.LibraryHandle, libc: koffi
       'bool llama_vocab_is_eog(void *vocab, int32 token)',
     ),
     beginOfSequence: l<(vocabulary: Pointer) => number>('int32 llama_vocab_bos(void *vocab)'),
+    endOfSequence: l<(vocabulary: Pointer) => number>('int32 llama_vocab_eos(void *vocab)'),
     tokenPiece: l<
       (
         vocabulary: Pointer,

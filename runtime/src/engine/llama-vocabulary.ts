@@ -73,7 +73,8 @@ export class LlamaVocabulary implements OpenVocabulary {
       // An end token leaves no text even where the file forgot to mark it as control.
       if (isEnd || (attributes & (UNKNOWN | UNUSED | CONTROL)) !== 0) this.#control[token] = 1;
     }
-    this.endOfGeneration = ends;
+    const end = llama.endOfSequence(this.#vocabulary);
+    this.endOfGeneration = ends.toSorted((a, b) => Number(b === end) - Number(a === end));
   }
 
   tokenize(

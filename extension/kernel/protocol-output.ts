@@ -2,7 +2,6 @@
  * The kernel's stdout as the protocol's channel. Everything else that would print there (a dependency,
  * a warning) becomes a log event, so that it cannot break the stream of messages.
  */
-import { createWriteStream } from 'node:fs';
 import { encodeMessage, type KernelEvent } from '../protocol/kernel-protocol.ts';
 
 export interface ProtocolOutput {
@@ -13,48 +12,47 @@ export interface ProtocolOutput {
   flushed(): Promise<void>;
 }
 
-const BUFFER = 1024 * 1024;
-
 /** `onClosed`: the driver reads no more. */
 export function takeStdout(onClosed: () => void): ProtocolOutput {
-  // Not `process.stdout`: on a pipe it would block this thread while the driver is slow.
-  const stream = createWriteStream('', { fd: 1, autoClose: false, highWaterMark: BUFFER });
+  const stream = process.stdout;
+  // The stream's own write, which queues what the driver does not take yet. (A file stream over the same
+  // descriptor would fail after a few tries: the pipe is non-blocking.)
+  const write = stream.write.bind(stream);
   let closed = false;
-  stream.on('error', () => {
+  const waiting = new Set<() => void>();
+  const goOn = (): void => {
+    for (const resolve of waiting) resolve();
+    waiting.clear();
+  };
+  stream.on('drain', goOn).on('error', () => {
     closed = true;
+    goOn();
     onClosed();
   });
   const send = (event: KernelEvent): void => {
-    if (!closed) stream.write(encodeMessage(event));
+    if (!closed) write(encodeMessage(event));
   };
-  redirectStrayPrints((message) => send({ type: 'log', level: 'debug', message }));
-  let drained: Promise<void> | null = null;
+  redirectStrayPrints(stream, (message) => send({ type: 'log', level: 'debug', message }));
   return {
     send,
-    keepsUp: () => {
-      if (closed || !stream.writableNeedDrain) return Promise.resolve();
-      drained ??= new Promise<void>((resolve) => {
-        stream.once('drain', resolve).once('error', () => resolve());
-      }).finally(() => {
-        drained = null;
-      });
-      return drained;
-    },
+    keepsUp: () =>
+      closed || !stream.writableNeedDrain
+        ? Promise.resolve()
+        : new Promise((resolve) => void waiting.add(resolve)),
     flushed: () =>
-      new Promise((resolve) => {
-        if (closed) return resolve();
-        stream.end(() => resolve());
-        stream.once('error', () => resolve());
-        return undefined;
-      }),
+      closed
+        ? Promise.resolve()
+        : new Promise((resolve) => {
+            waiting.add(resolve);
+            write('', () => resolve());
+          }),
   };
 }
 
-function redirectStrayPrints(log: (message: string) => void): void {
-  const write = (chunk: string | Uint8Array): boolean => {
+function redirectStrayPrints(stream: NodeJS.WriteStream, log: (message: string) => void): void {
+  stream.write = (chunk: string | Uint8Array): boolean => {
     const text = typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString();
     if (text.trim() !== '') log(text.trimEnd());
     return true;
   };
-  process.stdout.write = write;
 }

@@ -9,6 +9,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { KernelError } from '../../extension/protocol/kernel-protocol.ts';
 import { KernelDriver, type RunResult } from '../support/kernel-driver.ts';
@@ -76,6 +77,13 @@ describe('output', () => {
       await kernel.query({ kind: 'programs' }).catch((error: Error) => error.message),
     ).toBeTruthy();
     expect((await kernel.finished(run)).text).toBe(`${'x'.repeat(99)}\n`.repeat(100_000));
+  });
+  test('a driver that reads nothing for a while gets everything later', async () => {
+    const run = kernel.execute('for i in range(20_000):\n    print("x" * 99)');
+    kernel.process.stdout.pause();
+    await delay(1_000);
+    kernel.process.stdout.resume();
+    expect((await kernel.finished(run)).text).toBe(`${'x'.repeat(99)}\n`.repeat(20_000));
   });
   test('display, update and clear', async () => {
     const run = await kernel.run(

@@ -131,7 +131,8 @@ export class KernelDriver {
     while (!holds()) {
       if (this.process.exitCode !== null || this.process.signalCode !== null) {
         throw new Error(
-          `the kernel ended (${this.process.exitCode ?? this.process.signalCode}): ${this.#stderr}`,
+          `the kernel ended (${this.process.exitCode ?? this.process.signalCode}): ${this.#stderr}\n` +
+            this.events.flatMap(spokenWords).slice(-5).join('\n'),
         );
       }
       await new Promise<void>((resolve) => {
@@ -180,4 +181,12 @@ export class KernelDriver {
 
 function textOf(outputs: readonly KernelOutput[]): string {
   return outputs.map((output) => (output.kind === 'stream' ? output.text : '')).join('');
+}
+
+/** What the kernel says about itself, for the message of a test that fails. */
+function spokenWords(event: KernelEvent): readonly string[] {
+  if (event.type === 'log') return [`${event.level}: ${event.message}`];
+  return event.type === 'status' && event.reason !== null
+    ? [`${event.status}: ${event.reason}`]
+    : [];
 }

@@ -30,7 +30,14 @@ it('packs only what runs, within its budgets, and runs the tour where it is inst
       'package.nls.json',
       'readme.md',
     ]);
-    for (const name of ['basedpyright', 'preact', 'koffi', 'pyodide', 'llama.cpp', 'vscode-languageclient']) {
+    for (const name of [
+      'basedpyright',
+      'preact',
+      'koffi',
+      'pyodide',
+      'llama.cpp',
+      'vscode-languageclient',
+    ]) {
       expect(readFileSync(join(extension, 'THIRD-PARTY-NOTICES.md'), 'utf8')).toContain(name);
     }
     expect(existsSync(join(extension, 'node_modules'))).toBe(false);

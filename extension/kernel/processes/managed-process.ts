@@ -47,6 +47,10 @@ export class ManagedProcess {
         onOutput(text);
       });
     }
+    // The bundled runtime says it over its channel too, whatever its log level.
+    child.on('message', (message) => {
+      this.#announcedReady ||= message === 'ready';
+    });
     this.exited = new Promise((resolve) => {
       child.once('exit', (code, signal) => {
         this.#exit = { code, signal };
@@ -60,7 +64,7 @@ export class ManagedProcess {
     return this.#exit;
   }
 
-  /** It printed the line with which SGLang's servers say that they are ready. */
+  /** It said that it is ready: the line that SGLang's servers print, or the runtime's message. */
   get announcedReady(): boolean {
     return this.#announcedReady;
   }

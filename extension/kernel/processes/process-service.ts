@@ -129,7 +129,10 @@ export class KernelProcesses {
     if (endpoint !== null) return this.#standIn(endpoint);
     const flags = model === null ? launch.flags : withModel(launch.flags, model);
     const args = [runtime, ...flags, '--parent-pid', String(process.pid)];
-    const child = spawn(process.execPath, args, this.#spawnOptions(message, launch.environment));
+    const child = spawn(process.execPath, args, {
+      ...this.#spawnOptions(message, launch.environment),
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
     if (child.pid === undefined)
       throw new ProcessError('OSError', 'The bundled runtime could not be started.');
     // SAFETY: `pid` was just seen to be a number.

@@ -1,8 +1,14 @@
-"""Command-line options that SGLang's benchmark programs share."""
+"""What SGLang's benchmark programs and documentation notebooks take from its tests."""
 
 import argparse
+import os
 
 from sglang.global_config import global_config
+
+
+def is_in_ci():
+    """Whether ``SGLANG_IS_IN_CI`` says that a notebook runs in SGLang's own CI."""
+    return os.environ.get("SGLANG_IS_IN_CI", "false").lower() in ("true", "1")
 
 
 def add_common_sglang_args_and_parse(parser: argparse.ArgumentParser):

@@ -131,6 +131,17 @@ describe('errors', () => {
     const error = await checkError('\n\ng()', 'KeyError', 2);
     expect(error.cellId).toBe('c-defines g');
   });
+  test('the traceback ends where the user’s code does', async () => {
+    const error = await checkError(
+      'from sglang import gen\ngen("a", regex="(x")',
+      'PatternError',
+      2,
+    );
+    expect(error.traceback).not.toMatch(/_parser|_compiler|python3/);
+    const own = await checkError('import json\njson.loads("{")', 'JSONDecodeError', 2);
+    expect(own.traceback).toContain('json');
+    expect(own.traceback).toContain('raw_decode');
+  });
   test('a function shows the text with which it was defined', async () => {
     await kernel.run('def h():\n    1 / 0  # old', 'defines h');
     await kernel.run('# nothing\n# here', 'defines h');

@@ -119,6 +119,26 @@ report("a" in st); report("zzz" in st); report(raised(lambda: st["zzz"]))
       "KeyError: 'zzz'",
     ));
 
+  test('a name that the program did not set is a KeyError that says which ones there are', () =>
+    check(
+      `
+@function
+def p(s):
+    s["answer"] = 1
+    s["reason"] = 2
+def notes(state, name):
+    try: state[name]
+    except KeyError as error: return [type(error).__name__, str(error), *error.__notes__]
+@function
+def empty(s):
+    s += "text"
+report(notes(p.run(), "anser")); report(notes(p.run(), "zzz")); report(notes(empty.run(), "x"))
+`,
+      ['KeyError', "'anser'", "Did you mean 'answer'? The program has set 'answer', 'reason'."],
+      ['KeyError', "'zzz'", "The program has set 'answer', 'reason'."],
+      ['KeyError', "'x'", 'The program has set no variable.'],
+    ));
+
   test('nested forks give lists of lists; copy gives lists of one', () =>
     check(
       `

@@ -5,6 +5,7 @@ import sys
 import traceback
 
 _GUEST_FOLDER = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_STANDARD_LIBRARY = os.path.dirname(os.path.abspath(traceback.__file__)) + os.sep
 _HIDDEN_PARTS = ("<frozen", "/_pyodide/", "/pyodide/", f"{os.sep}asyncio{os.sep}", f"{os.sep}concurrent{os.sep}")
 
 
@@ -74,7 +75,7 @@ def _clean(shown, files):
     """Keeps the user's frames, here and in every cause, and shows cells under their labels."""
     if shown is None:
         return
-    frames = [frame for frame in _from_first_cell(shown.stack, files) if not _is_hidden(frame.filename)]
+    frames = list(_users_frames(_from_first_cell(shown.stack, files)))
     for frame in frames:
         if frame.filename in files:
             frame.filename = files.label(frame.filename)
@@ -95,6 +96,17 @@ def _from_first_cell(stack, files):
         if frame.filename in files:
             return stack[index:]
     return [frame for frame in stack or () if not frame.filename.endswith(("/ast.py", "\\ast.py"))]
+
+
+def _users_frames(stack):
+    """Leaves out the kernel's own frames and those of the standard library that these called."""
+    below_own = False
+    for frame in stack:
+        if _is_hidden(frame.filename):
+            below_own = True
+        elif not (below_own and frame.filename.startswith(_STANDARD_LIBRARY)):
+            below_own = False
+            yield frame
 
 
 def _is_hidden(file_name):

@@ -1,6 +1,7 @@
 """Exceptions, and how a failure in the interpreter becomes one."""
 
 import builtins
+import difflib
 
 
 class GenerationError(KeyError):
@@ -44,3 +45,19 @@ def failed(name, error):
     problem = GenerationError(name, str(cause) or type(cause).__name__)
     problem.__cause__ = cause
     return problem
+
+
+def unset(name, variables):
+    """The KeyError of a variable that the program never set; its note says which ones there are."""
+    error = KeyError(name)
+    if hasattr(error, "add_note"):  # Python 3.11 and newer
+        error.add_note(_known_names(name, [each for each in variables if isinstance(each, str)]))
+    return error
+
+
+def _known_names(name, known):
+    if not known:
+        return "The program has set no variable."
+    close = difflib.get_close_matches(name, known, 1) if isinstance(name, str) else []
+    question = f"Did you mean {close[0]!r}? " if close else ""
+    return f"{question}The program has set {', '.join(map(repr, known))}."

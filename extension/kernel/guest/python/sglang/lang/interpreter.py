@@ -5,7 +5,7 @@ import contextlib
 
 from sglang import _transport
 from sglang._display import STATE_MIME
-from sglang._errors import failed
+from sglang._errors import failed, unset
 from sglang.lang.ir import (
     SglExprList,
     SglRoleBegin,
@@ -124,7 +124,7 @@ class ProgramState:
             return value_of(executor.local[name])
         if reply["status"] == "failed":
             raise failed(name, reply["error"])
-        raise KeyError(name)
+        raise unset(name, executor.variables)
 
     def __getitem__(self, name):
         return self.get_var(name)

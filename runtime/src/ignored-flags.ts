@@ -61,7 +61,7 @@ const groups: readonly (readonly [IgnoredFlag['values'], string, readonly string
       'disable-custom-all-reduce',
     ]
       .concat(['enable-nccl-nvls', 'enable-nan-detection', 'enable-flashinfer-mla', 'disable-mla'])
-      .concat(['disable-outlines-disk-cache', 'disable-jump-forward', 'disable-overlap-schedule'])
+      .concat(['disable-outlines-disk-cache', 'disable-overlap-schedule'])
       .concat([
         'triton-attention-reduce-in-fp32',
         'enable-cudagraph-gc',
@@ -71,14 +71,15 @@ const groups: readonly (readonly [IgnoredFlag['values'], string, readonly string
   [
     'one',
     SCHEDULER,
-    ['schedule-policy', 'schedule-conservativeness', 'max-prefill-tokens', 'stream-interval']
+    ['schedule-conservativeness', 'max-prefill-tokens', 'stream-interval']
       .concat(['prefill-max-requests', 'watchdog-timeout', 'cpu-offload-gb', 'hicache-ratio'])
+      .concat(['hicache-write-policy', 'hicache-io-backend', 'hicache-mem-layout'])
       .concat(['speculative-algorithm', 'speculative-algo', 'speculative-draft-model-path'])
       .concat(['speculative-num-steps', 'speculative-eagle-topk', 'speculative-num-draft-tokens'])
       .concat(['max-loras-per-batch', 'lora-backend', 'lora-paths', 'delete-ckpt-after-loading'])
       .concat(['sampling-defaults', 'preferred-sampling-params', 'max-mamba-cache-size']),
   ],
-  ['none', SCHEDULER, ['enable-hierarchical-cache', 'enable-lora', 'enable-priority-scheduling']],
+  ['none', SCHEDULER, ['enable-lora', 'enable-priority-scheduling']],
   [
     'one',
     LOGS,

@@ -43,6 +43,9 @@ async function run(options: RuntimeOptions): Promise<void> {
       prefillTokens: options.chunkedPrefillSize,
       maxRunning,
       disableRadixCache: options.disableRadixCache,
+      disableJumpForward: options.disableJumpForward,
+      hostCacheBytes: options.hostCacheBytes,
+      schedulePolicy: options.schedulePolicy,
     },
     onLog: (line) => log.scheduler(line),
   });

@@ -5,6 +5,8 @@ import { IGNORED_FLAGS } from './ignored-flags.ts';
 import type { IgnoredFlag } from './ignored-flags.ts';
 
 export type LogprobLayout = 'v0.4.3' | 'v0.5';
+/** Order of waiting requests: longest cached prefix first, or first come first served. */
+export type SchedulePolicy = 'lpm' | 'fcfs';
 export type LogLevel = 'debug' | 'info' | 'warning' | 'error' | 'critical';
 
 export interface RuntimeOptions {
@@ -21,6 +23,11 @@ export interface RuntimeOptions {
   readonly maxQueuedRequests: number;
   readonly chunkedPrefillSize: number;
   readonly disableRadixCache: boolean;
+  /** Text that a constraint forces is computed by the model token by token. */
+  readonly disableJumpForward: boolean;
+  /** Host memory for prefixes that made way for others, bytes; 0 keeps none. */
+  readonly hostCacheBytes: number;
+  readonly schedulePolicy: SchedulePolicy;
   readonly randomSeed: number | null;
   readonly logLevel: LogLevel;
   readonly logprobLayout: LogprobLayout;
@@ -55,13 +62,21 @@ const VALUE_FLAGS = [
   'max-queued-requests',
   'chunked-prefill-size',
   'mem-fraction-static',
+  'hicache-size',
+  'schedule-policy',
   'random-seed',
   'log-level',
   'logprob-layout',
   'threads',
   'parent-pid',
 ] as const;
-const SWITCHES = ['disable-radix-cache', 'enable-cache-report', 'help'] as const;
+const SWITCHES = [
+  'disable-radix-cache',
+  'disable-jump-forward',
+  'enable-hierarchical-cache',
+  'enable-cache-report',
+  'help',
+] as const;
 const ALIASES: Readonly<Record<string, string>> = { model: 'model-path' };
 
 type ValueFlag = (typeof VALUE_FLAGS)[number];
@@ -82,6 +97,9 @@ Serves a GGUF model on 127.0.0.1 behind SGLang's HTTP API.
   --max-queued-requests N      requests that may wait (4096)
   --chunked-prefill-size N     prompt tokens computed per step (512)
   --disable-radix-cache        do not share prefixes
+  --hicache-size GB            host memory for prefixes that made way for others (0.5; 0 keeps none)
+  --schedule-policy lpm|fcfs   waiting requests: longest cached prefix first (lpm) or by arrival
+  --disable-jump-forward       compute text that a constraint forces token by token
   --random-seed N              same answers at every start
   --logprob-layout v0.5|v0.4.3 whether prompt log probabilities start with [null, id, text] (v0.5)
   --enable-cache-report        cached tokens in /v1 usage
@@ -109,6 +127,10 @@ export function parseOptions(argv: readonly string[]): RuntimeOptions | 'help' {
     maxQueuedRequests: number('max-queued-requests', { least: 1 }) ?? 4096,
     chunkedPrefillSize: chunkSize(number('chunked-prefill-size', { least: -1 })),
     disableRadixCache: flags.switches.has('disable-radix-cache'),
+    disableJumpForward: flags.switches.has('disable-jump-forward'),
+    hostCacheBytes: gigabytes(flags.values.get('hicache-size'), 'hicache-size') ?? HOST_CACHE_BYTES,
+    schedulePolicy:
+      oneOf(flags.values.get('schedule-policy'), 'schedule-policy', POLICIES) ?? 'lpm',
     randomSeed: number('random-seed', { least: 0 }),
     logLevel:
       oneOf(flags.values.get('log-level')?.toLowerCase(), 'log-level', LOG_LEVELS) ?? 'info',
@@ -122,6 +144,9 @@ export function parseOptions(argv: readonly string[]): RuntimeOptions | 'help' {
 
 const LOG_LEVELS = ['debug', 'info', 'warning', 'error', 'critical'] as const;
 const LAYOUTS = ['v0.4.3', 'v0.5'] as const;
+const POLICIES = ['lpm', 'fcfs'] as const;
+/** Half a gigabyte: some 18,000 tokens of a model of Qwen2.5-1.5B's shape. */
+const HOST_CACHE_BYTES = 2 ** 29;
 
 interface Flags {
   readonly values: ReadonlyMap<ValueFlag, string>;
@@ -207,6 +232,15 @@ function integer(text: string | undefined, name: string, range: NumberRange): nu
     throw new OptionsError(`--${name} must be a whole number, ${bounds}; got "${text}"`);
   }
   return value;
+}
+
+function gigabytes(text: string | undefined, name: string): number | null {
+  if (text === undefined) return null;
+  const value = Number(text);
+  if (text.trim() === '' || !(value >= 0 && value < 2 ** 20)) {
+    throw new OptionsError(`--${name} must be a number of gigabytes, 0 or more; got "${text}"`);
+  }
+  return Math.floor(value * 2 ** 30);
 }
 
 /** −1 and 0 mean "not chunked" to SGLang; here a step is still bounded by the engine's batch. */

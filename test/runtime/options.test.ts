@@ -56,6 +56,22 @@ describe('parseOptions', () => {
     ]);
   });
 
+  it('reads the sizes and policies of the scheduler', () => {
+    expect(parse('')).toMatchObject({
+      disableJumpForward: false,
+      hostCacheBytes: 2 ** 29,
+      schedulePolicy: 'lpm',
+    });
+    const flags =
+      '--disable-jump-forward --enable-hierarchical-cache --hicache-size 1.5 --schedule-policy fcfs';
+    expect(parse(flags)).toMatchObject({
+      disableJumpForward: true,
+      hostCacheBytes: 1.5 * 2 ** 30,
+      schedulePolicy: 'fcfs',
+      notices: [],
+    });
+  });
+
   it('says nothing about loopback hosts', () => {
     expect(parse('--host 127.0.0.1').notices).toEqual([]);
     expect(parse('--host localhost').notices).toEqual([]);
@@ -77,6 +93,8 @@ describe('parseOptions', () => {
       '--log-level loud',
       '--log-level must be one of debug, info, warning, error, critical; got "loud"',
     ],
+    ['--hicache-size x', '--hicache-size must be a number of gigabytes, 0 or more; got "x"'],
+    ['--schedule-policy dfs', '--schedule-policy must be one of lpm, fcfs; got "dfs"'],
     ['--tp', '--tp needs a value'],
   ])('%s → %s', (line, message) => expect(error(line)).toBe(message));
 

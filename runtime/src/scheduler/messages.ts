@@ -107,6 +107,10 @@ export interface EngineThreadData {
   /** Null: as many as the engine has sequences. */
   readonly maxRunning: number | null;
   readonly disableRadixCache: boolean;
+  readonly disableJumpForward: boolean;
+  /** Host memory for evicted prefixes, bytes. */
+  readonly hostCacheBytes: number;
+  readonly schedulePolicy: 'lpm' | 'fcfs';
   /** Shared; its first element changes whenever a message was posted to the thread. */
   readonly signal: Int32Array;
 }

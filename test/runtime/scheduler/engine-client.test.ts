@@ -8,6 +8,9 @@ const data: Omit<EngineThreadData, 'signal'> = {
   prefillTokens: 64,
   maxRunning: null,
   disableRadixCache: false,
+  disableJumpForward: false,
+  hostCacheBytes: 0,
+  schedulePolicy: 'lpm' as const,
 };
 const request = {
   id: 1,

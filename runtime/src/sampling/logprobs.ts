@@ -1,10 +1,5 @@
+import { expNegative, NEGLIGIBLE } from './exponential.ts';
 import { argmax, forEachToken, type TokenBits } from './token-set.ts';
-
-/**
- * Terms below e^−30 of the largest are left out: of 256k tokens they change the sum by less than
- * 3e−8, which is below the resolution of the float32 logits.
- */
-export const NEGLIGIBLE = -30;
 
 export interface TokenLogprob {
   readonly token: number;
@@ -22,12 +17,12 @@ export function logSumExp(logits: Float32Array, bits: TokenBits, temperature = 1
   if (bits === null) {
     for (let token = 0; token < logits.length; token += 1) {
       const exponent = ((logits[token] ?? Number.NaN) - largest) * scale;
-      if (exponent > NEGLIGIBLE) sum += Math.exp(exponent);
+      if (exponent > NEGLIGIBLE) sum += expNegative(exponent);
     }
   } else {
     forEachToken(bits, logits.length, (token) => {
       const exponent = ((logits[token] ?? Number.NaN) - largest) * scale;
-      if (exponent > NEGLIGIBLE) sum += Math.exp(exponent);
+      if (exponent > NEGLIGIBLE) sum += expNegative(exponent);
     });
   }
   return largest * scale + Math.log(sum);
@@ -38,15 +33,23 @@ export function topTokens(logits: Float32Array, count: number, bits: TokenBits):
   const top: number[] = [];
   if (count <= 0) return top;
   let threshold = Number.NEGATIVE_INFINITY;
-  const consider = (token: number): void => {
-    const logit = logits[token] ?? Number.NEGATIVE_INFINITY;
-    if (logit <= threshold) return;
+  const insert = (token: number, logit: number): number => {
     insertSorted(top, token, logit, logits);
     if (top.length > count) top.pop();
-    if (top.length === count) threshold = logits[top[count - 1] ?? 0] ?? threshold;
+    return top.length === count ? (logits[top[count - 1] ?? 0] ?? threshold) : threshold;
   };
-  if (bits === null) for (let token = 0; token < logits.length; token += 1) consider(token);
-  else forEachToken(bits, logits.length, consider);
+  // Two loops, as above: most tokens must cost a comparison and nothing else.
+  if (bits === null) {
+    for (let token = 0; token < logits.length; token += 1) {
+      const logit = logits[token] ?? Number.NEGATIVE_INFINITY;
+      if (logit > threshold) threshold = insert(token, logit);
+    }
+  } else {
+    forEachToken(bits, logits.length, (token) => {
+      const logit = logits[token] ?? Number.NEGATIVE_INFINITY;
+      if (logit > threshold) threshold = insert(token, logit);
+    });
+  }
   return top;
 }
 

@@ -60,11 +60,8 @@ export class Sampler {
 
   #draw(logits: Float32Array, state: SamplingState, mask: TokenBits): number {
     const { topK, topP, minP } = state.params;
-    this.#candidates.collect(logits, mask, state.temperature);
-    this.#candidates.keepMinP(minP);
-    this.#candidates.keepTopK(topK);
-    this.#candidates.keepTopP(topP);
-    return this.#candidates.draw(uniformAt(state.seed, state.length));
+    const filters = { temperature: state.temperature, topK, topP, minP };
+    return this.#candidates.draw(logits, mask, filters, uniformAt(state.seed, state.length));
   }
 
   #withLogprobs(

@@ -23,7 +23,7 @@ export function redirected(message: BridgeMessage, endpoint: string | null): Bri
   const { op, url } = message;
   if (endpoint === null || typeof url !== 'string' || !isLoopback(url)) return message;
   if (op === 'backend') return { ...message, url: endpoint };
-  if (op !== 'http') return message;
+  if (op !== 'http' && op !== 'http_open') return message;
   const { pathname, search } = new URL(url);
   return { ...message, url: endpoint.replace(/\/+$/, '') + pathname + search };
 }

@@ -193,6 +193,28 @@ export interface BridgeCalls {
     timeout: number | null;
     answer: { readonly status: number; readonly body: string };
   };
+  /**
+   * Begins an HTTP exchange of the guest's `requests` module; bodies are base64. `timeout`: seconds for
+   * the head of the answer, then for each piece of its body. Redirects are not followed.
+   */
+  readonly http_open: {
+    method: string;
+    url: string;
+    headers: Readonly<Record<string, string>>;
+    body: string | null;
+    timeout: number | null;
+    verify: boolean;
+    answer: {
+      readonly id: number;
+      readonly status: number;
+      readonly reason: string;
+      readonly headers: readonly (readonly [string, string])[];
+    };
+  };
+  /** The next piece of the body, base64; `null` at its end. */
+  readonly http_read: { id: number; answer: string | null };
+  /** Ends the exchange; the server is told by a closed connection. */
+  readonly http_close: { id: number; answer: null };
 }
 
 /**

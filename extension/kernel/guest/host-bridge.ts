@@ -15,6 +15,7 @@ import {
   type BridgePost,
 } from './bridge-protocol.ts';
 import type { BridgeMessage, BridgeReply, HostBridge } from './guest.ts';
+import { HttpExchanges } from './http-exchanges.ts';
 import { StateTable } from './state-table.ts';
 
 export interface HostBridgeOptions {
@@ -46,6 +47,7 @@ class InterpreterBridge implements HostBridge {
   readonly #options: HostBridgeOptions;
   readonly #backends: BackendCalls;
   readonly #states: StateTable;
+  readonly #exchanges = new HttpExchanges();
   readonly #calls: Handlers;
   /** Wakes every waiting call when the cell is interrupted. */
   #interruption = new AbortController();
@@ -60,7 +62,7 @@ class InterpreterBridge implements HostBridge {
       cellOf: options.cellOf ?? (() => null),
       warn: (text) => this.#stderr(text),
     });
-    this.#calls = { ...this.#states.calls, ...this.#backends.calls };
+    this.#calls = { ...this.#states.calls, ...this.#backends.calls, ...this.#exchanges.calls };
   }
 
   post(message: BridgeMessage): void {
@@ -98,7 +100,7 @@ class InterpreterBridge implements HostBridge {
   async dispose(): Promise<void> {
     this.interrupt();
     this.#states.clear();
-    await this.#backends.close();
+    await Promise.all([this.#backends.close(), this.#exchanges.close()]);
   }
 
   #post(message: BridgeMessage): void {

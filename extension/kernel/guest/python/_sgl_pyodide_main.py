@@ -27,6 +27,8 @@ def boot(cwd, environment):
     os.environ.update(json.loads(environment))
     os.chdir(cwd)
     sys.path.insert(1, cwd)  # after this package's folder, before the standard library
+    # At the very end: a package that the user installs under the same name wins.
+    sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "_extras"))
     random.seed()  # the memory snapshot holds a seed
     transport.install()
     _sgl_guest.install()

@@ -14,33 +14,13 @@ import type { BridgeMessage, BridgeReply } from '../../extension/kernel/guest/gu
 import type { JsonValue } from '../../extension/protocol/kernel-protocol.ts';
 import { MockSglangServer } from '../kernel/sglang/support/mock-sglang-server.ts';
 import { findPython, runPython } from '../kernel/sglang/support/run-python.ts';
+import { compareRecorded, type Difference, type Recorded } from '../support/recorded-traffic.ts';
 
 const GOLDEN = fileURLToPath(new URL('../../../shared/golden/', import.meta.url));
 const KERNEL = fileURLToPath(new URL('../../extension/kernel', import.meta.url));
 const missing = existsSync(GOLDEN) ? null : `not run: ${GOLDEN} is not here`;
 const withoutPython =
   missing ?? (findPython() === null ? 'not run: this machine has no python3' : null);
-
-interface Recorded {
-  readonly case: string;
-  readonly result: unknown;
-  readonly requests: readonly {
-    readonly method: string;
-    readonly path: string;
-    readonly body: unknown;
-  }[];
-}
-
-/** What differs from a recording, and what it is here instead. */
-interface Difference {
-  readonly reason: string;
-  /** The result here, as JSON: a text that it must contain. */
-  readonly result?: string;
-  /** Requests here that the recording lacks, as JSON: texts that they must contain, in any order. */
-  readonly added?: readonly string[];
-  /** Requests of the recording that are not made here. */
-  readonly removed?: readonly string[];
-}
 
 const PREFILL = '"max_new_tokens":0';
 
@@ -238,69 +218,6 @@ function parse(lines: string): Map<string, Recorded> {
   );
 }
 
-/** JSON without what differs by chance: token ids, the last digits of sums, node numbers. */
-function normal(value: unknown): string {
-  const nodes = new Map<string, number>();
-  const number = (id: string): number => nodes.get(id) ?? nodes.set(id, nodes.size + 1).size;
-  const text = JSON.stringify(value, (key, item: unknown) => {
-    if (key === 'input_ids') return 'ids';
-    if (typeof item === 'number') return Math.round(item * 1e9) / 1e9;
-    const isLogprob = Array.isArray(item) && item.length === 3 && typeof item[1] === 'number';
-    return isLogprob ? [item[0], item[2]] : item;
-  });
-  return (text ?? 'null').replace(/%\d+/g, (id) => `%${number(id)}`);
-}
-
-/** Where a stream was cut into pieces depends on timing; what the pieces add up to does not. */
-function joined(name: string, result: unknown): unknown {
-  return name === 'tutorial_stream' && Array.isArray(result) ? result.join('') : result;
-}
-
-/** What is in `left` and not in `right`, each as often as it is there. */
-function surplus(left: readonly string[], right: readonly string[]): string[] {
-  const rest = [...right];
-  return left.filter((item) => {
-    const index = rest.indexOf(item);
-    if (index !== -1) rest.splice(index, 1);
-    return index === -1;
-  });
-}
-
-function expectEach(requests: readonly string[], expected: readonly string[]): void {
-  expect(requests).toHaveLength(expected.length);
-  for (const part of expected)
-    expect(
-      requests.some((request) => request.includes(part)),
-      part,
-    ).toBe(true);
-}
-
-function compare(
-  reference: Recorded,
-  ours: Recorded,
-  difference: Difference | undefined,
-  head: boolean,
-): void {
-  const wire = ({ method, path, body }: Recorded['requests'][number]): string =>
-    `${method} ${path} ${normal(head ? withoutNewFields(body) : body)}`;
-  const [theirs, mine] = [reference.requests.map(wire), ours.requests.map(wire)];
-  expectEach(surplus(mine, theirs), difference?.added ?? []);
-  expectEach(surplus(theirs, mine), difference?.removed ?? []);
-  if (difference?.result === undefined)
-    expect(normal(joined(ours.case, ours.result))).toBe(
-      normal(joined(ours.case, reference.result)),
-    );
-  else expect(normal(ours.result)).toContain(difference.result);
-}
-
-/** v0.5 always sends two parameters that older servers refuse; here only when they are set. */
-function withoutNewFields(body: unknown): unknown {
-  if (typeof body !== 'object' || body === null || !('sampling_params' in body)) return body;
-  const { n, stop_regex, ...sampling } = body.sampling_params as Record<string, unknown>;
-  const set = { ...(n === 1 ? {} : { n }), ...(normal(stop_regex) === '[]' ? {} : { stop_regex }) };
-  return { ...body, sampling_params: { ...sampling, ...set } };
-}
-
 const GUESTS: readonly (readonly [name: string, run: Run, unavailable: string | null])[] = [
   ['WebAssembly', runOnWasm, missing],
   ['CPython', runOnCPython, withoutPython],
@@ -323,7 +240,7 @@ describe.each(GUESTS)('recorded traffic, %s', (_guest, run, unavailable) => {
       skip(unavailable !== null, unavailable ?? '');
       skip(name in LEFT_OUT, LEFT_OUT[name]);
       const difference = (head ? HEAD_DIFFERENCES[name] : undefined) ?? DIFFERENCES[name];
-      compare(recorded.get(name)!, ours.get(name)!, difference, head);
+      compareRecorded(recorded.get(name)!, ours.get(name)!, difference, head);
     });
   });
 

@@ -35,7 +35,7 @@ export const DTYPE_REGEX: Readonly<Record<string, string>> = {
   int: '[-+]?[0-9]+[ \\n]*',
   float: '[-+]?[0-9]*\\.?[0-9]+[ \\n]*',
   bool: '(True|False)',
-  str: '"[\\w\\d\\s]*"',
+  str: '\\"[\\w\\d\\s]*\\"',
 };
 
 /** Numbers end at a blank or a line end, so that the model cannot go on after them. */

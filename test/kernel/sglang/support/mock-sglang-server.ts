@@ -81,6 +81,13 @@ export class MockSglangServer {
     if (method === 'GET' && path === '/get_server_info') {
       return json(200, { model_path: model, version: '0.4.3' });
     }
+    if (path === '/test-fail') {
+      // Programs choose with it how their next requests fail; an empty object: not at all.
+      const given = body as { status?: number; body?: unknown };
+      this.failure = given.status === undefined ? null : { status: given.status, body: given.body };
+      return json(200, {});
+    }
+    if (path.startsWith('/test/')) return json(200, {});
     if (path === '/flush_cache') return void response.end('Cache flushed.\n');
     if (path !== '/generate') return json(404, { detail: 'Not Found' });
     if (this.failure !== null) return json(this.failure.status, this.failure.body);

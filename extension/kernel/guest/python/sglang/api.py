@@ -39,10 +39,8 @@ def gen(
     name: Optional[str] = None,
     max_tokens: Optional[int] = None,
     min_tokens: Optional[int] = None,
-    n: Optional[int] = None,
     stop: Optional[Union[str, List[str]]] = None,
     stop_token_ids: Optional[List[int]] = None,
-    stop_regex: Optional[Union[str, List[str]]] = None,
     temperature: Optional[float] = None,
     top_p: Optional[float] = None,
     top_k: Optional[int] = None,
@@ -60,6 +58,8 @@ def gen(
     regex: Optional[str] = None,
     json_schema: Optional[str] = None,
     *,
+    n: Optional[int] = None,
+    stop_regex: Optional[Union[str, List[str]]] = None,
     ebnf: Optional[str] = None,
     repetition_penalty: Optional[float] = None,
     seed: Optional[int] = None,
@@ -67,7 +67,8 @@ def gen(
     """Text that the model generates, kept in the variable ``name``.
 
     With ``choices`` the model only decides between them, and the other parameters do not matter.
-    ``ebnf``, ``repetition_penalty`` and ``seed`` are the server's and only sent when they are given.
+    Positional arguments have the order of SGLang v0.4.3. The keywords after them are the server's, and
+    only sent when they are given.
     ``n`` above 1 makes the variable a list of that many samples; the text goes on with the first.
     """
     if choices:
@@ -99,14 +100,36 @@ def gen(
     )
 
 
-def gen_int(name=None, max_tokens=None, **sampling):
+def _typed(name, max_tokens, dtype, sampling, keywords):
+    """A gen of a type, from the positional arguments that ``gen_int`` and ``gen_string`` share."""
+    return gen(name, max_tokens, dtype=dtype, **dict(zip(_TYPED_SAMPLING, sampling)), **keywords)
+
+
+_TYPED_SAMPLING = (
+    "stop",
+    "stop_token_ids",
+    "temperature",
+    "top_p",
+    "top_k",
+    "min_p",
+    "frequency_penalty",
+    "presence_penalty",
+    "ignore_eos",
+    "return_logprob",
+    "logprob_start_len",
+    "top_logprobs_num",
+    "return_text_in_logprobs",
+)
+
+
+def gen_int(name=None, max_tokens=None, *sampling, **keywords):
     """An integer; the variable's value is its text."""
-    return gen(name, max_tokens, dtype=int, **sampling)
+    return _typed(name, max_tokens, int, sampling, keywords)
 
 
-def gen_string(name=None, max_tokens=None, **sampling):
+def gen_string(name=None, max_tokens=None, *sampling, **keywords):
     """A string in double quotes, quotes included."""
-    return gen(name, max_tokens, dtype=str, **sampling)
+    return _typed(name, max_tokens, str, sampling, keywords)
 
 
 def select(

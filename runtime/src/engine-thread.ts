@@ -12,6 +12,7 @@ import { EngineError } from './engine/engine.ts';
 import { loadEngine } from './engine/llama-engine.ts';
 import { Sampler } from './sampling/sampler.ts';
 import type { EngineThreadData, FromEngine, ToEngine } from './scheduler/messages.ts';
+import { ForcedText } from './scheduler/forced-text.ts';
 import { RequestFactory } from './scheduler/request-factory.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
 import { StepLog } from './scheduler/step-log.ts';
@@ -29,13 +30,16 @@ const post = (message: FromEngine): void => port.postMessage(message);
 function buildScheduler(engine: Engine): Scheduler {
   const { limits, model, vocabulary } = engine;
   const shares = model.supportsPartialRemoval && !data.disableRadixCache;
+  const cache = shares
+    ? new RadixCache(engine, limits.sequences)
+    : new NaiveCache(engine, limits.sequences);
+  const forced = data.disableJumpForward ? null : new ForcedText(engine, cache);
+  const sampler = new Sampler(vocabulary.size, vocabulary.endOfGeneration);
   return new Scheduler({
     engine,
-    cache: shares
-      ? new RadixCache(engine, limits.sequences)
-      : new NaiveCache(engine, limits.sequences),
-    factory: new RequestFactory(vocabulary, createConstraintCompiler(vocabulary)),
-    processor: new TokenProcessor(engine, new Sampler(vocabulary.size, vocabulary.endOfGeneration)),
+    cache,
+    factory: new RequestFactory(vocabulary, createConstraintCompiler(vocabulary), forced),
+    processor: new TokenProcessor(engine, sampler, forced),
     log: new StepLog(
       (line) => post({ type: 'log', line }),
       () => performance.now(),

@@ -34,6 +34,8 @@ export interface Matcher {
   rollback(count: number): void;
   /** Bytes that must come next whatever the model says; empty when there is a choice. */
   forcedBytes(): Uint8Array;
+  /** Whether an allowed next token begins with `bytes` and is longer. */
+  allowsLonger(bytes: Uint8Array): boolean;
   /** The output may end here. */
   readonly canEnd: boolean;
   /** Nothing but the end may follow. */

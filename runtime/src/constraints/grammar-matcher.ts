@@ -1,6 +1,7 @@
 import { DEAD } from './automaton/automaton.ts';
 import type { CompiledGrammar } from './compiled-grammar.ts';
 import type { Matcher, TokenMask } from './constraint.ts';
+import { allowsLonger } from './masks/longer-token.ts';
 
 const NO_BYTES = new Uint8Array(0);
 const END = -1;
@@ -55,6 +56,11 @@ export class GrammarMatcher implements Matcher {
 
   forcedBytes(): Uint8Array {
     return this.isEnded ? NO_BYTES : this.#grammar.automaton.forcedBytes(this.#state());
+  }
+
+  allowsLonger(bytes: Uint8Array): boolean {
+    const { automaton, trie } = this.#grammar;
+    return !this.isEnded && allowsLonger(automaton, trie, this.#state(), bytes);
   }
 
   get canEnd(): boolean {

@@ -19,6 +19,8 @@ export interface Jump {
 
 /** Trailing tokens given back because the model might choose a longer one in their place. */
 const MAXIMUM_RETURNED = 4;
+/** Trailing tokens of the output that are tokenised anew with the forced text. */
+const WINDOW = 16;
 
 /**
  * SGLang's jump-forward: when the grammar leaves no choice, the forced text is appended without
@@ -37,19 +39,38 @@ export function planJump(
 ): Jump | null {
   const forced = matcher.forcedBytes();
   if (forced.length === 0) return null;
-  const own = output.map((token) => vocabulary.bytes(token, false));
-  const text = decodeComplete(Buffer.concat([...own, forced]));
-  if (text === null) return null;
-  const target = vocabulary.tokenize(text, { addSpecial: false, parseSpecial: false });
-  const keep = commonPrefix(output, target);
+  const target = tokenizeEnd(output, forced, vocabulary);
+  if (target === null) return null;
+  const { keep, tokens } = target;
   const fork = matcher.fork();
   fork.rollback(output.length - keep);
-  const tokens = target.slice(keep);
   // A tokeniser that changes the text (normalisation, a blank in front) cannot be followed.
   if (!tokens.every((token) => fork.accept(token))) return null;
   giveBack(fork, tokens, vocabulary);
   const gained = length(tokens, vocabulary) - length(output.slice(keep), vocabulary);
   return gained > 0 ? { keep, tokens } : null;
+}
+
+/**
+ * Tokens of the output followed by `forced`, behind those that stay. Looks at the last tokens of
+ * the output only, unless so many of them change that earlier ones might.
+ */
+function tokenizeEnd(
+  output: readonly number[],
+  forced: Uint8Array,
+  vocabulary: JumpVocabulary,
+): { readonly keep: number; readonly tokens: number[] } | null {
+  for (const start of [Math.max(0, output.length - WINDOW), 0]) {
+    const window = output.slice(start);
+    const own = window.map((token) => vocabulary.bytes(token, false));
+    const text = decodeComplete(Buffer.concat([...own, forced]));
+    if (text === null) continue;
+    const target = vocabulary.tokenize(text, { addSpecial: false, parseSpecial: false });
+    const same = commonPrefix(window, target);
+    if (start > 0 && same < WINDOW / 2) continue;
+    return { keep: start + same, tokens: target.slice(same) };
+  }
+  return null;
 }
 
 /** The text of the bytes without an unfinished character at the end; null if it is not UTF-8. */
@@ -81,24 +102,9 @@ function giveBack(matcher: Matcher, tokens: number[], vocabulary: JumpVocabulary
   for (let returned = 0; returned < MAXIMUM_RETURNED && tokens.length > 0; returned++) {
     const last = vocabulary.bytes(tokens.at(-1) ?? 0, false);
     matcher.rollback(1);
-    if (!allowsLonger(matcher, last, vocabulary)) return;
+    if (!matcher.allowsLonger(last)) return;
     tokens.pop();
   }
-}
-
-function allowsLonger(matcher: Matcher, bytes: Uint8Array, vocabulary: JumpVocabulary): boolean {
-  const mask = matcher.mask();
-  for (let index = 0; index < mask.length; index++) {
-    for (let word = mask[index] ?? 0; word !== 0; word &= word - 1) {
-      const token = index * 32 + (31 - Math.clz32(word & -word));
-      if (beginsWith(vocabulary.bytes(token, false), bytes)) return true;
-    }
-  }
-  return false;
-}
-
-function beginsWith(longer: Uint8Array, bytes: Uint8Array): boolean {
-  return longer.length > bytes.length && bytes.every((byte, index) => longer[index] === byte);
 }
 
 function length(tokens: readonly number[], vocabulary: JumpVocabulary): number {

@@ -25,6 +25,7 @@ export class Generation {
 
   add(progress: Progress): void {
     this.text += progress.text;
+    this.tokens.length -= progress.takenBack;
     this.tokens.push(...progress.tokens);
     this.cachedTokens = progress.cachedTokens;
     this.retractions = progress.retractions;

@@ -56,8 +56,13 @@ export class Admission {
       Math.min(space, this.#options.prefillTokens),
       this.#options.logitRows - batch.tokens.length,
     );
-    for (const request of this.running) {
-      if (!request.isDecoding) this.#addPrefill(batch, request, budget);
+    // Forced text first: it is short, and its request is on its way.
+    const chunks = this.running.filter((request) => !request.isDecoding);
+    for (const request of chunks) {
+      if (!request.isPrefilling) this.#addPrefill(batch, request, budget);
+    }
+    for (const request of chunks) {
+      if (request.isPrefilling) this.#addPrefill(batch, request, budget);
     }
     return { batch, joined: admit ? this.#admit(batch, budget) : [] };
   }

@@ -142,7 +142,13 @@ export class EngineClient {
       status_code: 500,
       err_type: 'InternalServerError',
     };
-    const nothing = { text: '', tokens: [], inputLogprobs: null, outputLogprobs: null };
+    const nothing = {
+      text: '',
+      takenBack: 0,
+      tokens: [],
+      inputLogprobs: null,
+      outputLogprobs: null,
+    };
     for (const id of this.#listeners.keys()) {
       this.#deliver({ id, ...nothing, cachedTokens: 0, retractions: 0, finish });
     }

@@ -73,6 +73,8 @@ export interface Progress {
   readonly id: number;
   /** Text that will not be taken back by a stop string. */
   readonly text: string;
+  /** Tokens reported earlier that `tokens` replace; their text is part of the new ones'. */
+  readonly takenBack: number;
   readonly tokens: readonly number[];
   /** Prompt tokens found in the cache; known from the first progress on. */
   readonly cachedTokens: number;

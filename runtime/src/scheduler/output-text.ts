@@ -20,9 +20,12 @@ export class OutputText {
     this.#patterns = params.stopRegex.map((source) => ({ source, regex: new RegExp(source, 'u') }));
   }
 
-  /** The stop string or pattern that the token completes, or null. */
-  append(token: number): string | null {
-    const step = this.#stops.append(this.#detokenizer.append(token));
+  /**
+   * The stop string or pattern that the token completes, or null; its first `written` bytes are in
+   * the text already.
+   */
+  append(token: number, written = 0): string | null {
+    const step = this.#stops.append(this.#detokenizer.append(token, written));
     this.#released += step.text;
     if (step.matched !== null) return step.matched;
     const { text } = this.#detokenizer;

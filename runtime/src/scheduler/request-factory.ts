@@ -3,6 +3,8 @@ import { ConstraintError } from '../constraints/constraint.ts';
 import type { Vocabulary } from '../engine/engine.ts';
 import { SamplingState } from '../sampling/sampling-state.ts';
 import type { FinishReason, GenerationRequest, SamplingParams } from './messages.ts';
+import { badRequest } from './finish-reasons.ts';
+import type { ForcedText } from './forced-text.ts';
 import { OutputText } from './output-text.ts';
 import { Request } from './request.ts';
 
@@ -15,10 +17,17 @@ export type Created =
 export class RequestFactory {
   readonly #vocabulary: Vocabulary;
   readonly #compiler: ConstraintCompiler;
+  readonly #forced: ForcedText | null;
 
-  constructor(vocabulary: Vocabulary, compiler: ConstraintCompiler) {
+  /** `forced`: jump-forward, null without. */
+  constructor(
+    vocabulary: Vocabulary,
+    compiler: ConstraintCompiler,
+    forced: ForcedText | null = null,
+  ) {
     this.#vocabulary = vocabulary;
     this.#compiler = compiler;
+    this.#forced = forced;
   }
 
   create(spec: GenerationRequest): Created {
@@ -30,16 +39,14 @@ export class RequestFactory {
         text: new OutputText(this.#vocabulary, spec.sampling),
         matcher: grammar?.start() ?? null,
       };
-      return { ok: true, request: new Request(spec, parts) };
+      const request = new Request(spec, parts);
+      this.#forced?.append(request);
+      return { ok: true, request };
     } catch (error) {
       if (!(error instanceof ConstraintError)) throw error;
       return { ok: false, finish: badRequest(describe(error, constraint?.kind ?? 'regex')) };
     }
   }
-}
-
-export function badRequest(message: string): FinishReason {
-  return { type: 'abort', message, status_code: 400, err_type: 'BadRequestError' };
 }
 
 function describe(error: ConstraintError, kind: string): string {

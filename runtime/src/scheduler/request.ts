@@ -35,6 +35,9 @@ export class Request {
   readonly outputLogprobs = new LogprobRows();
   #started = false;
   #reportedTokens: number;
+  #takenBack = 0;
+  /** Tokens known at admission: until they are computed the request is prefilling. */
+  #prefillEnd = 0;
 
   constructor(spec: GenerationRequest, parts: RequestParts) {
     this.spec = spec;
@@ -59,6 +62,11 @@ export class Request {
 
   get isDecoding(): boolean {
     return this.pending === 1 && this.generated > 0;
+  }
+
+  /** What the request came with is not computed yet; false for text that jump-forward added. */
+  get isPrefilling(): boolean {
+    return this.computed < this.#prefillEnd;
   }
 
   /** Cells that belong to this request and not to the cache. */
@@ -91,7 +99,8 @@ export class Request {
   begin(lease: Lease): void {
     this.lease = lease;
     this.computed = lease.shared;
-    if (this.retractions === 0) this.cachedTokens = lease.shared;
+    this.#prefillEnd = this.tokens.length;
+    if (this.retractions === 0) this.cachedTokens = Math.min(lease.shared, this.promptLength);
   }
 
   /** Gives its place up for now; a half-scored prompt is scored again. */
@@ -99,6 +108,19 @@ export class Request {
     this.computed = 0;
     this.retractions += 1;
     if (!this.#started) this.inputLogprobs.take();
+  }
+
+  /** Takes the generated tokens behind the first `keep` back; their text stays. */
+  rewind(keep: number): void {
+    const taken = this.generated - keep;
+    if (taken <= 0) return;
+    this.matcher?.rollback(taken);
+    this.sampling.rollback(taken);
+    this.tokens.length -= taken;
+    this.computed = Math.min(this.computed, this.tokens.length);
+    const reported = Math.max(0, this.#reportedTokens - this.tokens.length);
+    this.#reportedTokens -= reported;
+    this.#takenBack += reported;
   }
 
   /** The prompt has been computed: its tokens are scored, later prefills need not do it again. */
@@ -109,10 +131,13 @@ export class Request {
   /** What is new since the last call. */
   takeProgress(): Progress {
     const tokens = this.tokens.slice(this.#reportedTokens);
+    const takenBack = this.#takenBack;
     this.#reportedTokens = this.tokens.length;
+    this.#takenBack = 0;
     return {
       id: this.spec.id,
       text: this.text.take(),
+      takenBack,
       tokens,
       cachedTokens: this.cachedTokens,
       retractions: this.retractions,

@@ -1,10 +1,10 @@
 import type { PrefixCache } from '../cache/prefix-cache.ts';
 import type { Engine } from '../engine/engine.ts';
-import { EngineError } from '../engine/engine.ts';
 import { Admission } from './admission.ts';
 import type { AdmissionOptions } from './admission.ts';
 import type { Batch } from './batch.ts';
 import { CacheIntegrityError } from '../cache/prefix-cache.ts';
+import { ABORTED, engineFailure, outOfMemory } from './finish-reasons.ts';
 import type { FinishReason, GenerationRequest, Progress, SchedulerState } from './messages.ts';
 import type { Request } from './request.ts';
 import type { RequestFactory } from './request-factory.ts';
@@ -19,13 +19,6 @@ export interface SchedulerParts {
   readonly log: StepLog;
   readonly admission: AdmissionOptions;
 }
-
-export const ABORTED: FinishReason = {
-  type: 'abort',
-  message: 'Aborted by the client.',
-  status_code: 499,
-  err_type: 'ClientDisconnect',
-};
 
 /**
  * Continuous batching on one thread: `receive` requests, then `step` until there is no work. A step
@@ -64,7 +57,7 @@ export class Scheduler {
     for (const spec of requests) {
       try {
         const created = this.#factory.create(spec);
-        if (created.ok) this.#admission.waiting.push(created.request);
+        if (created.ok) this.#enqueue(created.request);
         else this.#outbox.push(failedProgress(spec.id, created.finish));
       } catch (error) {
         this.#outbox.push(failedProgress(spec.id, engineFailure(error)));
@@ -122,6 +115,13 @@ export class Scheduler {
     if (free < 0) throw new CacheIntegrityError(`${-free} more cells are in use than there are`);
   }
 
+  /** A constraint that leaves no choice at all needs no model. */
+  #enqueue(request: Request): void {
+    this.#generatedTokens += request.generated;
+    if (request.finish === null) this.#admission.waiting.push(request);
+    else this.#outbox.push(request.takeProgress());
+  }
+
   /** False: nothing was computed; the next step tries again with less. */
   #forward(batch: Batch): boolean {
     const { status } = this.#engine.forward(batch.tokens);
@@ -138,27 +138,29 @@ export class Scheduler {
   }
 
   #process(batch: Batch, joined: readonly Request[]): void {
-    const decoding = batch.slices.filter(({ request }) => request.isDecoding).length;
+    const decoding = batch.slices.filter(({ request }) => !request.isPrefilling).length;
     this.#log.prefill(batch, joined, this.#numbers(batch.tokens.length));
     let sampled = 0;
     for (const slice of batch.slices) {
-      if (this.#processor.process(slice)) sampled += 1;
-      this.#publish(slice.request, slice.count > 1 || slice.request.generated <= 1);
+      sampled += this.#processor.process(slice);
+      this.#publish(slice.request);
     }
     this.#steps += 1;
     this.#generatedTokens += sampled;
     this.#log.decode(sampled, decoding, this.#numbers(0));
   }
 
-  /** Shares a freshly computed prompt; reports the request's progress; ends it when it is finished. */
-  #publish(request: Request, isPrefill: boolean): void {
+  /** Shares freshly computed prompt tokens; reports the progress; ends what is finished. */
+  #publish(request: Request): void {
     const { finish, lease, spec } = request;
     if (finish !== null) {
       this.#end(request, finish);
       return;
     }
-    if (isPrefill && lease !== null && request.computed >= request.promptLength) {
-      this.#cache.insert(lease, request.tokens.slice(0, request.computed));
+    // Generated tokens are shared at the end only: until then jump-forward may replace them.
+    const known = Math.min(request.computed, request.promptLength);
+    if (lease !== null && known > lease.shared) {
+      this.#cache.insert(lease, request.tokens.slice(0, known));
     }
     if (spec.stream && request.generated > 0) this.#outbox.push(request.takeProgress());
   }
@@ -193,19 +195,6 @@ export class Scheduler {
 }
 
 function failedProgress(id: number, finish: FinishReason): Progress {
-  const nothing = { text: '', tokens: [], inputLogprobs: null, outputLogprobs: null };
+  const nothing = { text: '', takenBack: 0, tokens: [], inputLogprobs: null, outputLogprobs: null };
   return { id, ...nothing, cachedTokens: 0, retractions: 0, finish };
-}
-
-function outOfMemory(): FinishReason {
-  return serverError('The context is full although nothing else is running.');
-}
-
-function engineFailure(error: unknown): FinishReason {
-  if (error instanceof EngineError) return serverError(`The engine failed: ${error.message}`);
-  return serverError(`Internal error: ${error instanceof Error ? error.message : String(error)}`);
-}
-
-function serverError(message: string): FinishReason {
-  return { type: 'abort', message, status_code: 500, err_type: 'InternalServerError' };
 }

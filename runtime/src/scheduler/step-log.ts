@@ -31,9 +31,7 @@ export class StepLog {
 
   /** After a batch with prompt tokens; `running` excludes the requests that joined. */
   prefill(batch: Batch, joined: readonly Request[], numbers: StepNumbers): void {
-    const prompts = batch.slices.filter(
-      ({ request }) => request.generated === 0 || request.pending > 1,
-    );
+    const prompts = batch.slices.filter(({ request }) => request.isPrefilling);
     const fresh = prompts.reduce((sum, slice) => sum + slice.count, 0);
     const cached = joined.reduce((sum, request) => sum + request.cachedTokens, 0);
     if (fresh === 0 && joined.length === 0) return;

@@ -1,38 +1,47 @@
 import { ConstraintError } from '../constraints/constraint.ts';
-import type { Engine, Vocabulary } from '../engine/engine.ts';
+import type { Engine } from '../engine/engine.ts';
 import { promptLogprob } from '../sampling/logprobs.ts';
 import type { TokenLogprob as SampledLogprob } from '../sampling/logprobs.ts';
 import type { Sampler } from '../sampling/sampler.ts';
 import { SamplingError } from '../sampling/sampler.ts';
+import { acceptToken } from './accept-token.ts';
 import type { Slice } from './batch.ts';
-import type { FinishReason, TokenLogprob } from './messages.ts';
+import { badRequest } from './finish-reasons.ts';
+import type { ForcedText } from './forced-text.ts';
+import type { TokenLogprob } from './messages.ts';
 import type { Request } from './request.ts';
-import { badRequest } from './request-factory.ts';
 
 /** Turns the logits of a batch into scores of prompt tokens, new tokens, and ends of requests. */
 export class TokenProcessor {
   readonly #engine: Engine;
   readonly #sampler: Sampler;
+  readonly #forced: ForcedText | null;
 
-  constructor(engine: Engine, sampler: Sampler) {
+  /** `forced`: jump-forward, null without. */
+  constructor(engine: Engine, sampler: Sampler, forced: ForcedText | null = null) {
     this.#engine = engine;
     this.#sampler = sampler;
+    this.#forced = forced;
   }
 
-  /** Handles a computed slice; afterwards the request may be finished. True if a token came out. */
-  process({ request, first, count, reachesEnd }: Slice): boolean {
+  /**
+   * Handles a computed slice; afterwards the request may be finished. Returns how many tokens the
+   * output has grown by.
+   */
+  process({ request, first, count, reachesEnd }: Slice): number {
     const start = request.computed;
     this.#scorePrompt(request, start, first, count);
     request.computed += count;
-    if (!reachesEnd) return false;
+    if (!reachesEnd) return 0;
+    const before = request.generated;
     request.promptDone();
     try {
-      return this.#extend(request, this.#engine.logits(first + count - 1));
+      this.#extend(request, this.#engine.logits(first + count - 1));
     } catch (error) {
       if (!(error instanceof SamplingError || error instanceof ConstraintError)) throw error;
       request.finish = badRequest(error.message);
-      return false;
     }
+    return request.generated - before;
   }
 
   /** Log probabilities of the prompt tokens that follow those of the slice. */
@@ -48,12 +57,12 @@ export class TokenProcessor {
     }
   }
 
-  #extend(request: Request, logits: Float32Array): boolean {
+  #extend(request: Request, logits: Float32Array): void {
     const { logprobs, sampling } = request.spec;
     const prefillOnly = sampling.maxNewTokens === 0;
     if (prefillOnly && logprobs === null) {
       request.finish = { type: 'length', length: 0 };
-      return false;
+      return;
     }
     const { token, logprob, top } = this.#sampler.sample(logits, request.sampling, {
       mask: request.matcher?.mask() ?? null,
@@ -63,52 +72,11 @@ export class TokenProcessor {
     if (logprobs !== null) request.outputLogprobs.add([logprob, token], topRow(top, logprobs.top));
     if (prefillOnly) {
       request.finish = { type: 'length', length: 0 };
-      return false;
+      return;
     }
-    this.#accept(request, token);
-    return true;
+    acceptToken(request, token, this.#engine.vocabulary);
+    if (request.finish === null) this.#forced?.append(request);
   }
-
-  #accept(request: Request, token: number): void {
-    request.sampling.accept(token);
-    request.tokens.push(token);
-    const accepted = request.matcher?.accept(token) ?? true;
-    request.finish = accepted
-      ? stopReason(request, token, this.#engine.vocabulary)
-      : badRequest('the constraint refused a token that it had allowed');
-    if (request.finish !== null) request.text.finish();
-  }
-}
-
-/**
- * Why the request ends with its newest token, or null. An end token leaves no text; SGLang checks
- * the length first, so that a stop at the last allowed token counts as "length".
- */
-function stopReason(request: Request, token: number, vocabulary: Vocabulary): FinishReason | null {
-  const { sampling } = request.spec;
-  const isEnd =
-    (!sampling.ignoreEos || request.matcher?.canEnd === true) &&
-    vocabulary.isEndOfGeneration(token);
-  const stops = isEnd || (!sampling.ignoreEos && sampling.stopTokenIds.includes(token));
-  const leavesText = !stops || (sampling.noStopTrim && !vocabulary.isControl(token));
-  const matched = leavesText ? request.text.append(token) : null;
-  if (request.generated >= sampling.maxNewTokens) return lengthReason(request);
-  if (stops) return { type: 'stop', matched: token };
-  if (matched !== null) return { type: 'stop', matched };
-  const [end] = vocabulary.endOfGeneration;
-  // Only the end may follow: no need to compute it.
-  return request.matcher?.mustEnd === true && end !== undefined
-    ? { type: 'stop', matched: end }
-    : null;
-}
-
-function lengthReason({ spec, matcher }: Request): FinishReason {
-  const reason = { type: 'length', length: spec.sampling.maxNewTokens } as const;
-  if (matcher === null || matcher.canEnd || matcher.mustEnd) return reason;
-  return {
-    ...reason,
-    message: `The output was cut at max_new_tokens before it matched the ${spec.sampling.constraint?.kind}.`,
-  };
 }
 
 function topRow(top: readonly SampledLogprob[], wanted: number): readonly TokenLogprob[] | null {

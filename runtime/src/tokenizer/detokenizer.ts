@@ -26,9 +26,13 @@ export class Detokenizer {
     return this.#text;
   }
 
-  /** The text that this token completes; empty while a character is incomplete. */
-  append(token: number): string {
-    const piece = this.#decoder.decode(this.#vocabulary.bytes(token, this.#special), {
+  /**
+   * The text that this token, without its first `skipped` bytes, completes; empty while a character
+   * is incomplete.
+   */
+  append(token: number, skipped = 0): string {
+    const bytes = this.#vocabulary.bytes(token, this.#special);
+    const piece = this.#decoder.decode(skipped === 0 ? bytes : bytes.subarray(skipped), {
       stream: true,
     });
     this.#text += piece;

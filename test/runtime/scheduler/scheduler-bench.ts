@@ -12,6 +12,7 @@ import type {
   SamplingParams,
   TokenLogprob,
 } from '../../../runtime/src/scheduler/messages.ts';
+import { ForcedText } from '../../../runtime/src/scheduler/forced-text.ts';
 import { RequestFactory } from '../../../runtime/src/scheduler/request-factory.ts';
 import { Scheduler } from '../../../runtime/src/scheduler/scheduler.ts';
 import { StepLog } from '../../../runtime/src/scheduler/step-log.ts';
@@ -52,6 +53,7 @@ export interface Result {
 
 export interface BenchOptions extends FakeEngineOptions, Partial<AdmissionOptions> {
   readonly cache?: 'radix' | 'naive';
+  readonly jumpForward?: boolean;
 }
 
 /** A scheduler on the fake engine, stepped by hand; the conservation law is checked at every step. */
@@ -71,13 +73,15 @@ export class SchedulerBench {
       options.cache === 'naive'
         ? new NaiveCache(this.engine, sequences)
         : new RadixCache(this.engine, sequences);
+    const forced = options.jumpForward === true ? new ForcedText(this.engine, cache) : null;
     this.scheduler = new Scheduler({
       engine: this.engine,
       cache,
-      factory: new RequestFactory(vocabulary, createConstraintCompiler(vocabulary)),
+      factory: new RequestFactory(vocabulary, createConstraintCompiler(vocabulary), forced),
       processor: new TokenProcessor(
         this.engine,
         new Sampler(vocabulary.size, vocabulary.endOfGeneration),
+        forced,
       ),
       log: new StepLog(
         (line) => this.log.push(line),
@@ -159,6 +163,7 @@ export class SchedulerBench {
     };
     if (result.finish !== null) throw new Error(`request ${progress.id} ended twice`);
     result.text += progress.text;
+    result.tokens.length -= progress.takenBack;
     result.tokens.push(...progress.tokens);
     result.cachedTokens = progress.cachedTokens;
     result.retractions = progress.retractions;

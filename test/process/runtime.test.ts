@@ -434,7 +434,7 @@ describe('OpenAI routes', () => {
     ['/v1/completions', {}, 'prompt should be provided'],
     ['/v1/completions', { prompt: 'a', top_p: 7 }, 'top_p must be in (0, 1], got 7.'],
     ['/v1/chat/completions', { messages: 3 }, 'messages must be a list with at least one message'],
-    ['/v1/chat/completions', { messages, tools: [{}] }, 'tools are not supported'],
+    ['/v1/chat/completions', { messages, tools: [{}] }, 'tools[0] must be'],
     [
       '/v1/chat/completions',
       { messages, response_format: { type: 'xml' } },

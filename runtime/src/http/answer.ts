@@ -1,7 +1,13 @@
 /** What a route answers; `server.ts` writes it. */
 export type Answer =
   | { readonly kind: 'json'; readonly status: number; readonly body: unknown }
-  | { readonly kind: 'text'; readonly status: number; readonly text: string }
+  | {
+      readonly kind: 'text';
+      readonly status: number;
+      readonly text: string;
+      /** Plain text if left out. */
+      readonly type?: string;
+    }
   /** Server-sent events; each item is the data of one event. */
   | { readonly kind: 'events'; readonly events: AsyncIterable<string> };
 

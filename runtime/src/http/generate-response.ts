@@ -79,6 +79,11 @@ export class ResultFormat {
   }
 
   textOf(token: number): string {
-    return new TextDecoder().decode(this.#vocabulary.bytes(token, true));
+    return new TextDecoder().decode(this.bytesOf(token));
+  }
+
+  /** Also of control tokens, and of pieces of a character. */
+  bytesOf(token: number): Uint8Array {
+    return this.#vocabulary.bytes(token, true);
   }
 }

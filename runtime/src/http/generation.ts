@@ -1,4 +1,3 @@
-import type { EngineClient } from '../scheduler/engine-client.ts';
 import type {
   FinishReason,
   GenerationRequest,
@@ -6,6 +5,7 @@ import type {
   Progress,
 } from '../scheduler/messages.ts';
 import { nativeError } from './errors.ts';
+import type { RequestEngine } from './request-metrics.ts';
 
 /** Everything that has come for one request so far. */
 export class Generation {
@@ -62,12 +62,12 @@ export interface QueueLimits {
 
 /** Runs requests on the engine; knows them by `rid`, for `/abort_request`. */
 export class RunningRequests {
-  readonly #engine: EngineClient;
+  readonly #engine: RequestEngine;
   readonly #ids = new Map<string, Set<number>>();
 
   readonly #limits: QueueLimits;
 
-  constructor(engine: EngineClient, limits: QueueLimits) {
+  constructor(engine: RequestEngine, limits: QueueLimits) {
     this.#engine = engine;
     this.#limits = limits;
   }

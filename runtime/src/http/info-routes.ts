@@ -5,10 +5,13 @@ import type { Answer, Route, RouteRequest, Routes } from './answer.ts';
 import type { GenerateRoute } from './generate-route.ts';
 import type { RunningRequests } from './generation.ts';
 import { Fields, parseJsonObject } from './json-fields.ts';
+import { exposition, PROMETHEUS_TYPE } from './prometheus.ts';
+import type { RequestMetrics } from './request-metrics.ts';
 
 export interface InfoParts {
   readonly engine: EngineClient;
   readonly running: RunningRequests;
+  readonly metrics: RequestMetrics;
   readonly generate: GenerateRoute;
   /** What `/get_model_info` names; clients choose a chat template by it. */
   readonly modelPath: string;
@@ -27,6 +30,7 @@ const FLUSHED =
 export function infoRoutes(parts: InfoParts): Routes {
   const modelInfo: Route = () => json(modelInfoOf(parts));
   const serverInfo: Route = async () => json(await serverInfoOf(parts));
+  const modelRoute = { GET: (): Answer => json(modelCard(parts)) };
   const flush: Route = async () => {
     const done = await parts.engine.flushCache();
     return done ? text(FLUSHED) : text('Flush cache failed: requests are running.\n', 400);
@@ -39,8 +43,11 @@ export function infoRoutes(parts: InfoParts): Routes {
     '/get_server_info': { GET: serverInfo },
     '/server_info': { GET: serverInfo },
     '/flush_cache': { GET: flush, POST: flush },
+    '/metrics': { GET: () => metricsPage(parts) },
     '/abort_request': { POST: (request) => abort(parts, request) },
     '/v1/models': { GET: () => json({ object: 'list', data: [modelCard(parts)] }) },
+    [`/v1/models/${parts.servedModelName}`]: modelRoute,
+    [`/v1/models/${encodeURIComponent(parts.servedModelName)}`]: modelRoute,
   };
 }
 
@@ -85,6 +92,12 @@ async function serverInfoOf(parts: InfoParts): Promise<unknown> {
       },
     ],
   };
+}
+
+/** For Prometheus; counting costs nothing, so that no flag is needed. */
+async function metricsPage({ engine, metrics, servedModelName }: InfoParts): Promise<Answer> {
+  const page = exposition(metrics.metrics(await engine.state()), { model_name: servedModelName });
+  return { kind: 'text', status: 200, text: page, type: PROMETHEUS_TYPE };
 }
 
 /** A request of one token: 200 if the engine answers, 503 if not. */

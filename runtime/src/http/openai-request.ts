@@ -8,8 +8,14 @@ export interface OpenAiCall {
   /** A `/generate` body without its prompt. */
   readonly body: JsonObject;
   readonly stream: boolean;
-  readonly includeUsage: boolean;
+  readonly usage: UsageReports;
   readonly echo: boolean;
+}
+
+/** `stream_options`: whether the last event, or every one, tells the number of tokens. */
+export interface UsageReports {
+  readonly atEnd: boolean;
+  readonly always: boolean;
 }
 
 export const badOpenAiRequest = (message: string): Error =>
@@ -48,20 +54,23 @@ interface OpenAiDefaults {
 /** Reads what completions and chat completions have in common. */
 export function openAiCall(json: JsonObject, defaults: OpenAiDefaults): OpenAiCall {
   const fields = openAiFields(json);
+  refuseUnsupported(fields);
   const logprobs = logprobCount(fields);
   const shared = SAME_NAME.filter((name) => fields.get(name) !== null);
-  const maxTokens = fields.get('max_completion_tokens') ?? fields.get('max_tokens');
+  const maxTokens = optionalInteger(fields, 'max_completion_tokens', 'max_tokens');
   const sampling = {
     temperature: defaults.temperature,
     ...Object.fromEntries(shared.map((name) => [name, fields.get(name)])),
     max_new_tokens: maxTokens ?? defaults.maxTokens,
-    min_new_tokens: fields.get('min_tokens'),
-    sampling_seed: fields.get('seed'),
+    min_new_tokens: optionalInteger(fields, 'min_tokens'),
+    sampling_seed: optionalInteger(fields, 'seed'),
     ...responseFormat(fields.object('response_format')),
   };
   const stream = fields.boolean('stream', false);
   const echo = fields.boolean('echo', false);
-  const includeUsage = fields.object('stream_options')?.['include_usage'] === true;
+  const streamOptions = fields.object('stream_options');
+  const always = streamOptions?.['continuous_usage_stats'] === true;
+  const usage = { atEnd: always || streamOptions?.['include_usage'] === true, always };
   const body = {
     sampling_params: sampling,
     stream,
@@ -71,7 +80,30 @@ export function openAiCall(json: JsonObject, defaults: OpenAiDefaults): OpenAiCa
     logprob_start_len: echo && logprobs !== null ? 0 : -1,
     return_text_in_logprobs: true,
   };
-  return { body, stream, includeUsage, echo };
+  return { body, stream, usage, echo };
+}
+
+/** The first of these fields that is given. */
+function optionalInteger(fields: Fields, ...names: readonly string[]): number | null {
+  const name = names.find((candidate) => fields.get(candidate) !== null);
+  return name === undefined ? null : fields.integer(name, 0);
+}
+
+function refuseUnsupported(fields: Fields): void {
+  const n = fields.integer('n', 1);
+  if (fields.integer('best_of', n) !== n) {
+    throw badOpenAiRequest(
+      'best_of is not supported: ask for n answers with logprobs and choose among them',
+    );
+  }
+  if ((fields.string('suffix') ?? '') !== '') {
+    throw badOpenAiRequest('suffix is not supported: the model continues the prompt');
+  }
+  for (const name of ['functions', 'function_call', 'audio', 'prediction', 'web_search_options']) {
+    if (fields.get(name) === null) continue;
+    const hint = name.startsWith('function') ? '; use tools and tool_choice' : '';
+    throw badOpenAiRequest(`${name} is not supported${hint}`);
+  }
 }
 
 /** Chat says `logprobs: true, top_logprobs: 3`, completions `logprobs: 3`. */
@@ -85,8 +117,12 @@ function responseFormat(format: JsonObject | null): JsonObject {
   if (format === null || format['type'] === 'text') return {};
   if (format['type'] === 'json_object') return { json_schema: '{"type":"object"}' };
   const wrapper = format['json_schema'];
-  if (format['type'] === 'json_schema' && isJsonObject(wrapper)) {
-    return { json_schema: JSON.stringify(wrapper['schema'] ?? {}) };
+  if (format['type'] === 'json_schema') {
+    const schema = isJsonObject(wrapper) ? (wrapper['schema'] ?? null) : null;
+    if (schema === null) {
+      throw badOpenAiRequest('response_format.json_schema.schema is missing: put the schema there');
+    }
+    return { json_schema: JSON.stringify(schema) };
   }
   throw badOpenAiRequest(
     `response_format must be text, json_object or json_schema, not ${kindOf(format['type'])}`,
@@ -103,8 +139,36 @@ export function chatMessages(json: JsonObject): ChatMessage[] {
     if (!isJsonObject(message) || typeof message['role'] !== 'string') {
       throw badOpenAiRequest('each message must be an object with a role and a content');
     }
-    return { role: message['role'], content: contentText(message['content']) };
+    const { role, content, tool_calls: calls, ...extra } = message;
+    return {
+      role,
+      content: contentText(content),
+      extra: Array.isArray(calls)
+        ? { ...extra, tool_calls: calls.map(withParsedArguments) }
+        : extra,
+    };
   });
+}
+
+/** Clients send a call's arguments as JSON text; chat templates print an object. */
+function withParsedArguments(call: unknown): unknown {
+  const made = isJsonObject(call) ? call['function'] : null;
+  if (!isJsonObject(call) || !isJsonObject(made)) {
+    throw badOpenAiRequest(
+      'each of tool_calls must be {"id": …, "function": {"name", "arguments"}}',
+    );
+  }
+  return { ...call, function: { ...made, arguments: parsed(made['arguments']) } };
+}
+
+function parsed(text: unknown): unknown {
+  if (typeof text !== 'string') return text ?? {};
+  try {
+    const value: unknown = JSON.parse(text);
+    return isJsonObject(value) ? value : text;
+  } catch {
+    return text;
+  }
 }
 
 function contentText(content: unknown): string {

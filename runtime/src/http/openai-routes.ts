@@ -7,12 +7,16 @@ import { parseGenerateRequest } from './generate-request.ts';
 import type { GenerateCall } from './generate-request.ts';
 import type { GenerateParts } from './generate-route.ts';
 import { Generation } from './generation.ts';
-import { Fields, parseJsonObject } from './json-fields.ts';
+import { Fields, isJsonObject, parseJsonObject } from './json-fields.ts';
 import type { JsonObject } from './json-fields.ts';
 import { badOpenAiRequest, chatMessages, openAiCall } from './openai-request.ts';
 import type { OpenAiCall } from './openai-request.ts';
-import { chatDialect, completionDialect, finish, usage } from './openai-response.ts';
-import type { OpenAiDialect, OpenAiHead } from './openai-response.ts';
+import { chatDialect, completionDialect, usage } from './openai-response.ts';
+import type { ChoiceStream, OpenAiDialect, OpenAiHead } from './openai-response.ts';
+import { JSON_LIST } from './tool-call-format.ts';
+import type { ToolCallFormat } from './tool-call-format.ts';
+import { readToolUse, toolSchema } from './tools.ts';
+import type { ToolUse } from './tools.ts';
 
 export interface OpenAiParts extends GenerateParts {
   readonly template: ChatTemplate;
@@ -34,15 +38,45 @@ export function openAiRoutes(parts: OpenAiParts): Routes {
     '/v1/chat/completions': {
       POST: withOpenAiErrors((request) => {
         const body = parseJsonObject(request.body);
-        refuseTools(body);
-        const call = openAiCall(body, { temperature: 0.7, maxTokens: null });
-        const extra = new Fields(body).object('chat_template_kwargs') ?? {};
-        const text = parts.template.render(chatMessages(body), extra);
-        const dialect = chatDialect(parts.format);
-        return answer(parts, request, { call, body, prompt: { text }, dialect });
+        return answer(parts, request, chatWork(parts, body));
       }),
     },
   };
+}
+
+function chatWork(parts: OpenAiParts, body: JsonObject): Work {
+  const tools = readToolUse(body, badOpenAiRequest);
+  const call = withTools(openAiCall(body, { temperature: 0.7, maxTokens: null }), tools);
+  const extra = new Fields(body, '', badOpenAiRequest).object('chat_template_kwargs') ?? {};
+  const text = parts.template.render(chatMessages(body), extra, tools?.tools);
+  return {
+    call,
+    body,
+    prompt: { text },
+    dialect: chatDialect(parts.format, callFormat(parts, tools)),
+  };
+}
+
+function callFormat({ template }: OpenAiParts, tools: ToolUse | null): ToolCallFormat | null {
+  if (tools === null) return null;
+  return tools.choice.kind === 'auto' ? template.toolCallFormat : JSON_LIST;
+}
+
+/** Required calls constrain the answer; marks of calls can be control tokens, so they stay in the text. */
+function withTools(call: OpenAiCall, tools: ToolUse | null): OpenAiCall {
+  if (tools === null) return call;
+  const { sampling_params: sampling } = call.body;
+  const schema = toolSchema(tools);
+  const given = isJsonObject(sampling) ? sampling : {};
+  const taken = ['regex', 'json_schema', 'ebnf'].some((name) => (given[name] ?? null) !== null);
+  if (schema !== null && taken) {
+    throw badOpenAiRequest(
+      'tool_choice decides the form of the answer; leave response_format, regex and ebnf out',
+    );
+  }
+  const shape =
+    schema === null ? { skip_special_tokens: false } : { json_schema: JSON.stringify(schema) };
+  return { ...call, body: { ...call.body, sampling_params: { ...given, ...shape } } };
 }
 
 interface Work {
@@ -66,7 +100,9 @@ async function answer(parts: OpenAiParts, request: RouteRequest, work: Work): Pr
     cacheReport: parts.cacheReport,
   };
   const changes = parts.running.run(generations, rids, request.signal);
-  if (call.stream) return stream(work, head, generations, changes);
+  const perPrompt = new Fields(work.body).integer('n', 1);
+  const usageNow = (): unknown => usage(generations, perPrompt, head);
+  if (call.stream) return stream({ work, call, head, generations, changes, usageNow });
   for await (const index of changes) void index;
   return json({
     id: head.id,
@@ -74,7 +110,7 @@ async function answer(parts: OpenAiParts, request: RouteRequest, work: Work): Pr
     created: head.created,
     model: head.model,
     choices: choices(work.dialect, call, generations),
-    usage: usage(generations, head),
+    usage: usageNow(),
   });
 }
 
@@ -85,17 +121,31 @@ function choices(
 ): unknown[] {
   return call.items.flatMap((item, index) => {
     const generation = generations[index];
-    return generation === undefined ? [] : [dialect.choice(index, generation, item)];
+    return generation === undefined ? [] : [{ index, ...dialect.choice(generation, item) }];
   });
 }
 
-async function stream(
-  work: Work,
-  head: OpenAiHead,
-  generations: readonly Generation[],
-  changes: AsyncGenerator<number>,
-): Promise<Answer> {
-  const first = await changes.next();
+interface Streaming {
+  readonly work: Work;
+  readonly call: GenerateCall;
+  readonly head: OpenAiHead;
+  readonly generations: readonly Generation[];
+  readonly changes: AsyncGenerator<number>;
+  readonly usageNow: () => unknown;
+}
+
+/** Waits for the first progress: what fails before it is answered with its status. */
+async function stream(streaming: Streaming): Promise<Answer> {
+  const first = await streaming.changes.next();
+  return { kind: 'events', events: chunks(streaming, first) };
+}
+
+async function* chunks(
+  { work, call, head, generations, changes, usageNow }: Streaming,
+  first: IteratorResult<number>,
+): AsyncGenerator<string> {
+  const streams = call.items.map((item): ChoiceStream => work.dialect.stream(item));
+  const { usage: reports } = work.call;
   const chunk = (rest: object): string =>
     JSON.stringify({
       id: head.id,
@@ -104,28 +154,22 @@ async function stream(
       model: head.model,
       ...rest,
     });
-  const sent = new Map<number, number>();
-  const choice = (index: number): string => {
+  const news = (index: number): string[] => {
     const generation = generations[index];
-    if (generation === undefined) throw new RangeError('no such choice');
-    const before = sent.get(index);
-    sent.set(index, generation.text.length);
-    const delta = work.dialect.chunk(generation, before ?? 0, before === undefined);
-    return chunk({ choices: [{ index, ...delta, ...finish(generation) }] });
+    const parts = generation === undefined ? [] : (streams[index]?.next(generation) ?? []);
+    const extra = reports.always ? { usage: usageNow() } : {};
+    return parts.map((part) => chunk({ choices: [{ index, ...part }], ...extra }));
   };
-  async function* events(): AsyncGenerator<string> {
-    try {
-      if (!first.done) yield choice(first.value);
-      for await (const index of changes) yield choice(index);
-      if (work.call.includeUsage) yield chunk({ choices: [], usage: usage(generations, head) });
-    } catch (error) {
-      if (!(error instanceof HttpError)) throw error;
-      yield JSON.stringify(asOpenAi(error).body);
-    } finally {
-      await changes.return(undefined);
-    }
+  try {
+    if (!first.done) yield* news(first.value);
+    for await (const index of changes) yield* news(index);
+    if (reports.atEnd) yield chunk({ choices: [], usage: usageNow() });
+  } catch (error) {
+    if (!(error instanceof HttpError)) throw error;
+    yield JSON.stringify(asOpenAi(error).body);
+  } finally {
+    await changes.return(undefined);
   }
-  return { kind: 'events', events: events() };
 }
 
 function promptField(body: JsonObject): JsonObject {
@@ -133,13 +177,6 @@ function promptField(body: JsonObject): JsonObject {
   if (prompt === undefined || prompt === null) throw badOpenAiRequest('prompt should be provided');
   const first: unknown = Array.isArray(prompt) ? prompt[0] : prompt;
   return typeof first === 'string' ? { text: prompt } : { input_ids: prompt };
-}
-
-function refuseTools(body: JsonObject): void {
-  const { tools } = body;
-  if (Array.isArray(tools) && tools.length > 0 && body['tool_choice'] !== 'none') {
-    throw badOpenAiRequest('tools are not supported by this runtime; constrain the answer instead');
-  }
 }
 
 type Handler = (request: RouteRequest) => Promise<Answer>;
@@ -157,5 +194,5 @@ function withOpenAiErrors(handler: Handler): Handler {
 /** The same error in the shape that OpenAI clients read. */
 function asOpenAi(error: HttpError): HttpError {
   const type = error.status < 500 ? 'BadRequestError' : 'InternalServerError';
-  return objectError(error.status, error.message, type);
+  return objectError(error.status, error.message.replaceAll('sampling_params.', ''), type);
 }

@@ -12,7 +12,9 @@ import { RunningRequests } from './generation.ts';
 import { infoRoutes } from './info-routes.ts';
 import { openAiRoutes } from './openai-routes.ts';
 import { Preparer } from './prepare.ts';
+import { RequestMetrics } from './request-metrics.ts';
 import { createHttpServer } from './server.ts';
+import { tokenRoutes } from './token-routes.ts';
 
 export interface RuntimeServerParts {
   readonly engine: EngineClient;
@@ -41,7 +43,8 @@ const BODY_LIMIT = 64 << 20;
 export function createRuntimeServer(parts: RuntimeServerParts): RuntimeServer {
   const { engine, log, options, vocabulary } = parts;
   let stopping = false;
-  const running = new RunningRequests(engine, {
+  const metrics = new RequestMetrics(engine);
+  const running = new RunningRequests(metrics, {
     maxQueued: options.maxQueuedRequests,
     refuse: () => (stopping ? 'The server is shutting down.' : null),
   });
@@ -64,9 +67,11 @@ export function createRuntimeServer(parts: RuntimeServerParts): RuntimeServer {
       servedModelName,
       cacheReport: options.enableCacheReport,
     }),
+    ...tokenRoutes({ vocabulary, contextLength: parts.contextLength }),
     ...infoRoutes({
       engine,
       running,
+      metrics,
       generate,
       modelPath: parts.modelPath,
       servedModelName,

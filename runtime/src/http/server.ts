@@ -161,7 +161,7 @@ async function write(response: ServerResponse, answer: Answer, signal: AbortSign
     case 'json':
       return send(response, answer.status, 'application/json', JSON.stringify(answer.body));
     case 'text':
-      return send(response, answer.status, 'text/plain; charset=utf-8', answer.text);
+      return send(response, answer.status, answer.type ?? 'text/plain; charset=utf-8', answer.text);
     case 'events':
       return writeEvents(response, answer.events, signal);
   }

@@ -259,6 +259,14 @@ describe('shell lines and magics', () => {
     expect(run.text).toMatch(/^CPU times: .*\nWall time: /);
     expect(resultOf(run)).toBe('42');
   });
+  test('%timeit runs as often as it is told', async () => {
+    await check('count = 0\ndef once():\n    global count\n    count += 1', '');
+    expect((await kernel.run('%timeit -n 3 -r2 once()')).text).toMatch(
+      / per run \(mean of 6; best /,
+    );
+    await check('count', '', '6');
+    await checkError('%timeit -o once()', 'MagicError', 1);
+  });
   test('%%time keeps lines', () =>
     checkError('%%time\n\n1 / 0', 'ZeroDivisionError', 3).then(() => undefined));
   test('%%capture', () =>

@@ -132,7 +132,8 @@ class CellShell:
         return self._timed(arguments)
 
     def _line_timeit(self, arguments):
-        self._measure(arguments, "")
+        counts, source = _timeit_options(arguments)
+        self._measure(source, "", counts)
 
     def _line_pip(self, arguments):
         if sys.platform == "emscripten":
@@ -164,7 +165,8 @@ class CellShell:
         return self._timed(body)
 
     def _cell_timeit(self, arguments, body):
-        self._measure(body, arguments)
+        counts, setup = _timeit_options(arguments)
+        self._measure(body, setup, counts)
 
     def _cell_capture(self, arguments, body):
         import contextlib
@@ -203,19 +205,37 @@ class CellShell:
             processor, wall = time.process_time() - processor, time.perf_counter() - wall
             print(f"CPU times: {_duration(processor)}\nWall time: {_duration(wall)}")
 
-    def _measure(self, source, setup):
+    def _measure(self, source, setup, counts):
+        """`counts`: loops of a run and runs, as given by `-n` and `-r`; as many as fit two seconds otherwise."""
         if setup:
             self._run(setup)
-        rounds, spent = 0, 0.0
-        best = float("inf")
-        while rounds < 5 or (spent < 1.0 and rounds < 100_000):
+        loops = counts.get("n", 1)
+        most = counts.get("r", 7 if "n" in counts else None)
+        runs, spent, best = 0, 0.0, float("inf")
+        while runs < most if most is not None else runs < 5 or (spent < 1.0 and runs < 100_000):
             begin = time.perf_counter()
-            self._run(source)
+            for _ in range(loops):
+                self._run(source)
             elapsed = time.perf_counter() - begin
-            rounds, spent, best = rounds + 1, spent + elapsed, min(best, elapsed)
-            if spent > 2.0:
+            runs, spent, best = runs + 1, spent + elapsed, min(best, elapsed)
+            if most is None and spent > 2.0:
                 break
-        print(f"{_duration(spent / rounds)} per run (mean of {rounds}; best {_duration(best)})")
+        mean = _duration(spent / (runs * loops))
+        print(f"{mean} per run (mean of {runs * loops}; best {_duration(best / loops)})")
+
+
+def _timeit_options(arguments):
+    """The counts of `-n` and `-r`, at least 1, and what follows them."""
+    counts = {}
+    while True:
+        option = re.match(r"\s*-([nr])\s*(\d+)(?:\s+|$)", arguments)
+        if option is None:
+            break
+        counts[option[1]] = max(1, int(option[2]))
+        arguments = arguments[option.end() :]
+    if re.match(r"\s*-[a-zA-Z]+(\s|$)", arguments):
+        raise MagicError(f"timeit knows the options -n N and -r R only: {arguments.strip()}")
+    return counts, arguments
 
 
 class OutputLines(list):

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -45,13 +45,25 @@ export async function measureRawEngine(options: RawEngineOptions): Promise<RawEn
   });
 }
 
+/** Sizes of random-weight models; the wide one has a large vocabulary. */
+const MODELS = {
+  tiny: TINY,
+  small: { ...LARGE, layers: 8, width: 384, heads: 6, keyValueHeads: 2, feedForward: 1024 },
+  large: LARGE,
+  wide: { ...LARGE, vocabulary: 131_072 },
+};
+
 /** A random-weight model for benchmarks, written once per machine to the temporary folder. */
-export function benchModel(size: 'tiny' | 'large'): string {
+export function benchModel(size: keyof typeof MODELS): string {
   const folder = join(tmpdir(), 'sglang-notebooks-bench');
   mkdirSync(folder, { recursive: true });
-  const options = size === 'tiny' ? TINY : LARGE;
+  const options = MODELS[size];
   const path = join(folder, `random-v1-${size}-${options.type}.gguf`);
-  if (!existsSync(path)) writeRandomModel(path, options);
+  if (existsSync(path)) return path;
+  // A run that is interrupted leaves no half model under the final name.
+  const partial = `${path}.${process.pid}`;
+  writeRandomModel(partial, options);
+  renameSync(partial, path);
   return path;
 }
 

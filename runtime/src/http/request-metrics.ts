@@ -6,6 +6,9 @@ import type { Metric } from './prometheus.ts';
 /** The part of the engine that runs requests. */
 export type RequestEngine = Pick<EngineClient, 'running' | 'submit' | 'abort'>;
 
+/** What a scrape asks the scheduler. */
+type Load = Pick<SchedulerState, 'running' | 'queued' | 'cells' | 'lastThroughput'>;
+
 /** Bounds in seconds, those of SGLang. */
 const FIRST_TOKEN = [0.1, 0.2, 0.4, 0.6, 0.8, 1, 2, 4, 6, 8, 10, 20, 40, 60, 80, 100, 200, 400];
 const BETWEEN_TOKENS = [
@@ -80,7 +83,7 @@ export class RequestMetrics implements RequestEngine {
     this.#whole.observe((now - watch.started) / 1000);
   }
 
-  metrics(state: SchedulerState): Metric[] {
+  metrics(state: Load): Metric[] {
     const { cells } = state;
     const prompt = this.#promptTokens.value;
     const counter = (name: string, help: string, { value }: Counter): Metric => ({

@@ -2,20 +2,13 @@ import { expect, test } from 'vitest';
 import { exposition, Histogram } from '../../../runtime/src/http/prometheus.ts';
 import { RequestMetrics } from '../../../runtime/src/http/request-metrics.ts';
 import type { RequestEngine } from '../../../runtime/src/http/request-metrics.ts';
-import type {
-  GenerationRequest,
-  Progress,
-  SchedulerState,
-} from '../../../runtime/src/scheduler/messages.ts';
+import type { GenerationRequest, Progress } from '../../../runtime/src/scheduler/messages.ts';
 import { GREEDY } from '../scheduler/scheduler-bench.ts';
 
-const STATE: SchedulerState = {
+const LOAD = {
   running: 1,
   queued: 2,
   cells: { all: 100, cached: 30, inUse: 20 },
-  freeSequences: 3,
-  steps: 4,
-  generatedTokens: 5,
   lastThroughput: 6.5,
 };
 
@@ -70,7 +63,7 @@ test('counts what passes between routes and engine', () => {
     cachedTokens: 1,
   });
   expect(seen).toEqual([1, 1, 2]);
-  const page = exposition(metrics.metrics(STATE), { model_name: 'a"b' });
+  const page = exposition(metrics.metrics(LOAD), { model_name: 'a"b' });
   for (const line of [
     '# TYPE sglang:num_running_reqs gauge',
     'sglang:num_running_reqs{model_name="a\\"b"} 1',

@@ -4,6 +4,7 @@
  */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { CacheIntegrityError } from './cache/prefix-cache.ts';
+import { HostTier } from './cache/host-tier.ts';
 import { NaiveCache } from './cache/naive-cache.ts';
 import { RadixCache } from './cache/radix-cache.ts';
 import { createConstraintCompiler } from './constraints/compiler.ts';
@@ -21,17 +22,26 @@ import { TokenProcessor } from './scheduler/token-processing.ts';
 /** Numbers of logits kept per step: 64 MiB of float32. */
 const LOGITS_PER_STEP = 16_777_216;
 
+/** Cells that may stay cached when nothing runs; beyond, prefixes move to host memory. */
+const IDLE_CELLS = 1024;
+/** How long nothing must run before that, milliseconds. */
+const IDLE_DELAY = 500;
+
 if (parentPort === null) throw new Error('engine-thread runs as a worker thread only');
 const port = parentPort;
 // SAFETY: only engine-client.ts starts this thread, with exactly this data.
 const data = workerData as EngineThreadData;
 const post = (message: FromEngine): void => port.postMessage(message);
 
+function hostTier(bytes: number): HostTier | null {
+  return bytes > 0 ? new HostTier(bytes) : null;
+}
+
 function buildScheduler(engine: Engine): Scheduler {
   const { limits, model, vocabulary } = engine;
   const shares = model.supportsPartialRemoval && !data.disableRadixCache;
   const cache = shares
-    ? new RadixCache(engine, limits.sequences)
+    ? new RadixCache(engine, limits.sequences, hostTier(data.hostCacheBytes))
     : new NaiveCache(engine, limits.sequences);
   const forced = data.disableJumpForward ? null : new ForcedText(engine, cache);
   const sampler = new Sampler(vocabulary.size, vocabulary.endOfGeneration);
@@ -40,6 +50,8 @@ function buildScheduler(engine: Engine): Scheduler {
     cache,
     factory: new RequestFactory(vocabulary, createConstraintCompiler(vocabulary), forced),
     processor: new TokenProcessor(engine, sampler, forced),
+    forced,
+    idleCells: IDLE_CELLS,
     log: new StepLog(
       (line) => post({ type: 'log', line }),
       () => performance.now(),
@@ -47,6 +59,7 @@ function buildScheduler(engine: Engine): Scheduler {
     admission: {
       prefillTokens: Math.min(data.prefillTokens, limits.batchTokens),
       maxRunning: Math.min(data.maxRunning ?? limits.sequences, limits.sequences),
+      policy: data.schedulePolicy,
       logitRows: Math.max(32, Math.floor(LOGITS_PER_STEP / vocabulary.size)),
     },
   });
@@ -68,6 +81,9 @@ function receive(scheduler: Scheduler, message: ToEngine): boolean {
       reportIntegrity(scheduler);
       post({ type: 'state', call: message.call, state: scheduler.state });
       break;
+    case 'dump':
+      post({ type: 'dump', call: message.call, dump: scheduler.dump() });
+      break;
     case 'stop':
       return false;
   }
@@ -85,6 +101,7 @@ function reportIntegrity(scheduler: Scheduler): void {
 }
 
 function loop(scheduler: Scheduler): void {
+  let patience = IDLE_DELAY;
   for (;;) {
     const seen = Atomics.load(data.signal, 0);
     for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port)) {
@@ -92,11 +109,13 @@ function loop(scheduler: Scheduler): void {
       if (!receive(scheduler, next.message as ToEngine)) return;
     }
     if (scheduler.hasWork) {
+      patience = IDLE_DELAY;
       const progress = scheduler.step();
       if (progress.length > 0) post({ type: 'progress', progress });
     } else {
       // Returns at once if a message was posted since `seen` was read.
-      Atomics.wait(data.signal, 0, seen);
+      const news = Atomics.wait(data.signal, 0, seen, patience);
+      if (news === 'timed-out') patience = scheduler.idle() ? 0 : Number.POSITIVE_INFINITY;
     }
   }
 }

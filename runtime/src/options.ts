@@ -3,10 +3,9 @@ import { parseArgs } from 'node:util';
 import { closest } from './closest-name.ts';
 import { IGNORED_FLAGS } from './ignored-flags.ts';
 import type { IgnoredFlag } from './ignored-flags.ts';
+import type { SchedulePolicy } from './scheduler/waiting-order.ts';
 
 export type LogprobLayout = 'v0.4.3' | 'v0.5';
-/** Order of waiting requests: longest cached prefix first, or first come first served. */
-export type SchedulePolicy = 'lpm' | 'fcfs';
 export type LogLevel = 'debug' | 'info' | 'warning' | 'error' | 'critical';
 
 export interface RuntimeOptions {

@@ -1,5 +1,12 @@
 import { CacheIntegrityError } from './prefix-cache.ts';
-import type { CacheStatistics, Lease, PrefixCache, SequenceStore } from './prefix-cache.ts';
+import type {
+  CachedPrefix,
+  CacheStatistics,
+  Lease,
+  Match,
+  PrefixCache,
+  SequenceStore,
+} from './prefix-cache.ts';
 import { SequencePool } from './sequence-pool.ts';
 
 /**
@@ -17,11 +24,16 @@ export class NaiveCache implements PrefixCache {
   }
 
   get statistics(): CacheStatistics {
-    return { cached: 0, evictable: 0, freeSequences: this.#pool.freeCount };
+    const host = { tokens: 0, bytes: 0 };
+    return { cached: 0, evictable: 0, host, freeSequences: this.#pool.freeCount };
   }
 
-  match(_tokens: readonly number[]): number {
-    return 0;
+  get prefixes(): readonly CachedPrefix[] {
+    return [];
+  }
+
+  match(_tokens: readonly number[]): Match {
+    return { length: 0, resident: 0, evictable: 0 };
   }
 
   lock(_tokens: readonly number[], _limit: number): Lease | null {
@@ -42,6 +54,10 @@ export class NaiveCache implements PrefixCache {
 
   evict(_cells: number): number {
     return 0;
+  }
+
+  offload(): boolean {
+    return false;
   }
 
   clear(): void {}

@@ -25,19 +25,44 @@ export interface CacheStatistics {
   readonly cached: number;
   /** Cells that `evict` could free now. */
   readonly evictable: number;
+  /** Tokens, and bytes, of evicted prefixes in host memory. */
+  readonly host: { readonly tokens: number; readonly bytes: number };
   /** Sequence ids that no request and no cached leaf holds. */
   readonly freeSequences: number;
 }
 
+/** A leaf of the cache, for state dumps. */
+export interface CachedPrefix {
+  /** Tokens from the beginning of the prefix. */
+  readonly tokens: number;
+  /** Of these, those that no other prefix shares. */
+  readonly own: number;
+  readonly isInUse: boolean;
+  readonly sequence: number | null;
+}
+
+/** What the cache has of some tokens. */
+export interface Match {
+  /** Length of the longest cached prefix, host memory included. */
+  readonly length: number;
+  /** How much of it is in the engine. */
+  readonly resident: number;
+  /** How much of that could be evicted now. */
+  readonly evictable: number;
+}
+
 export interface PrefixCache {
   readonly statistics: CacheStatistics;
+  /** Every prefix in the engine that is not the beginning of another. */
+  readonly prefixes: readonly CachedPrefix[];
 
-  /** Length of the longest cached prefix of `tokens`. Changes nothing. */
-  match(tokens: readonly number[]): number;
+  /** The longest cached prefix of `tokens`. Changes nothing. */
+  match(tokens: readonly number[]): Match;
 
   /**
    * Takes a sequence that starts with the longest cached prefix of `tokens`, at most `limit` long,
-   * and protects that prefix from eviction until `unlock`. Evicts when it needs a sequence id;
+   * and protects that prefix from eviction until `unlock`. Brings evicted parts of it back from host
+   * memory. Evicts when it needs cells for that, or a sequence id;
    * null when running requests, and the prefixes that they hold, use all ids.
    */
   lock(tokens: readonly number[], limit: number): Lease | null;
@@ -55,10 +80,16 @@ export interface PrefixCache {
   /** Frees at least `cells` cells of unlocked prefixes, least recently used first; returns how many. */
   evict(cells: number): number;
 
-  /** Forgets every unlocked prefix. */
+  /**
+   * Moves the least recently used prefix to host memory if there is room; false if nothing could be
+   * moved. For idle times: cells that are in use cost every step a little.
+   */
+  offload(): boolean;
+
+  /** Forgets every unlocked prefix, in host memory too. */
   clear(): void;
 
-  /** Throws `CacheIntegrityError` when the bookkeeping contradicts itself. */
+  /** Throws `CacheIntegrityError` when the bookkeeping contradicts itself, or the engine. */
   checkIntegrity(): void;
 }
 
@@ -66,6 +97,9 @@ export interface PrefixCache {
 export interface SequenceStore {
   copySequence(source: number, target: number, from: number, to: number): void;
   removeSequence(sequence: number, from: number, to: number): boolean;
+  sequenceLength(sequence: number): number;
+  saveSequence(sequence: number): Uint8Array;
+  restoreSequence(sequence: number, state: Uint8Array): boolean;
 }
 
 export class CacheIntegrityError extends Error {

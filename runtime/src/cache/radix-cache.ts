@@ -1,6 +1,23 @@
+import { EdgeTransfer } from './edge-transfer.ts';
+import type { FoundEdge, HostTier } from './host-tier.ts';
 import { CacheIntegrityError } from './prefix-cache.ts';
-import type { CacheStatistics, Lease, PrefixCache, SequenceStore } from './prefix-cache.ts';
-import { anyLeaf, descend, descendants, firstToken, nodeAt, pathToRoot } from './radix-tree.ts';
+import type {
+  CachedPrefix,
+  CacheStatistics,
+  Lease,
+  Match,
+  PrefixCache,
+  SequenceStore,
+} from './prefix-cache.ts';
+import {
+  anyLeaf,
+  descend,
+  descendants,
+  firstToken,
+  nodeAt,
+  pathToRoot,
+  pathTokens,
+} from './radix-tree.ts';
 import { RadixNode } from './radix-tree.ts';
 import { SequencePool } from './sequence-pool.ts';
 
@@ -10,6 +27,9 @@ interface RadixLease extends Lease {
   node: RadixNode;
 }
 
+/** Shorter edges are computed again faster than they are fetched from host memory. */
+const WORTH_SAVING = 16;
+
 /**
  * RadixAttention over a unified llama.cpp cache: prompts and generations of all requests in one
  * tree, shared by `copySequence`, which copies nothing.
@@ -17,35 +37,61 @@ interface RadixLease extends Lease {
  * Sequence ids: each leaf is covered by one. While a request runs, the leaf that it inserted is
  * covered by the request's own sequence; when the request ends, the id stays with the leaf, or is
  * freed if another request has grown that leaf meanwhile.
+ *
+ * With a host tier, evicted edges are saved there, and `lock` brings them back.
  */
 export class RadixCache implements PrefixCache {
   readonly #store: SequenceStore;
   readonly #pool: SequencePool;
   readonly #root = new RadixNode(null, []);
   readonly #leases = new Map<Lease, RadixLease>();
+  readonly #tier: HostTier | null;
+  readonly #transfer: EdgeTransfer;
   #clock = 0;
   #cached = 0;
   #locked = 0;
 
-  constructor(store: SequenceStore, sequences: number) {
+  /** A tier takes one of the sequence ids for its transfers. */
+  constructor(store: SequenceStore, sequences: number, tier: HostTier | null = null) {
     this.#store = store;
-    this.#pool = new SequencePool(sequences);
+    this.#tier = tier;
+    this.#pool = new SequencePool(tier === null ? sequences : sequences - 1);
+    this.#transfer = new EdgeTransfer(store, sequences - 1);
   }
 
   get statistics(): CacheStatistics {
     return {
       cached: this.#cached,
       evictable: this.#cached - this.#locked,
+      host: { tokens: this.#tier?.tokens ?? 0, bytes: this.#tier?.bytes ?? 0 },
       freeSequences: this.#pool.freeCount,
     };
   }
 
-  match(tokens: readonly number[]): number {
-    return descend(this.#root, tokens, tokens.length).length;
+  get prefixes(): readonly CachedPrefix[] {
+    return [...descendants(this.#root)]
+      .filter((node) => node.isLeaf)
+      .map((node) => ({
+        tokens: node.depth,
+        own: node.edge.length,
+        isInUse: node.locks > 0,
+        sequence: node.sequence,
+      }));
+  }
+
+  match(tokens: readonly number[]): Match {
+    const { node, length: resident } = descend(this.#root, tokens, tokens.length);
+    let length = resident;
+    for (let found; (found = this.#saved(tokens, length, tokens.length)) !== null;) {
+      ({ length } = found);
+    }
+    const locked = [...pathToRoot(node)].find(({ locks }) => locks > 0);
+    return { length, resident, evictable: resident - Math.min(resident, locked?.depth ?? 0) };
   }
 
   lock(tokens: readonly number[], limit: number): Lease | null {
-    const position = descend(this.#root, tokens, Math.max(0, Math.min(limit, tokens.length)));
+    const most = Math.max(0, Math.min(limit, tokens.length));
+    const position = descend(this.#root, tokens, most);
     const node = nodeAt(position);
     this.#addLock(node);
     const sequence = this.#takeSequence();
@@ -54,9 +100,7 @@ export class RadixCache implements PrefixCache {
       return null;
     }
     if (node.depth > 0) this.#store.copySequence(this.#covering(node), sequence, 0, node.depth);
-    const lease: RadixLease = { sequence, shared: node.depth, node };
-    this.#leases.set(lease, lease);
-    return lease;
+    return this.#hold(sequence, this.#restore(node, sequence, tokens.slice(0, most)));
   }
 
   insert(lease: Lease, tokens: readonly number[]): void {
@@ -91,13 +135,25 @@ export class RadixCache implements PrefixCache {
       const leaf = this.#oldestUnlockedLeaf();
       if (leaf === null) break;
       freed += leaf.edge.length;
+      this.#save(leaf);
       this.#remove(leaf);
     }
     return freed;
   }
 
+  offload(): boolean {
+    const leaf = this.#oldestUnlockedLeaf();
+    if (leaf === null || this.#tier?.hasRoomFor(leaf.edge.length) !== true) return false;
+    this.#save(leaf);
+    this.#remove(leaf);
+    return true;
+  }
+
   clear(): void {
-    this.evict(Number.POSITIVE_INFINITY);
+    this.#tier?.clear();
+    for (let leaf = this.#oldestUnlockedLeaf(); leaf; leaf = this.#oldestUnlockedLeaf()) {
+      this.#remove(leaf);
+    }
   }
 
   checkIntegrity(): void {
@@ -129,6 +185,9 @@ export class RadixCache implements PrefixCache {
     if (node.isLeaf !== (node.sequence !== null)) {
       throw new CacheIntegrityError('leaves have a sequence, inner nodes have none');
     }
+    if (node.sequence !== null && this.#store.sequenceLength(node.sequence) < node.depth) {
+      throw new CacheIntegrityError(`sequence ${node.sequence} has lost cells of its leaf`);
+    }
     const below = Array.from(node.children.values()).reduce((sum, child) => sum + child.locks, 0);
     const own = Array.from(this.#leases.values()).filter((lease) => lease.node === node).length;
     if (node.locks !== below + own) throw new CacheIntegrityError('a lock is lost');
@@ -159,6 +218,52 @@ export class RadixCache implements PrefixCache {
       this.#freeSequence(previous);
     }
     return leaf;
+  }
+
+  /** Keeps the cells of a leaf that is about to go, if they are worth it. */
+  #save(leaf: RadixNode): void {
+    const { edge, parent, sequence } = leaf;
+    if (this.#tier === null || parent === null || sequence === null) return;
+    if (edge.length < WORTH_SAVING || !this.#tier.canHold(edge.length)) return;
+    const path = pathTokens(leaf);
+    if (this.#tier.keeps(path, parent.depth)) return;
+    this.#tier.add(this.#transfer.save(sequence, path, parent.depth));
+  }
+
+  #saved(tokens: readonly number[], depth: number, limit: number): FoundEdge | null {
+    const found = this.#tier?.find(tokens, depth, limit) ?? null;
+    return found !== null && found.length >= depth + WORTH_SAVING ? found : null;
+  }
+
+  #hold(sequence: number, node: RadixNode): Lease {
+    const lease: RadixLease = { sequence, shared: node.depth, node };
+    this.#leases.set(lease, lease);
+    return lease;
+  }
+
+  /**
+   * Brings back what host memory has of `tokens` behind `start`, into `sequence`, which has the
+   * rest. Moves the lock on `start` to the deepest node then, and returns it.
+   */
+  #restore(start: RadixNode, sequence: number, tokens: readonly number[]): RadixNode {
+    let node = start;
+    for (;;) {
+      const found = this.#saved(tokens, node.depth, tokens.length);
+      if (found === null || !this.#restoreEdge(found, sequence, node.depth)) return node;
+      const leaf = this.#grow(node, tokens.slice(0, found.length), sequence);
+      this.#addLock(leaf);
+      this.#dropLock(node);
+      node = leaf;
+    }
+  }
+
+  /** False if the engine finds no room. */
+  #restoreEdge({ edge, length }: FoundEdge, sequence: number, from: number): boolean {
+    const cells = edge.path.length - edge.from;
+    const restore = (): boolean => this.#transfer.restore(edge, sequence, from, length);
+    const done = restore() || (this.evict(cells) >= cells && restore());
+    if (done) this.#tier?.touch(edge);
+    return done;
   }
 
   #addLock(node: RadixNode): void {
@@ -195,6 +300,7 @@ export class RadixCache implements PrefixCache {
       if (sequence !== null) return sequence;
       const leaf = this.#oldestUnlockedLeaf();
       if (leaf === null) return null;
+      this.#save(leaf);
       this.#remove(leaf);
     }
   }

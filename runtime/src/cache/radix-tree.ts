@@ -93,6 +93,12 @@ export function* pathToRoot(node: RadixNode): Generator<RadixNode> {
   for (let at: RadixNode | null = node; at !== null && at.parent !== null; at = at.parent) yield at;
 }
 
+/** All tokens from the root to the end of the node. */
+export function pathTokens(node: RadixNode): number[] {
+  const edges = Array.from(pathToRoot(node), ({ edge }) => edge);
+  return edges.toReversed().flat();
+}
+
 /** Some leaf at or below `node`. */
 export function anyLeaf(node: RadixNode): RadixNode {
   let leaf = node;

@@ -62,6 +62,8 @@ export interface Engine {
   copySequence(source: number, target: number, from: number, to: number): void;
   /** Drops `sequence` from cells [from, to); to = −1 means to the end. False if not possible. */
   removeSequence(sequence: number, from: number, to: number): boolean;
+  /** Positions of a sequence, counted to its last cell; 0 if it is empty. */
+  sequenceLength(sequence: number): number;
   /** Exact copy of a sequence's cells in host memory, and back. */
   saveSequence(sequence: number): Uint8Array;
   restoreSequence(sequence: number, state: Uint8Array): boolean;

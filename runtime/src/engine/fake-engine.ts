@@ -164,17 +164,30 @@ export class FakeEngine implements Engine {
     return true;
   }
 
+  sequenceLength(sequence: number): number {
+    return this.#cells(sequence).length;
+  }
+
   saveSequence(sequence: number): Uint8Array {
-    this.#checkHistory(sequence);
-    const tokens = Int32Array.from(this.sequenceTokens(sequence));
-    return new Uint8Array(tokens.buffer);
+    const cells = this.#cells(sequence).filter((cell) => cell !== undefined);
+    const numbers = cells.flatMap(({ token, position, history }) => [token, position, history]);
+    return new Uint8Array(Uint32Array.from(numbers).buffer);
   }
 
   restoreSequence(sequence: number, state: Uint8Array): boolean {
     this.removeSequence(sequence, 0, -1);
-    const tokens = new Int32Array(state.slice().buffer);
-    if (this.#usedCells + tokens.length > this.limits.cells) return false;
-    tokens.forEach((token, position) => this.#append({ token, position, sequence }));
+    const numbers = new Uint32Array(state.slice().buffer);
+    if (this.#usedCells + numbers.length / 3 > this.limits.cells) return false;
+    for (let at = 0; at < numbers.length; at += 3) {
+      const [token = 0, position = 0, history = 0] = numbers.subarray(at, at + 3);
+      put(this.#cells(sequence), position, {
+        token,
+        position,
+        history,
+        sequences: new Set([sequence]),
+      });
+      this.#usedCells += 1;
+    }
     return true;
   }
 

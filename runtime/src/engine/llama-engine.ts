@@ -205,6 +205,11 @@ class LlamaEngine implements Engine {
     return this.#llama.sequenceRemove(this.#memory, sequence, from, to);
   }
 
+  sequenceLength(sequence: number): number {
+    this.#checkSequence(sequence);
+    return this.#llama.sequenceLast(this.#memory, sequence) + 1;
+  }
+
   saveSequence(sequence: number): Uint8Array {
     this.#checkSequence(sequence);
     const size = Number(this.#llama.stateSize(this.#context, sequence));

@@ -2,6 +2,8 @@ import type { PrefixCache } from '../cache/prefix-cache.ts';
 import type { EngineLimits } from '../engine/engine.ts';
 import { Batch } from './batch.ts';
 import type { Request } from './request.ts';
+import type { SchedulePolicy } from './waiting-order.ts';
+import { inOrder, notePassedOver } from './waiting-order.ts';
 
 export interface AdmissionOptions {
   /** Most prompt tokens of one step; keeps the gap between two tokens of running requests short. */
@@ -9,22 +11,27 @@ export interface AdmissionOptions {
   readonly maxRunning: number;
   /** Most positions of one step whose logits are kept. */
   readonly logitRows: number;
+  readonly policy: SchedulePolicy;
 }
 
 /** Tokens for which a running request has room set aside when others want in. */
 const GROWTH_RESERVE = 16;
+/** Part of a step's prompt tokens for the prompt that came first, if it has so many. */
+const SHARE_OF_ELDEST = 0.75;
 /** A request waits for a running one to compute their common beginning if it is this much longer. */
 const WORTH_WAITING_FOR = 32;
 
 /**
  * Decides what the next batch is made of: first one token of every decoding request, then pieces of
- * prompts in the order of arrival. When cells run out it evicts; when that is not enough, the
+ * prompts. When cells run out it evicts; when that is not enough, the
  * youngest running request is retracted: its cells stay in the cache as long as there is room, and
  * it goes back to the head of the queue.
  */
 export class Admission {
   readonly running: Request[] = [];
   readonly waiting: Request[] = [];
+  /** Requests put back into the queue so far. */
+  retractions = 0;
   readonly #cache: PrefixCache;
   readonly #limits: EngineLimits;
   readonly #options: AdmissionOptions;
@@ -56,15 +63,19 @@ export class Admission {
       Math.min(space, this.#options.prefillTokens),
       this.#options.logitRows - batch.tokens.length,
     );
-    // Forced text first: it is short, and its request is on its way.
     const chunks = this.running.filter((request) => !request.isDecoding);
+    // Forced text first: it is short, and its request is on its way.
     for (const request of chunks) {
       if (!request.isPrefilling) this.#addPrefill(batch, request, budget);
     }
-    for (const request of chunks) {
-      if (request.isPrefilling) this.#addPrefill(batch, request, budget);
-    }
-    return { batch, joined: admit ? this.#admit(batch, budget) : [] };
+    // Most is for the prompt that came first; a share of it lets short ones pass a long one.
+    const [eldest, ...others] = chunks.filter((request) => request.isPrefilling);
+    budget.keepFor(eldest?.pending ?? 0);
+    for (const request of others) this.#addPrefill(batch, request, budget);
+    const joined = admit ? this.#admit(batch, budget) : [];
+    budget.keepFor(0);
+    if (eldest !== undefined) this.#addPrefill(batch, eldest, budget);
+    return { batch, joined };
   }
 
   /** Ends a request's hold on cells; what it computed stays in the cache for others. */
@@ -84,6 +95,7 @@ export class Admission {
     if (youngest === undefined || this.running.length === 1) return false;
     this.leave(youngest);
     youngest.retract();
+    this.retractions += 1;
     this.waiting.unshift(youngest);
     return true;
   }
@@ -114,44 +126,51 @@ export class Admission {
 
   #admit(batch: Batch, budget: PrefillBudget): Request[] {
     const joined: Request[] = [];
-    for (const request of this.waiting.slice()) {
-      if (budget.isSpent || this.running.length >= this.#options.maxRunning) break;
+    const isFull = (): boolean => budget.isSpent || this.running.length >= this.#options.maxRunning;
+    if (isFull()) return joined;
+    const length = (request: Request): number => this.#cache.match(request.tokens).length;
+    for (const request of inOrder(this.waiting, this.#options.policy, length)) {
+      if (isFull()) break;
       if (this.#sharesWithUnfinishedPrompt(request)) continue;
       if (!this.#enter(request)) break;
       if (this.#addPrefill(batch, request, budget) === 0) break;
       joined.push(request);
     }
+    notePassedOver(this.waiting, joined);
     return joined;
   }
 
   /** Takes a lease if the rest of the prompt, and some growth of everybody, will find room. */
   #enter(request: Request): boolean {
+    if (!this.#mayFit(request)) return false;
     const lease = this.#cache.lock(request.tokens, request.reusableLength);
     if (lease === null) return false;
-    const needed =
-      request.tokens.length -
-      lease.shared +
-      this.running.reduce((sum, other) => sum + other.pending, 0) +
-      [...this.running, request].reduce(
-        (sum, other) => sum + Math.min(GROWTH_RESERVE, other.remaining),
-        0,
-      );
-    const available = this.freeCells + this.#cache.statistics.evictable;
-    if (this.running.length > 0 && needed > available) {
-      this.#cache.unlock(lease);
-      return false;
-    }
     request.begin(lease);
     remove(this.waiting, request);
     this.running.push(request);
     return true;
   }
 
+  /** Asked before the lease: what it brings back from host memory would only have to go again. */
+  #mayFit(request: Request): boolean {
+    if (this.running.length === 0) return true;
+    const { resident, evictable } = this.#cache.match(
+      request.tokens.slice(0, request.reusableLength),
+    );
+    const growth = [...this.running, request].reduce(
+      (sum, other) => sum + Math.min(GROWTH_RESERVE, other.remaining),
+      0,
+    );
+    const pending = this.running.reduce((sum, other) => sum + other.pending, 0);
+    const needed = request.tokens.length - resident + pending + growth;
+    return needed <= this.freeCells + this.#cache.statistics.evictable - evictable;
+  }
+
   /** Somebody is computing the beginning of this prompt: joining later saves computing it twice. */
   #sharesWithUnfinishedPrompt(request: Request): boolean {
     const prefilling = this.running.filter((other) => other.computed < other.promptLength);
     if (prefilling.length === 0) return false;
-    const cached = this.#cache.match(request.tokens);
+    const cached = this.#cache.match(request.tokens).length;
     return prefilling.some((other) => {
       const common = commonPrefix(request.tokens, other.tokens, request.reusableLength);
       return common > cached + WORTH_WAITING_FOR;
@@ -163,6 +182,8 @@ export class Admission {
 class PrefillBudget {
   #tokens: number;
   #rows: number;
+  #keptTokens = 0;
+  #keptRows = 0;
 
   constructor(tokens: number, rows: number) {
     this.#tokens = tokens;
@@ -170,7 +191,13 @@ class PrefillBudget {
   }
 
   get isSpent(): boolean {
-    return this.#tokens <= 0 || this.#rows <= 0;
+    return this.#tokens <= this.#keptTokens || this.#rows <= this.#keptRows;
+  }
+
+  /** Until the next call, the eldest's share of up to `pending` tokens is not given out. */
+  keepFor(pending: number): void {
+    this.#keptTokens = Math.min(pending, Math.floor(this.#tokens * SHARE_OF_ELDEST));
+    this.#keptRows = Math.min(pending, Math.floor(this.#rows * SHARE_OF_ELDEST));
   }
 
   /** Tokens that the request may compute in this step. */

@@ -9,6 +9,7 @@ import type {
   SchedulerState,
   ToEngine,
 } from './messages.ts';
+import type { SchedulerDump } from './state-dump.ts';
 
 export interface EngineClientOptions {
   readonly data: Omit<EngineThreadData, 'signal'>;
@@ -90,6 +91,13 @@ export class EngineClient {
     return answer.state;
   }
 
+  /** Everything that the scheduler knows, for bug reports. */
+  async dump(): Promise<SchedulerDump> {
+    const answer = await this.#call((call) => ({ type: 'dump', call }));
+    if (answer.type !== 'dump') throw new EngineThreadError('INTERNAL', 'the engine has stopped');
+    return answer.dump;
+  }
+
   async stop(): Promise<void> {
     this.#stopping = true;
     const ended = new Promise((resolve) => this.#worker.once('exit', resolve));
@@ -119,6 +127,7 @@ export class EngineClient {
         break;
       case 'flushed':
       case 'state':
+      case 'dump':
         this.#calls.get(message.call)?.(message);
         this.#calls.delete(message.call);
         break;

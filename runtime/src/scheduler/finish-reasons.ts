@@ -14,6 +14,12 @@ export function badRequest(message: string): FinishReason {
   return { type: 'abort', message, status_code: 400, err_type: 'BadRequestError' };
 }
 
+export function neverFits(promptTokens: number, cells: number): FinishReason {
+  return badRequest(
+    `The prompt has ${promptTokens} tokens; this server has room for ${cells} (--max-total-tokens).`,
+  );
+}
+
 export function outOfMemory(): FinishReason {
   return serverError('The context is full although nothing else is running.');
 }

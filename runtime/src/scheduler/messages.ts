@@ -4,6 +4,8 @@
  */
 import type { ConstraintSource } from '../constraints/constraint.ts';
 import type { EngineLimits, ModelInfo } from '../engine/engine.ts';
+import type { SchedulerDump } from './state-dump.ts';
+import type { SchedulePolicy } from './waiting-order.ts';
 
 /** SGLang's sampling parameters, validated and with defaults filled in. */
 export interface SamplingParams {
@@ -90,9 +92,15 @@ export interface SchedulerState {
   readonly running: number;
   readonly queued: number;
   readonly cells: { readonly all: number; readonly cached: number; readonly inUse: number };
+  /** Evicted prefixes in host memory. */
+  readonly host: { readonly tokens: number; readonly bytes: number };
   readonly freeSequences: number;
   readonly steps: number;
   readonly generatedTokens: number;
+  /** Those of them that constraints forced and jump-forward wrote. */
+  readonly forcedTokens: number;
+  /** Times that running requests made way because the cache was full. */
+  readonly retractions: number;
   readonly lastThroughput: number;
 }
 
@@ -112,7 +120,7 @@ export interface EngineThreadData {
   readonly disableJumpForward: boolean;
   /** Host memory for evicted prefixes, bytes. */
   readonly hostCacheBytes: number;
-  readonly schedulePolicy: 'lpm' | 'fcfs';
+  readonly schedulePolicy: SchedulePolicy;
   /** Shared; its first element changes whenever a message was posted to the thread. */
   readonly signal: Int32Array;
 }
@@ -123,6 +131,7 @@ export type ToEngine =
   /** Answered by `flushed`; false when requests are running. */
   | { readonly type: 'flush'; readonly call: number }
   | { readonly type: 'state'; readonly call: number }
+  | { readonly type: 'dump'; readonly call: number }
   /** Ends the thread at once; what runs is dropped. */
   | { readonly type: 'stop' };
 
@@ -131,6 +140,7 @@ export type FromEngine =
   | { readonly type: 'progress'; readonly progress: readonly Progress[] }
   | { readonly type: 'flushed'; readonly call: number; readonly done: boolean }
   | { readonly type: 'state'; readonly call: number; readonly state: SchedulerState }
+  | { readonly type: 'dump'; readonly call: number; readonly dump: SchedulerDump }
   | { readonly type: 'log'; readonly line: string }
   /** The engine cannot go on; the thread ends after this. */
   | { readonly type: 'failed'; readonly code: string; readonly message: string };

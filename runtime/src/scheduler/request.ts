@@ -30,6 +30,10 @@ export class Request {
   lease: Lease | null = null;
   cachedTokens = 0;
   retractions = 0;
+  /** Times that a later request was taken before this one. */
+  passedOver = 0;
+  /** Place in the order of arrival; set by the scheduler. */
+  arrival = 0;
   finish: FinishReason | null = null;
   readonly inputLogprobs = new LogprobRows();
   readonly outputLogprobs = new LogprobRows();

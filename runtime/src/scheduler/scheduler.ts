@@ -4,10 +4,13 @@ import { Admission } from './admission.ts';
 import type { AdmissionOptions } from './admission.ts';
 import type { Batch } from './batch.ts';
 import { CacheIntegrityError } from '../cache/prefix-cache.ts';
-import { ABORTED, engineFailure, outOfMemory } from './finish-reasons.ts';
+import { ABORTED, engineFailure, neverFits, outOfMemory } from './finish-reasons.ts';
 import type { FinishReason, GenerationRequest, Progress, SchedulerState } from './messages.ts';
+import type { ForcedText } from './forced-text.ts';
 import type { Request } from './request.ts';
 import type { RequestFactory } from './request-factory.ts';
+import type { SchedulerDump } from './state-dump.ts';
+import { dumpRequest } from './state-dump.ts';
 import type { StepLog } from './step-log.ts';
 import type { TokenProcessor } from './token-processing.ts';
 
@@ -16,8 +19,12 @@ export interface SchedulerParts {
   readonly cache: PrefixCache;
   readonly factory: RequestFactory;
   readonly processor: TokenProcessor;
+  /** Jump-forward; null without. */
+  readonly forced: ForcedText | null;
   readonly log: StepLog;
   readonly admission: AdmissionOptions;
+  /** Cells that may stay cached when nothing runs. */
+  readonly idleCells: number;
 }
 
 /**
@@ -30,12 +37,16 @@ export class Scheduler {
   readonly #cache: PrefixCache;
   readonly #factory: RequestFactory;
   readonly #processor: TokenProcessor;
+  readonly #forced: ForcedText | null;
   readonly #log: StepLog;
   readonly #admission: Admission;
+  readonly #idleCells: number;
+  #isTidying = false;
   readonly #outbox: Progress[] = [];
   /** The last batch found no room: who made way must not come back at once. */
   #wasFull = false;
   #steps = 0;
+  #arrivals = 0;
   #generatedTokens = 0;
 
   constructor(parts: SchedulerParts) {
@@ -43,7 +54,9 @@ export class Scheduler {
     this.#cache = parts.cache;
     this.#factory = parts.factory;
     this.#processor = parts.processor;
+    this.#forced = parts.forced;
     this.#log = parts.log;
+    this.#idleCells = parts.idleCells;
     this.#admission = new Admission(parts.cache, parts.engine.limits, parts.admission);
   }
 
@@ -54,6 +67,7 @@ export class Scheduler {
   }
 
   receive(requests: readonly GenerationRequest[]): void {
+    this.#isTidying = false;
     for (const spec of requests) {
       try {
         const created = this.#factory.create(spec);
@@ -88,6 +102,17 @@ export class Scheduler {
     return this.#outbox.splice(0);
   }
 
+  /**
+   * A piece of housekeeping for times without requests: once more than `idleCells` are cached, moves
+   * one prefix after the other to host memory, from where each comes back in a millisecond. All of
+   * them, since a single cell far behind makes steps as slow as a full cache. False: nothing to do.
+   */
+  idle(): boolean {
+    if (this.#cache.statistics.cached > this.#idleCells) this.#isTidying = true;
+    if (this.#isTidying) this.#isTidying = this.#cache.offload();
+    return this.#isTidying;
+  }
+
   /** Forgets cached prefixes. False while requests are running, as SGLang does. */
   flushCache(): boolean {
     if (this.#admission.running.length + this.#admission.waiting.length > 0) return false;
@@ -96,16 +121,39 @@ export class Scheduler {
   }
 
   get state(): SchedulerState {
-    const { cached, freeSequences } = this.#cache.statistics;
+    const { cached, host, freeSequences } = this.#cache.statistics;
     return {
       running: this.#admission.running.length,
       queued: this.#admission.waiting.length,
       cells: { all: this.#engine.limits.cells, cached, inUse: this.#admission.cellsInUse },
+      host,
       freeSequences,
       steps: this.#steps,
       generatedTokens: this.#generatedTokens,
+      forcedTokens: this.#forced?.tokens ?? 0,
+      retractions: this.#admission.retractions,
       lastThroughput: this.#log.lastThroughput,
     };
+  }
+
+  dump(): SchedulerDump {
+    const { running, waiting } = this.#admission;
+    return {
+      state: this.state,
+      violation: this.#violation(),
+      requests: [...running, ...waiting].map(dumpRequest),
+      cachedPrefixes: this.#cache.prefixes,
+    };
+  }
+
+  #violation(): string | null {
+    try {
+      this.checkIntegrity();
+      return null;
+    } catch (error) {
+      if (error instanceof CacheIntegrityError) return error.message;
+      throw error;
+    }
   }
 
   /** Throws `CacheIntegrityError` unless free + cached + in use = all cells. */
@@ -113,11 +161,22 @@ export class Scheduler {
     this.#cache.checkIntegrity();
     const free = this.#admission.freeCells;
     if (free < 0) throw new CacheIntegrityError(`${-free} more cells are in use than there are`);
+    for (const { lease, computed } of this.#admission.running) {
+      const length = lease === null ? computed : this.#engine.sequenceLength(lease.sequence);
+      if (length === computed) continue;
+      throw new CacheIntegrityError(
+        `a request computed ${computed} cells, the engine has ${length}`,
+      );
+    }
   }
 
-  /** A constraint that leaves no choice at all needs no model. */
+  /** A constraint that leaves no choice needs no model; what can never fit is refused at once. */
   #enqueue(request: Request): void {
+    const { cells } = this.#engine.limits;
     this.#generatedTokens += request.generated;
+    request.arrival = this.#arrivals;
+    this.#arrivals += 1;
+    if (request.promptLength > cells) request.finish ??= neverFits(request.promptLength, cells);
     if (request.finish === null) this.#admission.waiting.push(request);
     else this.#outbox.push(request.takeProgress());
   }

@@ -1,4 +1,5 @@
 import { createConstraintCompiler } from '../../../runtime/src/constraints/compiler.ts';
+import { HostTier } from '../../../runtime/src/cache/host-tier.ts';
 import { NaiveCache } from '../../../runtime/src/cache/naive-cache.ts';
 import { RadixCache } from '../../../runtime/src/cache/radix-cache.ts';
 import { FakeEngine } from '../../../runtime/src/engine/fake-engine.ts';
@@ -54,6 +55,9 @@ export interface Result {
 export interface BenchOptions extends FakeEngineOptions, Partial<AdmissionOptions> {
   readonly cache?: 'radix' | 'naive';
   readonly jumpForward?: boolean;
+  readonly idleCells?: number;
+  /** Host memory for evicted prefixes, bytes; none by default. */
+  readonly hostBytes?: number;
 }
 
 /** A scheduler on the fake engine, stepped by hand; the conservation law is checked at every step. */
@@ -69,10 +73,11 @@ export class SchedulerBench {
     this.engine = new FakeEngine(options);
     const { sequences, batchTokens } = this.engine.limits;
     const { vocabulary } = this.engine;
+    const tier = options.hostBytes === undefined ? null : new HostTier(options.hostBytes);
     const cache =
       options.cache === 'naive'
         ? new NaiveCache(this.engine, sequences)
-        : new RadixCache(this.engine, sequences);
+        : new RadixCache(this.engine, sequences, tier);
     const forced = options.jumpForward === true ? new ForcedText(this.engine, cache) : null;
     this.scheduler = new Scheduler({
       engine: this.engine,
@@ -83,6 +88,8 @@ export class SchedulerBench {
         new Sampler(vocabulary.size, vocabulary.endOfGeneration),
         forced,
       ),
+      forced,
+      idleCells: options.idleCells ?? 0,
       log: new StepLog(
         (line) => this.log.push(line),
         () => this.now,
@@ -91,6 +98,7 @@ export class SchedulerBench {
         prefillTokens: options.prefillTokens ?? batchTokens,
         maxRunning: options.maxRunning ?? sequences,
         logitRows: options.logitRows ?? batchTokens,
+        policy: options.policy ?? 'lpm',
       },
     });
   }

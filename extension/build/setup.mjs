@@ -19,7 +19,13 @@ const manifests = [
 ];
 
 const commands = {
-  start: ['dist/sglnb.mjs', 'run', 'extension/examples/sglang-tour.sglnb'],
+  start: [
+    'dist/sglnb.mjs',
+    'run',
+    '--missing-model',
+    'starter',
+    'extension/examples/sglang-tour.sglnb',
+  ],
   test: ['test/run-all.mjs'],
   package: ['extension/build/package.mjs'],
 };

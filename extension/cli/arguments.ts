@@ -29,8 +29,11 @@ Options of run:
   -o, --output FILE        write the executed notebook, with its outputs; the input never changes
   -p, --param NAME=VALUE   set a variable after the cell tagged "parameters", or before all cells;
                            VALUE is JSON (3, true, [1,2], "3") or else a string; may be repeated
-      --endpoint URL       default SGLang server for cells that set no backend
+      --endpoint URL       default SGLang server for cells that set no backend; several URLs with commas
+                           between them share the work, and one may fail
       --model PATH         model (GGUF file or name) in place of the one that cells launch
+      --missing-model ask|starter  a model that is not here: ask (default, on a terminal only), or run
+                           the bundled starter model
       --timeout SECONDS    interrupt a cell that runs longer and count it as failed
       --allow-errors       go on after a failing cell (the exit code is still 1)
       --source, --no-source  show each cell's source (default: on a terminal only)
@@ -52,6 +55,7 @@ export interface RunCommand {
   readonly parameters: readonly Parameter[];
   readonly endpoint: string | null;
   readonly model: string | null;
+  readonly missingModel: 'ask' | 'starter';
   readonly timeoutSeconds: number | null;
   readonly allowErrors: boolean;
   readonly showSource: boolean | null;
@@ -81,6 +85,7 @@ const OPTIONS = {
   param: { type: 'string', short: 'p', multiple: true },
   endpoint: { type: 'string' },
   model: { type: 'string' },
+  'missing-model': { type: 'string' },
   timeout: { type: 'string' },
   'allow-errors': { type: 'boolean' },
   source: { type: 'boolean' },
@@ -192,6 +197,7 @@ function runCommand(files: readonly string[], values: Values): RunCommand {
     parameters: (values.param ?? []).map(parseParameter),
     endpoint: values.endpoint === undefined ? null : checkEndpoint(values.endpoint),
     model: values.model ?? null,
+    missingModel: checkMissingModel(values['missing-model'] ?? 'ask'),
     timeoutSeconds: values.timeout === undefined ? null : checkTimeout(values.timeout),
     allowErrors: values['allow-errors'] ?? false,
     showSource: values.source ?? null,
@@ -224,12 +230,21 @@ function parseParameter(text: string): Parameter {
   return { name, value: text.slice(equals + 1) };
 }
 
+/** One URL, or several with commas between them. */
 function checkEndpoint(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : null;
-  if (url === null || !/^https?:$/.test(url.protocol)) {
-    throw new UsageError(`--endpoint needs a URL such as http://127.0.0.1:30000, not "${text}"`);
+  const urls = text.split(',').map((part) => part.trim());
+  for (const each of urls) {
+    const url = URL.canParse(each) ? new URL(each) : null;
+    if (url === null || !/^https?:$/.test(url.protocol)) {
+      throw new UsageError(`--endpoint needs a URL such as http://127.0.0.1:30000, not "${each}"`);
+    }
   }
-  return text.replace(/\/+$/, '');
+  return urls.map((url) => url.replace(/\/+$/, '')).join(',');
+}
+
+function checkMissingModel(text: string): RunCommand['missingModel'] {
+  if (text === 'ask' || text === 'starter') return text;
+  throw new UsageError(`--missing-model is "ask" or "starter", not "${text}"`);
 }
 
 /** The longest delay that Node's timers keep, in seconds. */

@@ -16,6 +16,11 @@ export class InputPrompt {
     this.#stdout = stdout;
   }
 
+  /** Somebody types. */
+  get isTty(): boolean {
+    return this.#stdout !== null;
+  }
+
   /** The next line, or `null` at the end of input. stdin is untouched until the first call. */
   readLine(password: boolean): Promise<string | null> {
     const reader = this.#open();

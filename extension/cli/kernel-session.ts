@@ -18,6 +18,8 @@ export interface SessionListener {
   output(output: KernelOutput): void;
   /** A line for `input()`; `null` at the end of input. */
   input(request: InputRequest): Promise<string | null>;
+  /** Which file to run for a model's name; `null` leaves it to the runtime. */
+  chooseModel(name: string): Promise<string | null>;
   log(level: 'debug' | 'info' | 'warn' | 'error', message: string): void;
 }
 
@@ -121,6 +123,9 @@ export class KernelSession {
       case 'input_request':
         void this.#answer(event);
         break;
+      case 'model_request':
+        void this.#chooseModel(event.request, event.name);
+        break;
       case 'log':
         this.#listener.log(event.level, event.message);
         break;
@@ -150,6 +155,11 @@ export class KernelSession {
   async #answer(request: InputRequest): Promise<void> {
     const value = await this.#listener.input(request);
     this.#process.send({ type: 'input_reply', request: request.request, value });
+  }
+
+  async #chooseModel(request: number, name: string): Promise<void> {
+    const model = await this.#listener.chooseModel(name);
+    this.#process.send({ type: 'model_reply', request, model });
   }
 
   #died(reason: string): void {

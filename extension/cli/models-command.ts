@@ -175,7 +175,7 @@ const REDRAW_MILLISECONDS = 200;
 const LOG_SHARE = 0.1;
 
 /** Progress on one line of a terminal; elsewhere a line for each tenth. */
-class ProgressLine {
+export class ProgressLine {
   readonly #terminal: Terminal;
   #shownAt = 0;
   #nextShare = LOG_SHARE;

@@ -17,6 +17,12 @@ export interface RunEnvironment {
   readonly view: ConsoleView;
   readonly input: InputPrompt;
   readonly showSource: boolean;
+  /** Which file to run for a model's name in a notebook of this folder; `null`: the runtime decides. */
+  readonly chooseModel: (
+    name: string,
+    folder: string,
+    signal: AbortSignal,
+  ) => Promise<string | null>;
   /** Aborted by the first Ctrl-C (reason `interrupt`) or by SIGTERM (reason `terminate`). */
   readonly interrupt: AbortSignal;
   /** Aborted by the second Ctrl-C. */
@@ -90,10 +96,12 @@ class NotebookRun {
         env: {},
         endpoint: this.#command.endpoint,
         model: modelPath(this.#command.model),
+        answersModelRequests: true,
       },
       {
         output: (output) => this.#output(output),
         input: (request) => this.#input(request.prompt, request.password),
+        chooseModel: (name) => this.#environment.chooseModel(name, cwd, interrupt),
         log: (level, message) => {
           if (level === 'error' || level === 'warn') view.message('notice', message);
         },

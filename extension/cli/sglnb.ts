@@ -1,14 +1,19 @@
 /** One invocation of `sglnb`: arguments in, exit code out. */
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { formatReport, checkPaths, hasFailures } from '../../language-server/src/check.ts';
 import { createModelManager } from '../model-manager/model-manager.ts';
 import { ModelManagerError } from '../model-manager/model-error.ts';
-import { HELP, parseCommand, type Command } from './arguments.ts';
+import { ModelAnswers } from '../model-manager/model-answers.ts';
+import { ModelChoices } from '../model-manager/model-choices.ts';
+import { HELP, parseCommand, type Command, type RunCommand } from './arguments.ts';
 import { ConsoleView } from './console-view.ts';
 import type { InputPrompt } from './input-prompt.ts';
 import { doctorCommand } from './doctor-command.ts';
+import { TerminalModelAsker } from './model-question.ts';
 import { modelsCommand } from './models-command.ts';
 import { checkWritable, readNotebook, writeNotebook } from './notebook-files.ts';
-import { runCommand } from './run-command.ts';
+import { runCommand, type RunEnvironment } from './run-command.ts';
 import { plainText } from './terminal-filter.ts';
 import type { Terminal } from './terminal.ts';
 import { EXIT, UsageError } from './usage-error.ts';
@@ -74,10 +79,34 @@ async function execute(command: Command, environment: CliEnvironment): Promise<n
         ...environment,
         view: new ConsoleView(stdout),
         showSource: command.showSource ?? stdout.isTty,
+        chooseModel: modelChooser(command.missingModel, environment),
       });
     default:
       return command satisfies never;
   }
+}
+
+/** Asks only where somebody can answer: input and output are a terminal. */
+function modelChooser(
+  missing: RunCommand['missingModel'],
+  { stdout, input }: CliEnvironment,
+): RunEnvironment['chooseModel'] {
+  return async (name, folder, signal) => {
+    const manager = createModelManager(process.env, process.platform);
+    const choices = new ModelChoices(manager.store.directory);
+    const asks = missing === 'ask' && stdout.isTty && input.isTty;
+    const asker = asks ? new TerminalModelAsker(manager, stdout, input) : null;
+    const place = { notebook: folder, workspace: workspaceOf(folder) };
+    return new ModelAnswers(manager, choices, asker).answer(name, place, signal);
+  };
+}
+
+/** The nearest folder with a project's mark, else the folder itself. */
+function workspaceOf(folder: string): string {
+  for (let at = folder; dirname(at) !== at; at = dirname(at)) {
+    if (['.git', '.vscode'].some((mark) => existsSync(join(at, mark)))) return at;
+  }
+  return folder;
 }
 
 function modelFailure(error: ModelManagerError, { stderr, interrupt }: CliEnvironment): number {

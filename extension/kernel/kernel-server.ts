@@ -17,6 +17,7 @@ import { OutputBatcher } from './guest/guest-output.ts';
 import type { ProcessCallHandler } from './guest/guest-start.ts';
 import type { CellResult, GuestListener, PythonGuest } from './guest/guest.ts';
 import { InputRequests } from './input-requests.ts';
+import { ModelRequests } from './model-requests.ts';
 
 type Initialize = KernelRequest & { readonly type: 'initialize' };
 type Execute = KernelRequest & { readonly type: 'execute' };
@@ -51,6 +52,8 @@ export interface ProcessHooks {
   readonly output: (output: KernelOutput) => void;
   readonly send: (event: KernelEvent) => void;
   readonly ask: (prompt: string, password: boolean, signal: AbortSignal) => Promise<string | null>;
+  /** Absent when the driver does not answer such questions. */
+  readonly chooseModel?: (name: string, signal: AbortSignal) => Promise<string | null>;
 }
 
 interface Run {
@@ -67,6 +70,7 @@ export class KernelServer {
   readonly #options: KernelServerOptions;
   readonly #batcher = new OutputBatcher((output) => this.#sendOutput(output));
   readonly #inputs: InputRequests;
+  readonly #models: ModelRequests;
   #initialize: Initialize | null = null;
   #processes: ProcessService | null = null;
   #guest: PythonGuest | null = null;
@@ -83,6 +87,7 @@ export class KernelServer {
   constructor(options: KernelServerOptions) {
     this.#options = options;
     this.#inputs = new InputRequests((event) => options.send(event));
+    this.#models = new ModelRequests((event) => options.send(event));
   }
 
   receive(request: KernelRequest): void {
@@ -104,6 +109,8 @@ export class KernelServer {
         return;
       case 'input_reply':
         return this.#inputs.reply(request.request, request.value);
+      case 'model_reply':
+        return this.#models.reply(request.request, request.model);
       case 'query':
         void this.#query(request.id, request.query);
         return;
@@ -140,6 +147,9 @@ export class KernelServer {
       output: (output) => this.#batcher.add(output),
       send: (event) => this.#options.send(event),
       ask: (prompt, password, signal) => this.#ask(prompt, password, signal),
+      ...(request.answersModelRequests === true
+        ? { chooseModel: (name, signal) => this.#chooseModel(name, signal) }
+        : {}),
     });
     const begin = performance.now();
     this.#status('starting', null);
@@ -248,6 +258,7 @@ export class KernelServer {
   #finish(run: Run, result: CellResult): void {
     this.#stopEscalation();
     this.#inputs.closeAll();
+    this.#models.closeAll();
     const outcome = this.#outcome(run, result);
     this.#batcher.flush();
     this.#current = null;
@@ -364,6 +375,11 @@ export class KernelServer {
     return run === undefined
       ? Promise.resolve(null)
       : this.#inputs.ask(run, prompt, password, signal);
+  }
+
+  #chooseModel(name: string, signal: AbortSignal): Promise<string | null> {
+    this.#batcher.flush();
+    return this.#models.ask(this.#current?.request.run ?? null, name, signal);
   }
 
   /* ---------------------------------------------------------------- events */

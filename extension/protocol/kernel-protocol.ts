@@ -28,6 +28,10 @@ export type KernelRequest =
       readonly endpoint: string | null;
       /** Model path that replaces the one named by `launch_server`, if any. */
       readonly model: string | null;
+      /** How to reach `endpoint`: its key and certificates. Never shown, never in an environment. */
+      readonly endpointOptions?: EndpointOptions;
+      /** The driver answers `model_request`; without it no such question is sent. */
+      readonly answersModelRequests?: boolean;
     }
   /**
    * Run one cell. Requests queue in order; after a cell fails with `stopOnError`, the queued ones end
@@ -48,8 +52,16 @@ export type KernelRequest =
   | { readonly type: 'shutdown' }
   /** Answer to `input_request`. `null` means end of file. */
   | { readonly type: 'input_reply'; readonly request: number; readonly value: string | null }
+  /** Answer to `model_request`: a file to run, or `null` for what the program says. */
+  | { readonly type: 'model_reply'; readonly request: number; readonly model: string | null }
   /** Requests answered by one `reply` with the same `id`, never queued behind a running cell's output. */
   | { readonly type: 'query'; readonly id: number; readonly query: KernelQuery };
+
+export interface EndpointOptions {
+  readonly apiKey?: string;
+  /** `false` accepts any certificate; text is the PEM of the authorities to trust instead. */
+  readonly verify?: boolean | string;
+}
 
 export type KernelQuery =
   | { readonly kind: 'complete'; readonly code: string; readonly offset: number }
@@ -92,6 +104,16 @@ export type KernelEvent =
       readonly run: string;
       readonly prompt: string;
       readonly password: boolean;
+    }
+  /**
+   * A cell launches a server with a model's name, such as `Qwen/Qwen2.5-1.5B-Instruct`. The driver
+   * may fetch that model, or name another, before it answers with `model_reply`.
+   */
+  | {
+      readonly type: 'model_request';
+      readonly request: number;
+      readonly run: string | null;
+      readonly name: string;
     }
   | { readonly type: 'gen'; readonly run: string | null; readonly record: GenRecord }
   | { readonly type: 'process'; readonly process: ChildProcessInfo }
@@ -174,7 +196,7 @@ export type JsonObject = { readonly [key: string]: JsonValue };
 /* ---------------------------------------------------------------- framing */
 
 /** One message as a line, newline included. */
-export function encodeMessage(message: KernelRequest | KernelEvent): string {
+export function encodeMessage<Message extends { readonly type: string }>(message: Message): string {
   return `${JSON.stringify(message)}\n`;
 }
 
@@ -182,7 +204,7 @@ export function encodeMessage(message: KernelRequest | KernelEvent): string {
  * Splits a byte stream into messages. `push` takes decoded text; a line that is not a JSON object
  * with a string `type` is handed to `onGarbage` (a child's stray print must not kill the session).
  */
-export class MessageReader<Message extends KernelRequest | KernelEvent> {
+export class MessageReader<Message extends { readonly type: string }> {
   #rest: string[] = [];
   readonly #onMessage: (message: Message) => void;
   readonly #onGarbage: (line: string) => void;

@@ -2,6 +2,7 @@
 import { Uri, window, workspace, languages, notebooks, type ExtensionContext } from 'vscode';
 import { ProgramCodeLensProvider } from './code-lens.ts';
 import { registerCommands } from './commands/register-commands.ts';
+import { WorkspaceModels } from './models/workspace-models.ts';
 import { CellDiagnostics } from './insight/cell-diagnostics.ts';
 import { GenStatusProvider } from './insight/cell-status.ts';
 import { NotebookInsight } from './insight/notebook-insight.ts';
@@ -25,6 +26,7 @@ export function activate(context: ExtensionContext): void {
     maximumImageSize,
   );
   const page = new DiagnosticsPage(context.asAbsolutePath('dist'), () => controller);
+  const models = new WorkspaceModels(context, () => controller);
   const client = createLanguageClient(context.asAbsolutePath('dist/language-server.mjs'), log);
   context.subscriptions.push(
     log,
@@ -32,11 +34,13 @@ export function activate(context: ExtensionContext): void {
     keepCellIds(),
     page,
     client,
+    models,
     ...registerCommands({
       controller: () => controller,
       log,
       page,
       memory: context.workspaceState,
+      models,
       tour: Uri.file(context.asAbsolutePath('extension/examples/sglang-tour.sglnb')),
     }),
   );
@@ -54,30 +58,35 @@ export function activate(context: ExtensionContext): void {
     const diagnostics = new CellDiagnostics();
     const cellStatus = new GenStatusProvider(insight);
     const sessions = new SessionsView(() => controller?.sessions ?? new Map());
-    const running = new SglangNotebookController(context.asAbsolutePath('dist/kernel.mjs'), log, {
-      status: (notebook, kernelStatus) => {
-        status.status(notebook, kernelStatus);
-        if (kernelStatus === 'stopped' || kernelStatus === 'restarted') insight.clear(notebook);
+    const running = new SglangNotebookController(
+      context.asAbsolutePath('dist/kernel.mjs'),
+      log,
+      models,
+      {
+        status: (notebook, kernelStatus) => {
+          status.status(notebook, kernelStatus);
+          if (kernelStatus === 'stopped' || kernelStatus === 'restarted') insight.clear(notebook);
+        },
+        started: (notebook, cell) => {
+          insight.start(notebook, cell);
+          diagnostics.clear(cell);
+        },
+        finished: (_notebook, _cell, outcome) => {
+          if (outcome.status === 'error') diagnostics.report(outcome.error);
+          void variables.refresh();
+        },
+        gen: (notebook, record) => {
+          status.gen(notebook, record);
+          insight.add(notebook, record);
+          sendGeneratedValue(client, notebook, record);
+        },
+        closed: (notebook) => diagnostics.clearNotebook(notebook),
+        sessions: () => {
+          sessions.refresh();
+          void variables.refresh();
+        },
       },
-      started: (notebook, cell) => {
-        insight.start(notebook, cell);
-        diagnostics.clear(cell);
-      },
-      finished: (_notebook, _cell, outcome) => {
-        if (outcome.status === 'error') diagnostics.report(outcome.error);
-        void variables.refresh();
-      },
-      gen: (notebook, record) => {
-        status.gen(notebook, record);
-        insight.add(notebook, record);
-        sendGeneratedValue(client, notebook, record);
-      },
-      closed: (notebook) => diagnostics.clearNotebook(notebook),
-      sessions: () => {
-        sessions.refresh();
-        void variables.refresh();
-      },
-    });
+    );
     const variables = new VariablesView(running);
     controller = running;
     const selector = SUPPORTED_LANGUAGES.map((language) => ({

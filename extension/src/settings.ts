@@ -10,11 +10,45 @@ export interface KernelSettings {
   readonly interruptTimeout: number;
 }
 
-export function kernelSettings(resource: Uri): KernelSettings {
+export function kernelSettings(resource: Uri | undefined): KernelSettings {
   return {
     endpoint: text('kernel.endpoint', resource),
     modelPath: text('runtime.modelPath', resource),
     interruptTimeout: number('kernel.interruptTimeout', resource, 5) * 1000,
+  };
+}
+
+/** Whether the certificates of `https` servers must be good. */
+export function verifyCertificates(resource: Uri): boolean {
+  return truth('kernel.verifyCertificates', resource, true);
+}
+
+/** What runs `launch_server`: `null` decides by what is on this machine. */
+export function launchedServer(resource: Uri): 'bundled' | 'sglang' | null {
+  const value = text('runtime.server', resource);
+  return value === 'bundled' || value === 'sglang' ? value : null;
+}
+
+/** Whether a cell that launches a model that is not here asks, or runs the starter model at once. */
+export function asksForMissingModels(resource: Uri): boolean {
+  return text('runtime.missingModel', resource) !== 'starter';
+}
+
+export interface ModelSettings {
+  /** Server in place of huggingface.co. */
+  readonly mirror: string | null;
+  /** Proxy for downloads, of VS Code's own setting. */
+  readonly proxy: string | null;
+  /** Folder of the models. */
+  readonly folder: string | null;
+}
+
+export function modelSettings(): ModelSettings {
+  const proxy: unknown = workspace.getConfiguration('http').get('proxy');
+  return {
+    mirror: text('models.mirror', undefined),
+    proxy: typeof proxy === 'string' && proxy !== '' ? proxy : null,
+    folder: text('models.folder', undefined),
   };
 }
 
@@ -24,11 +58,15 @@ export function maximumImageSize(): number {
 }
 
 export function codeLensEnabled(resource: Uri): boolean {
-  const value: unknown = workspace.getConfiguration('sglang', resource).get('codeLens.enabled');
-  return typeof value === 'boolean' ? value : true;
+  return truth('codeLens.enabled', resource, true);
 }
 
-function text(key: string, resource: Uri): string | null {
+function truth(key: string, resource: Uri, fallback: boolean): boolean {
+  const value: unknown = workspace.getConfiguration('sglang', resource).get(key);
+  return typeof value === 'boolean' ? value : fallback;
+}
+
+function text(key: string, resource: Uri | undefined): string | null {
   const value: unknown = workspace.getConfiguration('sglang', resource).get(key);
   return typeof value === 'string' && value.trim() !== '' ? value.trim() : null;
 }

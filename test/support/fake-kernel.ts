@@ -176,6 +176,7 @@ const reader = new MessageReader<KernelRequest>(
         break;
       case 'restart':
       case 'query':
+      case 'model_reply':
         break;
       default:
         message satisfies never;

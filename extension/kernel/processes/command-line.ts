@@ -8,6 +8,10 @@ export interface ServerLaunch {
   readonly flags: readonly string[];
   readonly modelPath: string | null;
   readonly port: number;
+  /** The command itself, after the variables. */
+  readonly command: readonly string[];
+  /** Words that start Python, before `-m`; none where the command leaves Python out. */
+  readonly python: readonly string[];
   /** Variables written before the command: `CUDA_VISIBLE_DEVICES=0 python3 -m …`. */
   readonly environment: Readonly<Record<string, string>>;
 }
@@ -27,13 +31,16 @@ export function splitCommand(command: string): readonly string[] {
 export function parseServerLaunch(words: readonly string[]): ServerLaunch | null {
   const program = words.findIndex((word) => !/^[A-Za-z_]\w*=/.test(word));
   if (program === -1) return null;
-  const flags = launchFlags(words.slice(program));
+  const command = words.slice(program);
+  const flags = launchFlags(command);
   if (flags === null) return null;
   const port = Number(flagValue(flags, ['--port']) ?? DEFAULT_PORT);
   return {
     flags,
     modelPath: flagValue(flags, MODEL_FLAGS),
     port: Number.isInteger(port) ? port : DEFAULT_PORT,
+    command,
+    python: command[0] === 'sglang' ? [] : command.slice(0, command.indexOf('-m')),
     environment: Object.fromEntries(words.slice(0, program).map(assignment)),
   };
 }

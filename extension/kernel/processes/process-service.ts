@@ -3,7 +3,9 @@
  * of `sglang.launch_server`. Answers the `ProcessCalls` of the bridge.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { resolve } from 'node:path';
 import type { ChildProcessInfo, JsonValue, KernelOutput } from '../../protocol/kernel-protocol.ts';
 import {
   HIGHLIGHT_MIME,
@@ -16,6 +18,7 @@ import { stringField } from '../guest/bridge-fields.ts';
 import { isProcessCall, type ProcessCallName } from '../guest/bridge-protocol.ts';
 import type { BridgeMessage, BridgeReply } from '../guest/guest.ts';
 import { parseServerLaunch, splitCommand, withModel, type ServerLaunch } from './command-line.ts';
+import { findInstalledSglang } from './installed-sglang.ts';
 import { ManagedProcess } from './managed-process.ts';
 import { ProcessError } from './process-error.ts';
 import { Reaper } from './reaper.ts';
@@ -35,6 +38,18 @@ export interface ProcessServiceOptions {
   readonly output: (output: KernelOutput) => void;
   readonly onProcess: (info: ChildProcessInfo) => void;
   readonly ask: (prompt: string, password: boolean, signal: AbortSignal) => Promise<string | null>;
+  /** Which file to run for a model's name; `null` leaves the name to the runtime. */
+  readonly chooseModel?: (name: string, signal: AbortSignal) => Promise<string | null>;
+  /** A server's lines, for the log. */
+  readonly log?: (text: string) => void;
+}
+
+interface SpawnOptions {
+  readonly cwd: string;
+  readonly env: Record<string, string>;
+  readonly stdio: ['ignore', 'pipe', 'pipe'];
+  readonly detached: boolean;
+  readonly windowsHide: boolean;
 }
 
 type Handler = (message: BridgeMessage, signal: AbortSignal) => Promise<JsonValue>;
@@ -54,7 +69,7 @@ export class KernelProcesses {
     this.#options = options;
     this.#handlers = {
       shell: (message, signal) => this.#shell(message, signal),
-      spawn_process: (message) => this.#spawn(message),
+      spawn_process: (message, signal) => this.#spawn(message, signal),
       kill_process: (message) => this.#kill(pidOf(message)),
       poll_process: (message) => Promise.resolve(this.#exitCode(pidOf(message))),
       wait_process: (message, signal) => this.#wait(pidOf(message), timeoutOf(message), signal),
@@ -113,31 +128,71 @@ export class KernelProcesses {
 
   /* ---------------------------------------------------------------- background programs */
 
-  async #spawn(message: BridgeMessage): Promise<JsonValue> {
+  async #spawn(message: BridgeMessage, signal: AbortSignal): Promise<JsonValue> {
     const command = stringField(message, 'command');
     const words = splitCommand(command);
     const [program, ...args] = words;
     if (program === undefined) throw new ProcessError('ValueError', 'The command is empty.');
     const launch = parseServerLaunch(words);
-    if (launch !== null) return { pid: this.#launchServer(command, launch, message) };
+    if (launch !== null) return { pid: await this.#launchServer(command, launch, message, signal) };
     const child = await started(spawn(program, args, this.#spawnOptions(message, {})), program);
     return { pid: this.#add(child, { command, kind: 'shell', url: null }) };
   }
 
-  #launchServer(command: string, launch: ServerLaunch, message: BridgeMessage): number {
-    const { endpoint, model, runtime } = this.#options;
+  /** An explicit choice of server or model wins; then the user's own SGLang; then the bundled runtime. */
+  async #launchServer(
+    command: string,
+    launch: ServerLaunch,
+    message: BridgeMessage,
+    signal: AbortSignal,
+  ): Promise<number> {
+    const { endpoint, model } = this.#options;
     if (endpoint !== null) return this.#standIn(endpoint);
-    const flags = model === null ? launch.flags : withModel(launch.flags, model);
-    const args = [runtime, ...flags, '--parent-pid', String(process.pid)];
+    const options = this.#spawnOptions(message, launch.environment);
+    const about = { command, kind: 'runtime', url: `http://127.0.0.1:${launch.port}` } as const;
+    if (model !== null)
+      return this.#add(this.#runtime(withModel(launch.flags, model), options), about);
+    const context = { cwd: options.cwd, environment: options.env };
+    const installed = await findInstalledSglang(launch.python, context);
+    signal.throwIfAborted();
+    if (installed !== null) {
+      this.#notice('info', installedText(installed.version, installed.gpu));
+      const [program = 'python3', ...args] =
+        launch.command[0] === '-m' ? ['python3', ...launch.command] : launch.command;
+      return this.#add(await started(spawn(program, args, options), program), about);
+    }
+    const chosen = await this.#chosenModel(launch, options.cwd, signal);
+    const flags = chosen === null ? launch.flags : withModel(launch.flags, chosen);
+    return this.#add(this.#runtime(flags, options), about);
+  }
+
+  /** Asks only for names of models; a path means what it says. */
+  async #chosenModel(
+    { modelPath }: ServerLaunch,
+    cwd: string,
+    signal: AbortSignal,
+  ): Promise<string | null> {
+    const { chooseModel } = this.#options;
+    if (chooseModel === undefined || modelPath === null) return null;
+    if (!/^[\w.-]+\/[\w.-]+$/.test(modelPath) || existsSync(resolve(cwd, modelPath))) return null;
+    const chosen = await chooseModel(modelPath, signal);
+    signal.throwIfAborted();
+    return chosen;
+  }
+
+  #runtime(
+    flags: readonly string[],
+    options: SpawnOptions,
+  ): ChildProcess & { readonly pid: number } {
+    const args = [this.#options.runtime, ...flags, '--parent-pid', String(process.pid)];
     const child = spawn(process.execPath, args, {
-      ...this.#spawnOptions(message, launch.environment),
+      ...options,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     if (child.pid === undefined)
       throw new ProcessError('OSError', 'The bundled runtime could not be started.');
     // SAFETY: `pid` was just seen to be a number.
-    const running = child as ChildProcess & { readonly pid: number };
-    return this.#add(running, { command, kind: 'runtime', url: `http://127.0.0.1:${launch.port}` });
+    return child as ChildProcess & { readonly pid: number };
   }
 
   #standIn(endpoint: string): number {
@@ -155,9 +210,11 @@ export class KernelProcesses {
     const print = (text: string): void =>
       this.#options.output({ kind: 'stream', name: 'stdout', text });
     const lines = new RuntimeLines(print, (text) => this.#notice('warning', text));
-    const managed = new ManagedProcess(child, about, (text) =>
-      about.kind === 'runtime' ? lines.push(text) : print(text),
-    );
+    const managed = new ManagedProcess(child, about, (text) => {
+      if (about.kind === 'runtime') this.#options.log?.(text.trimEnd());
+      if (about.kind === 'runtime') lines.push(text);
+      else print(text);
+    });
     this.#processes.set(managed.pid, managed);
     this.#reaper.add(managed.pid);
     this.#options.onProcess(managed.info);
@@ -251,12 +308,12 @@ export class KernelProcesses {
 
   /* ---------------------------------------------------------------- environment */
 
-  #spawnOptions(message: BridgeMessage, extra: Readonly<Record<string, string>>) {
+  #spawnOptions(message: BridgeMessage, extra: Readonly<Record<string, string>>): SpawnOptions {
     const { cwd, environment } = this.#context(message);
     return {
       cwd,
       env: { ...environment, ...extra },
-      stdio: ['ignore' as const, 'pipe' as const, 'pipe' as const],
+      stdio: ['ignore', 'pipe', 'pipe'],
       detached: process.platform !== 'win32',
       windowsHide: true,
     };
@@ -278,6 +335,14 @@ export class KernelProcesses {
       environment,
     };
   }
+}
+
+function installedText(version: string, gpu: string): string {
+  const which = version === 'unknown' ? 'SGLang' : `SGLang ${version}`;
+  return (
+    `Your Python's own ${which} runs this server (${gpu}). ` +
+    'To use the bundled runtime instead, set SGLNB_SERVER=bundled.'
+  );
 }
 
 function pidOf(message: BridgeMessage): number {

@@ -10,6 +10,8 @@ export const COMMANDS = {
   runBatch: 'sglang.runBatch',
   exportNotebook: 'sglang.exportNotebook',
   importNotebook: 'sglang.importNotebook',
+  chooseModel: 'sglang.chooseModel',
+  connectToServer: 'sglang.connectToServer',
   showLog: 'sglang.showLog',
   showDiagnostics: 'sglang.showDiagnostics',
   forceKillKernel: 'sglang.forceKillKernel',

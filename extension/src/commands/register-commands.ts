@@ -10,6 +10,7 @@ import {
 } from 'vscode';
 import type { KernelSession } from '../kernel-client/kernel-session.ts';
 import type { SglangNotebookController } from '../notebook/notebook-controller.ts';
+import type { WorkspaceModels } from '../models/workspace-models.ts';
 import { NOTEBOOK_TYPE } from '../notebook/notebook-type.ts';
 import type { ScannedProgram } from '../program-scan.ts';
 import type { DiagnosticsPage } from '../views/diagnostics-page.ts';
@@ -25,6 +26,7 @@ export interface CommandContext {
   readonly log: LogOutputChannel;
   readonly page: DiagnosticsPage;
   readonly memory: Memento;
+  readonly models: Pick<WorkspaceModels, 'chooseModel' | 'connectToServer'>;
   readonly tour: Uri;
 }
 
@@ -57,6 +59,8 @@ export function registerCommands(context: CommandContext): Disposable[] {
     refreshVariables: () => context.controller()?.refreshViews(),
     exportNotebook: onNotebook(exportNotebook),
     importNotebook,
+    chooseModel: () => context.models.chooseModel(),
+    connectToServer: () => context.models.connectToServer(),
     showLog: () => context.log.show(),
     showDiagnostics: () => context.page.show(),
   };

@@ -15,11 +15,16 @@ import { dirname } from 'node:path';
 import { homedir } from 'node:os';
 import type {
   CellRef,
+  EndpointOptions,
   GenRecord,
   KernelStatus,
   RunOutcome,
 } from '../../protocol/kernel-protocol.ts';
-import { KernelSession, type SessionListener } from '../kernel-client/kernel-session.ts';
+import {
+  KernelSession,
+  type KernelLaunch,
+  type SessionListener,
+} from '../kernel-client/kernel-session.ts';
 import { kernelSettings } from '../settings.ts';
 import { CellExecution } from './cell-execution.ts';
 import { onNotebookClosed } from './closed-notebooks.ts';
@@ -39,6 +44,15 @@ export interface ControllerListener {
   sessions(): void;
 }
 
+/** What a kernel needs to know of servers and models. */
+export interface KernelModels {
+  /** Await it before `options`. */
+  prepare(notebook: Uri): Promise<void>;
+  options(notebook: Uri): EndpointOptions;
+  environment(notebook: Uri): Readonly<Record<string, string>>;
+  choose(name: string, notebook: Uri, signal: AbortSignal): Promise<string | null>;
+}
+
 export class SglangNotebookController implements Disposable {
   readonly #controller: NotebookController;
   readonly #sessions = new Map<NotebookDocument, KernelSession>();
@@ -47,10 +61,17 @@ export class SglangNotebookController implements Disposable {
   readonly #kernelEntry: string;
   readonly #log: LogOutputChannel;
   readonly #listener: ControllerListener;
+  readonly #models: KernelModels;
 
-  constructor(kernelEntry: string, log: LogOutputChannel, listener: ControllerListener) {
+  constructor(
+    kernelEntry: string,
+    log: LogOutputChannel,
+    models: KernelModels,
+    listener: ControllerListener,
+  ) {
     this.#kernelEntry = kernelEntry;
     this.#log = log;
+    this.#models = models;
     this.#listener = listener;
     this.#controller = notebooks.createNotebookController(
       'sglang-bundled',
@@ -97,6 +118,7 @@ export class SglangNotebookController implements Disposable {
   }
 
   async #execute(cells: readonly NotebookCell[], notebook: NotebookDocument): Promise<void> {
+    await this.#models.prepare(notebook.uri);
     const session = this.#sessionFor(notebook);
     // All executions exist before the first starts, so that the workbench shows the queue.
     const queue = cells.map((cell) => ({
@@ -135,19 +157,22 @@ export class SglangNotebookController implements Disposable {
   #sessionFor(notebook: NotebookDocument): KernelSession {
     const known = this.#sessions.get(notebook);
     if (known) return known;
-    const settings = kernelSettings(notebook.uri);
-    const session = new KernelSession(
-      {
-        entry: this.#kernelEntry,
-        cwd: notebookFolder(notebook),
-        endpoint: settings.endpoint,
-        model: settings.modelPath,
-        interruptTimeout: settings.interruptTimeout,
-      },
-      this.#listenerFor(notebook),
-    );
+    const session = new KernelSession(() => this.#launchOf(notebook), this.#listenerFor(notebook));
     this.#sessions.set(notebook, session);
     return session;
+  }
+
+  #launchOf(notebook: NotebookDocument): KernelLaunch {
+    const settings = kernelSettings(notebook.uri);
+    return {
+      entry: this.#kernelEntry,
+      cwd: notebookFolder(notebook),
+      endpoint: settings.endpoint,
+      endpointOptions: this.#models.options(notebook.uri),
+      model: settings.modelPath,
+      env: this.#models.environment(notebook.uri),
+      interruptTimeout: settings.interruptTimeout,
+    };
   }
 
   #listenerFor(notebook: NotebookDocument): SessionListener {
@@ -169,6 +194,7 @@ export class SglangNotebookController implements Disposable {
         if (output.kind === 'stream') log.info(output.text.trimEnd());
       },
       input: askUser,
+      chooseModel: (name, signal) => this.#models.choose(name, notebook.uri, signal),
     };
   }
 }

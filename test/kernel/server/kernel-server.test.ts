@@ -145,6 +145,8 @@ function describe(event: KernelEvent): string {
       return `reply_error ${event.id} ${event.message}`;
     case 'input_request':
       return `input_request ${event.prompt}`;
+    case 'model_request':
+      return `model_request ${event.name}`;
     case 'ready':
       return 'ready';
     case 'gen':

@@ -101,7 +101,8 @@ function reportIntegrity(scheduler: Scheduler): void {
 }
 
 function loop(scheduler: Scheduler): void {
-  let patience = IDLE_DELAY;
+  /** When housekeeping may begin; questions about the state do not put it off. */
+  let idleAt = performance.now() + IDLE_DELAY;
   for (;;) {
     const seen = Atomics.load(data.signal, 0);
     for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port)) {
@@ -109,13 +110,13 @@ function loop(scheduler: Scheduler): void {
       if (!receive(scheduler, next.message as ToEngine)) return;
     }
     if (scheduler.hasWork) {
-      patience = IDLE_DELAY;
+      idleAt = performance.now() + IDLE_DELAY;
       const progress = scheduler.step();
       if (progress.length > 0) post({ type: 'progress', progress });
     } else {
       // Returns at once if a message was posted since `seen` was read.
-      const news = Atomics.wait(data.signal, 0, seen, patience);
-      if (news === 'timed-out') patience = scheduler.idle() ? 0 : Number.POSITIVE_INFINITY;
+      Atomics.wait(data.signal, 0, seen, Math.max(0, idleAt - performance.now()));
+      if (performance.now() >= idleAt && !scheduler.idle()) idleAt = Number.POSITIVE_INFINITY;
     }
   }
 }

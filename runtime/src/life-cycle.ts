@@ -19,6 +19,11 @@ function isAlive(pid: number): boolean {
   }
 }
 
+/** Calls back on SIGUSR2, where the system has it (SIGUSR1 starts Node's debugger). */
+export function onDumpRequest(dump: () => void): void {
+  if (process.platform !== 'win32') process.on('SIGUSR2', dump);
+}
+
 /** On the first SIGTERM or SIGINT runs `shutDown` and exits with 0; on the second exits at once. */
 export function onTermination(shutDown: () => Promise<void>): void {
   let stopping = false;

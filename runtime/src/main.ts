@@ -7,7 +7,7 @@ import { openVocabulary } from './engine/llama-vocabulary.ts';
 import { checkModelFile } from './engine/model-file.ts';
 import { listen } from './http/server.ts';
 import { createRuntimeServer } from './http/runtime-server.ts';
-import { exitWithParent, onTermination } from './life-cycle.ts';
+import { exitWithParent, onDumpRequest, onTermination } from './life-cycle.ts';
 import { Log } from './log.ts';
 import { chooseLimits } from './model/limits.ts';
 import { modelDirectories, ModelError, resolveModel } from './model/resolve-model.ts';
@@ -68,6 +68,12 @@ async function run(options: RuntimeOptions): Promise<void> {
   if (options.port === 0)
     process.stdout.write(`SGLNB_RUNTIME ${JSON.stringify({ port, pid: process.pid })}\n`);
 
+  onDumpRequest(() => {
+    void engine.dump().then(
+      (dump) => process.stdout.write(`SGLNB_STATE ${JSON.stringify(dump)}\n`),
+      () => log.error('The engine has stopped: there is no state to show.'),
+    );
+  });
   onTermination(async () => {
     log.info('Shutting down: no new requests, running ones may finish.');
     await runtime.drain(DRAIN);

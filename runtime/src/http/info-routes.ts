@@ -42,6 +42,7 @@ export function infoRoutes(parts: InfoParts): Routes {
     '/model_info': { GET: modelInfo },
     '/get_server_info': { GET: serverInfo },
     '/server_info': { GET: serverInfo },
+    '/dump_state': { GET: async () => json(await parts.engine.dump()) },
     '/flush_cache': { GET: flush, POST: flush },
     '/metrics': { GET: () => metricsPage(parts) },
     '/abort_request': { POST: (request) => abort(parts, request) },

@@ -1,4 +1,5 @@
 /** Addresses of this machine, in all the ways in which notebooks write them. */
+import type { EndpointOptions } from '../protocol/kernel-protocol.ts';
 import type { BridgeMessage } from './guest/guest.ts';
 
 const LOOPBACK_HOSTS = new Set(['localhost', '0.0.0.0', '[::]', '[::1]', '127.0.0.1']);
@@ -17,13 +18,25 @@ export function loopbackUrl(url: string): string {
 
 /**
  * With an endpoint set, a notebook that was written for its own local server talks to the endpoint:
- * backends and requests at an address of this machine go there instead.
+ * backends and requests at an address of this machine go there instead, with the endpoint's key. Of
+ * several endpoints, plain requests go to the first.
  */
-export function redirected(message: BridgeMessage, endpoint: string | null): BridgeMessage {
-  const { op, url } = message;
+export function redirected(
+  message: BridgeMessage,
+  endpoint: string | null,
+  { apiKey }: EndpointOptions = {},
+): BridgeMessage {
+  const { op, url, headers } = message;
   if (endpoint === null || typeof url !== 'string' || !isLoopback(url)) return message;
   if (op === 'backend') return { ...message, url: endpoint };
   if (op !== 'http' && op !== 'http_open') return message;
   const { pathname, search } = new URL(url);
-  return { ...message, url: endpoint.replace(/\/+$/, '') + pathname + search };
+  const [first = endpoint] = endpoint.split(',');
+  const target = first.trim().replace(/\/+$/, '') + pathname + search;
+  if (apiKey === undefined) return { ...message, url: target };
+  return {
+    ...message,
+    url: target,
+    headers: { ...Object(headers), authorization: `Bearer ${apiKey}` },
+  };
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import {
   encodeMessage,
   MessageReader,
+  type EndpointOptions,
   type GuestChoice,
   type KernelEvent,
   type KernelOutput,
@@ -20,6 +21,8 @@ export interface DriverOptions {
   readonly guest?: GuestChoice;
   readonly endpoint?: string | null;
   readonly model?: string | null;
+  readonly endpointOptions?: EndpointOptions;
+  readonly answersModelRequests?: boolean;
   readonly env?: Readonly<Record<string, string>>;
   readonly main?: string;
   /** Executable that runs the kernel; this Node by default. */
@@ -78,6 +81,8 @@ export class KernelDriver {
       env: options.env ?? {},
       endpoint: options.endpoint ?? null,
       model: options.model ?? null,
+      endpointOptions: options.endpointOptions ?? {},
+      answersModelRequests: options.answersModelRequests ?? false,
     });
   }
 

@@ -1,6 +1,7 @@
 /** The backends that a kernel is connected to, by number, each with its chat template. */
-import type { JsonObject } from '../../protocol/kernel-protocol.ts';
+import type { EndpointOptions, JsonObject } from '../../protocol/kernel-protocol.ts';
 import type { Backend } from '../backends/backend.ts';
+import { EndpointPool } from '../backends/endpoint-pool.ts';
 import { HttpClient } from '../backends/http.ts';
 import { createServiceBackend, type ServiceBackend } from '../backends/service-backends.ts';
 import { SglangEndpoint } from '../backends/sglang-endpoint.ts';
@@ -19,14 +20,27 @@ export class BackendTable {
   readonly #connected = new Map<number, ConnectedBackend>();
   readonly #clients: HttpClient[] = [];
   readonly #defaultUrl: string | null;
+  readonly #defaultOptions: JsonObject;
   readonly #notice: (text: string) => void;
   #default: Promise<ConnectedBackend> | null = null;
   #lastId = 0;
 
-  /** `notice` tells the user something about a backend that works, but maybe not as expected. */
-  constructor(defaultUrl: string | null, notice: (text: string) => void) {
+  /**
+   * `notice` tells the user something about a backend that works, but maybe not as expected.
+   * `defaultOptions` are how the server at `defaultUrl` is reached, whoever asks for it.
+   */
+  constructor(
+    defaultUrl: string | null,
+    notice: (text: string) => void,
+    defaultOptions: EndpointOptions = {},
+  ) {
     this.#defaultUrl = defaultUrl;
     this.#notice = notice;
+    const { apiKey, verify } = defaultOptions;
+    this.#defaultOptions = {
+      ...(apiKey === undefined ? {} : { api_key: apiKey }),
+      ...(verify === undefined ? {} : { verify }),
+    };
   }
 
   /** @throws ProgramError when the number is not one of ours. */
@@ -50,7 +64,7 @@ export class BackendTable {
   ): Promise<ConnectedBackend> {
     const { backend, client } =
       kind === 'sglang'
-        ? await connectSglang(url, options, signal)
+        ? await this.#connectSglang(url, options, signal)
         : createServiceBackend(kind, url, options);
     this.#clients.push(client);
     const name = options['chat_template_name'];
@@ -93,24 +107,38 @@ export class BackendTable {
     this.#connected.clear();
     await Promise.all(this.#clients.splice(0).map((client) => client.close()));
   }
-}
 
-/** Options: `api_key`, `timeout` (seconds without a byte), `verify`. @throws BackendError */
-async function connectSglang(
-  url: string,
-  options: JsonObject,
-  signal: AbortSignal,
-): Promise<ServiceBackend> {
-  const { api_key: key, timeout, verify } = options;
-  const client = new HttpClient({
-    headers: typeof key === 'string' ? { authorization: `Bearer ${key}` } : {},
-    idleTimeout: typeof timeout === 'number' ? timeout * 1000 : 0,
-    ...(typeof verify === 'boolean' || typeof verify === 'string' ? { verify } : {}),
-  });
-  try {
-    return { client, backend: await SglangEndpoint.connect(url, client, signal) };
-  } catch (error) {
-    await client.close();
-    throw error;
+  /**
+   * One server, or several with commas between their URLs. Options: `api_key`, `timeout` (seconds
+   * without a byte), `verify`. @throws BackendError
+   */
+  async #connectSglang(
+    url: string,
+    given: JsonObject,
+    signal: AbortSignal,
+  ): Promise<ServiceBackend> {
+    const options = url === this.#defaultUrl ? { ...given, ...this.#defaultOptions } : given;
+    const { api_key: key, timeout, verify } = options;
+    const client = new HttpClient({
+      headers: typeof key === 'string' ? { authorization: `Bearer ${key}` } : {},
+      idleTimeout: typeof timeout === 'number' ? timeout * 1000 : 0,
+      ...(typeof verify === 'boolean' || typeof verify === 'string' ? { verify } : {}),
+    });
+    const connect = (each: string, until: AbortSignal) =>
+      SglangEndpoint.connect(each, client, until);
+    const urls = url
+      .split(',')
+      .map((part) => part.trim())
+      .filter((part) => part !== '');
+    try {
+      const backend =
+        urls.length > 1
+          ? await EndpointPool.connect(urls, { connect, notice: this.#notice }, signal)
+          : await connect(url, signal);
+      return { client, backend };
+    } catch (error) {
+      await client.close();
+      throw error;
+    }
   }
 }

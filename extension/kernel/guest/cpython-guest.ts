@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 import type {
   CellRef,
+  EndpointOptions,
   GenRecord,
   JsonValue,
   KernelOutput,
@@ -33,6 +34,7 @@ export interface CPythonGuestOptions {
   readonly cwd: string;
   readonly environment: Readonly<Record<string, string>>;
   readonly endpoint: string | null;
+  readonly endpointOptions?: EndpointOptions;
   readonly listener: GuestListener;
   readonly onGen: (record: GenRecord) => void;
   readonly processCall: ProcessCallHandler;
@@ -97,6 +99,7 @@ class CPythonGuest implements PythonGuest {
       onGen: options.onGen,
       cwd: options.cwd,
       defaultEndpoint: options.endpoint,
+      endpointOptions: options.endpointOptions ?? {},
       cellOf: (file) => this.#cells.cellOf(file),
       processCall: options.processCall,
     });
@@ -204,7 +207,7 @@ class CPythonGuest implements PythonGuest {
   }
 
   async #call(id: number, message: BridgeMessage): Promise<void> {
-    const routed = redirected(message, this.#options.endpoint);
+    const routed = redirected(message, this.#options.endpoint, this.#options.endpointOptions);
     const reply = await this.#bridge.call(routed, this.#cancellation.signal);
     this.#send({ type: 'reply', id, reply });
   }

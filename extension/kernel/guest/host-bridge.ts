@@ -2,7 +2,12 @@
  * The interpreter behind the Python package `sglang`: takes its messages and answers them. One bridge
  * serves one guest; `state-table.ts` and `backend-calls.ts` know what the messages mean.
  */
-import type { GenRecord, JsonValue, KernelOutput } from '../../protocol/kernel-protocol.ts';
+import type {
+  EndpointOptions,
+  GenRecord,
+  JsonValue,
+  KernelOutput,
+} from '../../protocol/kernel-protocol.ts';
 import { NOTICE_MIME, type NoticePayload } from '../../protocol/output-payloads.ts';
 import { InterruptedProgramError, ProgramError, wireError } from '../sglang/program-error.ts';
 import { BackendCalls } from './backend-calls.ts';
@@ -26,6 +31,8 @@ export interface HostBridgeOptions {
   readonly cwd: string;
   /** Base URL of the backend for programs that set none. */
   readonly defaultEndpoint: string | null;
+  /** Its key and certificates. */
+  readonly endpointOptions?: EndpointOptions;
   /** Id of the cell that has this file name in tracebacks; `null` for other files. */
   readonly cellOf?: (file: string) => string | null;
   /** Answers the calls of `ProcessCalls`; absent where there are no processes. */
@@ -54,7 +61,11 @@ class InterpreterBridge implements HostBridge {
 
   constructor(options: HostBridgeOptions) {
     this.#options = options;
-    const table = new BackendTable(options.defaultEndpoint, (text) => this.#notice(text));
+    const table = new BackendTable(
+      options.defaultEndpoint,
+      (text) => this.#notice(text),
+      options.endpointOptions,
+    );
     this.#backends = new BackendCalls(table);
     this.#states = new StateTable({
       onGen: options.onGen,

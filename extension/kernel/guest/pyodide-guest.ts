@@ -1,7 +1,12 @@
 /** The WebAssembly guest as the kernel server sees it: a worker thread with Pyodide in it. */
 import v8 from 'node:v8';
 import { Worker } from 'node:worker_threads';
-import type { CellRef, GenRecord, JsonValue } from '../../protocol/kernel-protocol.ts';
+import type {
+  CellRef,
+  EndpointOptions,
+  GenRecord,
+  JsonValue,
+} from '../../protocol/kernel-protocol.ts';
 import type { KernelResources } from '../resources.ts';
 import { GuestStartError, type ProcessCallHandler } from './guest-start.ts';
 import type { CellResult, GuestListener, PythonGuest } from './guest.ts';
@@ -19,6 +24,7 @@ export interface PyodideGuestOptions {
   readonly cwd: string;
   readonly environment: Readonly<Record<string, string>>;
   readonly endpoint: string | null;
+  readonly endpointOptions?: EndpointOptions;
   readonly cacheFolder: string | null;
   readonly listener: GuestListener;
   readonly onGen: (record: GenRecord) => void;
@@ -73,6 +79,7 @@ class PyodideGuest implements PythonGuest {
       cwd: options.cwd,
       environment: options.environment,
       endpoint: options.endpoint,
+      endpointOptions: options.endpointOptions ?? {},
       cacheFolder: options.cacheFolder,
       control,
     };

@@ -1,6 +1,7 @@
 /** What the kernel's main thread and the worker with the WebAssembly guest say to each other. */
 import type {
   CellRef,
+  EndpointOptions,
   GenRecord,
   JsonValue,
   KernelOutput,
@@ -15,6 +16,7 @@ export interface WorkerSetup {
   readonly cwd: string;
   readonly environment: Readonly<Record<string, string>>;
   readonly endpoint: string | null;
+  readonly endpointOptions: EndpointOptions;
   /** Folder for memory snapshots; `null`: start without one. */
   readonly cacheFolder: string | null;
   readonly control: ControlMemory;

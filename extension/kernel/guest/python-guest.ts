@@ -1,5 +1,5 @@
 /** Starts the guest that the driver chose. */
-import type { GenRecord, GuestChoice } from '../../protocol/kernel-protocol.ts';
+import type { EndpointOptions, GenRecord, GuestChoice } from '../../protocol/kernel-protocol.ts';
 import type { KernelResources } from '../resources.ts';
 import { startCPythonGuest } from './cpython-guest.ts';
 import type { ProcessCallHandler } from './guest-start.ts';
@@ -13,6 +13,7 @@ export interface GuestOptions {
   /** Environment of the cells. */
   readonly environment: Readonly<Record<string, string>>;
   readonly endpoint: string | null;
+  readonly endpointOptions: EndpointOptions;
   readonly cacheFolder: string | null;
   readonly listener: GuestListener;
   readonly onGen: (record: GenRecord) => void;

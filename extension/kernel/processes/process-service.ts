@@ -6,7 +6,12 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { resolve } from 'node:path';
-import type { ChildProcessInfo, JsonValue, KernelOutput } from '../../protocol/kernel-protocol.ts';
+import type {
+  ChildProcessInfo,
+  EndpointOptions,
+  JsonValue,
+  KernelOutput,
+} from '../../protocol/kernel-protocol.ts';
 import {
   HIGHLIGHT_MIME,
   NOTICE_MIME,
@@ -35,6 +40,8 @@ export interface ProcessServiceOptions {
   readonly model: string | null;
   /** Server that is used instead of launching one. */
   readonly endpoint: string | null;
+  /** The endpoint's key and certificates. */
+  readonly endpointOptions?: EndpointOptions;
   readonly output: (output: KernelOutput) => void;
   readonly onProcess: (info: ChildProcessInfo) => void;
   readonly ask: (prompt: string, password: boolean, signal: AbortSignal) => Promise<string | null>;
@@ -266,13 +273,13 @@ export class KernelProcesses {
 
   async #waitForServer(message: BridgeMessage, signal: AbortSignal): Promise<JsonValue> {
     const asked = stringField(message, 'url').replace(/\/+$/, '');
-    const url =
-      this.#options.endpoint !== null && isLoopback(asked)
-        ? this.#options.endpoint
-        : loopbackUrl(asked);
+    const { endpoint, endpointOptions } = this.#options;
+    const isEndpoint = endpoint !== null && isLoopback(asked);
+    const url = isEndpoint ? endpoint : loopbackUrl(asked);
     await waitForServer(
       {
-        url: url.replace(/\/+$/, ''),
+        urls: url.split(',').map((each) => each.trim().replace(/\/+$/, '')),
+        access: isEndpoint ? (endpointOptions ?? {}) : {},
         timeout: timeoutOf(message),
         process: [...this.#processes.values()].findLast((managed) => managed.url === url) ?? null,
         onSlow: () =>

@@ -1,10 +1,14 @@
 /** `wait_for_server`: asks a server until it answers, or until it is plain that it never will. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { EndpointOptions } from '../../protocol/kernel-protocol.ts';
+import { HttpClient } from '../backends/http.ts';
 import type { ManagedProcess } from './managed-process.ts';
 import { ProcessError } from './process-error.ts';
 
 export interface ServerWait {
-  readonly url: string;
+  /** One of them must answer. */
+  readonly urls: readonly string[];
+  readonly access: EndpointOptions;
   /** Seconds; `null`: for ever. */
   readonly timeout: number | null;
   /** The process that should answer, if the kernel started it. */
@@ -25,13 +29,30 @@ const LINES_SHOWN = 20;
 
 /** Settles when `GET {url}/v1/models` answered 200; fails with `ProcessError` or the signal's reason. */
 export async function waitForServer(wait: ServerWait, signal: AbortSignal): Promise<void> {
+  const { apiKey = 'None', verify } = wait.access;
+  const client = new HttpClient({
+    headers: { authorization: `Bearer ${apiKey}` },
+    ...(verify === undefined ? {} : { verify }),
+  });
+  try {
+    await untilReady(wait, client, signal);
+  } finally {
+    await client.close();
+  }
+}
+
+async function untilReady(
+  wait: ServerWait,
+  client: HttpClient,
+  signal: AbortSignal,
+): Promise<void> {
   const begin = performance.now();
   let isSlow = false;
   for (;;) {
     signal.throwIfAborted();
     const isAnnounced = wait.process?.announcedReady ?? true;
     if (
-      (await answers(wait.url, signal)) &&
+      (await anyAnswers(client, wait.urls, signal)) &&
       (isAnnounced || performance.now() - begin > ANNOUNCEMENT)
     )
       return;
@@ -44,7 +65,7 @@ export async function waitForServer(wait: ServerWait, signal: AbortSignal): Prom
     if (wait.timeout !== null && elapsed > wait.timeout * 1_000) {
       throw new ProcessError(
         'TimeoutError',
-        `No server answered at ${wait.url} within ${wait.timeout} seconds.`,
+        `No server answered at ${wait.urls.join(', ')} within ${wait.timeout} seconds.`,
       );
     }
     if (!isSlow && wait.process === null && elapsed > SLOW) {
@@ -55,18 +76,16 @@ export async function waitForServer(wait: ServerWait, signal: AbortSignal): Prom
   }
 }
 
-async function answers(url: string, signal: AbortSignal): Promise<boolean> {
-  try {
-    const attempt = AbortSignal.any([signal, AbortSignal.timeout(ATTEMPT)]);
-    const response = await fetch(`${url}/v1/models`, {
-      headers: { authorization: 'Bearer None' },
-      signal: attempt,
-    });
-    await response.arrayBuffer();
-    return response.status === 200;
-  } catch {
-    return false;
-  }
+async function anyAnswers(
+  client: HttpClient,
+  urls: readonly string[],
+  signal: AbortSignal,
+): Promise<boolean> {
+  const attempt = AbortSignal.any([signal, AbortSignal.timeout(ATTEMPT)]);
+  const answers = await Promise.allSettled(
+    urls.map((url) => client.send('GET', `${url}/v1/models`, null, attempt)),
+  );
+  return answers.some((answer) => answer.status === 'fulfilled' && answer.value.status === 200);
 }
 
 function deathMessage(process: ManagedProcess): string {

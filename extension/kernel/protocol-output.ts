@@ -49,7 +49,11 @@ export function takeStdout(onClosed: () => void): ProtocolOutput {
   };
 }
 
-function redirectStrayPrints(stream: NodeJS.WriteStream, log: (message: string) => void): void {
+/** What is printed to `stream` goes to `log` from now on. */
+export function redirectStrayPrints(
+  stream: NodeJS.WriteStream,
+  log: (message: string) => void,
+): void {
   stream.write = (chunk: string | Uint8Array): boolean => {
     const text = typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString();
     if (text.trim() !== '') log(text.trimEnd());

@@ -4,6 +4,7 @@
  * stdin/stdout, or a local socket when a kernel outlives its window). JSON escapes newlines, so a
  * line is a frame. Types only, plus the two functions that guard the boundary.
  */
+import type { AttachEvent, AttachRequest } from './attach-protocol.ts';
 import type { MimeBundle } from './output-payloads.ts';
 
 /** Bumped when a message changes meaning; both sides refuse another major number. */
@@ -68,7 +69,35 @@ export type KernelQuery =
   | { readonly kind: 'variables'; readonly limit: number }
   | { readonly kind: 'programs' }
   /** Prompt text of a program for these arguments without generating (run lens "Preview prompt"). */
-  | { readonly kind: 'preview'; readonly program: string; readonly args: JsonObject };
+  | {
+      readonly kind: 'preview';
+      readonly program: string;
+      readonly args: JsonObject;
+      /** More arguments, as Python literals. */
+      readonly literals?: Readonly<Record<string, string>>;
+      /** The program's definition as it is written now; without it, the one that its cell defined. */
+      readonly source?: string;
+    };
+
+/** Answer to `preview`. */
+export interface PreviewAnswer {
+  readonly prompt: PreviewText;
+  readonly template: string;
+  /** Model or server whose template it is; `null`: none is connected, the bundled model's is shown. */
+  readonly model: string | null;
+  /** Tokens of the text without placeholders. */
+  readonly tokens: { readonly count: number; readonly exact: boolean };
+  /** Values taken for what a model would choose, by variable. */
+  readonly assumed: readonly (readonly [name: string, value: string])[];
+  /** Why the preview does not reach the program's end; `null` when it does. */
+  readonly ended: string | null;
+}
+
+/** Text with placeholders, and the forks after it, each with what it adds. */
+export interface PreviewText {
+  readonly text: string;
+  readonly forks: readonly PreviewText[];
+}
 
 /** `id` is the stable cell id of the file; `label` is what tracebacks show, e.g. `cell 3`. */
 export interface CellRef {
@@ -196,7 +225,9 @@ export type JsonObject = { readonly [key: string]: JsonValue };
 /* ---------------------------------------------------------------- framing */
 
 /** One message as a line, newline included. */
-export function encodeMessage<Message extends { readonly type: string }>(message: Message): string {
+export function encodeMessage(
+  message: KernelRequest | KernelEvent | AttachRequest | AttachEvent,
+): string {
   return `${JSON.stringify(message)}\n`;
 }
 

@@ -1,6 +1,6 @@
 /**
- * One kernel child process: started with the Node that runs the extension host, spoken to in lines
- * of JSON, and always reported dead exactly once.
+ * One kernel child process that ends with this window: started with the Node that runs the extension
+ * host, spoken to in lines of JSON, and always reported dead exactly once.
  */
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import {
@@ -9,24 +9,20 @@ import {
   type KernelEvent,
   type KernelRequest,
 } from '../../protocol/kernel-protocol.ts';
+import {
+  describeExit,
+  STDERR_LINES,
+  type KernelConnection,
+  type KernelConnectionListener,
+} from './kernel-connection.ts';
 
-export interface KernelProcessListener {
-  event(event: KernelEvent): void;
-  /** A line that is no message: something printed where only the protocol may. */
-  stray(line: string): void;
-  /** The process is gone; `reason` is a sentence for the user. */
-  exited(reason: string): void;
-}
-
-/** Last lines of stderr kept to explain a death. */
-const STDERR_LINES = 20;
-
-export class KernelProcess {
+export class KernelProcess implements KernelConnection {
+  readonly survives = false;
   readonly #child: ChildProcessWithoutNullStreams;
   readonly #stderr: string[] = [];
   #exited = false;
 
-  constructor(kernelEntry: string, cwd: string, listener: KernelProcessListener) {
+  constructor(kernelEntry: string, cwd: string, listener: KernelConnectionListener) {
     this.#child = spawn(process.execPath, [kernelEntry], {
       cwd,
       // Electron's executable behaves as Node under this variable; Node ignores it.
@@ -47,7 +43,7 @@ export class KernelProcess {
       listener.exited(reason);
     };
     this.#child.on('error', (error) => exit(`The kernel could not start: ${error.message}`));
-    this.#child.on('close', (code, signal) => exit(this.#describe(code, signal)));
+    this.#child.on('close', (code, signal) => exit(describeExit(code, signal, this.#stderr)));
   }
 
   get pid(): number | undefined {
@@ -62,20 +58,18 @@ export class KernelProcess {
     if (!this.#exited) this.#child.stdin.write(encodeMessage(request));
   }
 
-  /** Ends the process at once, whatever it does. */
+  settled(): void {}
+
   kill(): void {
     this.#child.kill('SIGKILL');
+  }
+
+  async leave(): Promise<void> {
+    this.kill();
   }
 
   #keepStderr(text: string): void {
     this.#stderr.push(...text.split('\n').filter((line) => line.trim() !== ''));
     this.#stderr.splice(0, Math.max(0, this.#stderr.length - STDERR_LINES));
-  }
-
-  #describe(code: number | null, signal: string | null): string {
-    if (code === 0) return 'The kernel has shut down.';
-    const how = signal ? `was ended by ${signal}` : `exited with code ${code ?? 'unknown'}`;
-    const last = this.#stderr.length > 0 ? `\n${this.#stderr.join('\n')}` : '';
-    return `The kernel ${how}. Run the cell again to start a new one.${last}`;
   }
 }

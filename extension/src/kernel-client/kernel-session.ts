@@ -2,10 +2,12 @@
  * One notebook's kernel: starts it when the first cell runs, routes its events to the runs they
  * belong to, and guarantees that every run ends, whatever dies.
  */
+import { randomUUID } from 'node:crypto';
 import {
   KERNEL_PROTOCOL_VERSION,
   type CellRef,
   type ChildProcessInfo,
+  type EndpointOptions,
   type GenRecord,
   type JsonValue,
   type KernelEvent,
@@ -14,11 +16,15 @@ import {
   type KernelStatus,
   type RunOutcome,
 } from '../../protocol/kernel-protocol.ts';
+import type { AttachedRun, KernelRecord } from '../../protocol/attach-protocol.ts';
+import { DetachedKernel, type DetachedOptions } from './detached-kernel.ts';
+import type { KernelConnection, KernelConnectionListener } from './kernel-connection.ts';
 import { KernelProcess } from './kernel-process.ts';
 
 /** What a session needs of a running cell; `CellExecution` in the workbench, a double in tests. */
 export interface RunSink {
-  start(executionOrder: number | null): void;
+  /** `startedAt`: milliseconds since 1970, for a run that started before this window saw it. */
+  start(executionOrder: number | null, startedAt?: number): void;
   output(output: KernelOutput): void;
   end(outcome: RunOutcome): Promise<void>;
   fail(name: string, message: string): Promise<void>;
@@ -29,8 +35,13 @@ export interface KernelLaunch {
   readonly cwd: string;
   readonly endpoint: string | null;
   readonly model: string | null;
+  readonly endpointOptions: EndpointOptions;
+  /** Added to the environment of what cells start. */
+  readonly env: Readonly<Record<string, string>>;
   /** Milliseconds from an interrupt to the kill of a kernel that ignores it. */
   readonly interruptTimeout: number;
+  /** For a kernel that outlives this window; without it, the kernel ends with the window. */
+  readonly detached?: DetachedOptions;
 }
 
 export interface SessionListener {
@@ -44,6 +55,8 @@ export interface SessionListener {
   log(level: 'debug' | 'info' | 'warn' | 'error', message: string): void;
   /** Output of background processes while no cell runs. */
   background(output: KernelOutput): void;
+  /** Which file to run for a model's name; `null` leaves it to the runtime. Never rejects. */
+  chooseModel(name: string, signal: AbortSignal): Promise<string | null>;
   /** Resolves with `null` at the end of input and when `signal` says that nobody waits any more. */
   input(question: InputQuestion, signal: AbortSignal): Promise<string | null>;
 }
@@ -62,6 +75,8 @@ export class KernelQueryError extends Error {
 interface Run {
   readonly id: string;
   readonly cell: CellRef;
+  /** Of a run that began before this window saw it. */
+  readonly startedAt: number | null;
   /** Aborted when the run ends: closes questions to the user. */
   readonly over: AbortController;
   readonly sink: RunSink;
@@ -69,21 +84,27 @@ interface Run {
 }
 
 export class KernelSession {
-  readonly #launch: KernelLaunch;
+  readonly #nextLaunch: () => KernelLaunch;
+  /** Of the present kernel, or of the next one when none has started. */
+  #launch: KernelLaunch;
   readonly #listener: SessionListener;
   readonly #runs = new Map<string, Run>();
   readonly #queries = new Map<number, (answer: JsonValue | KernelQueryError) => void>();
   readonly #processes = new Map<number, ChildProcessInfo>();
   #nextQuery = 1;
   #python: string | null = null;
-  #process: KernelProcess | null = null;
+  /** Makes the names of this window's runs unlike those of an earlier window. */
+  readonly #window = randomUUID().slice(0, 8);
+  #process: KernelConnection | null = null;
   #stopping: Promise<void> | null = null;
   #nextRun = 1;
   #forcedKill: ReturnType<typeof setTimeout> | null = null;
   #status: KernelStatus = 'stopped';
 
-  constructor(launch: KernelLaunch, listener: SessionListener) {
-    this.#launch = launch;
+  /** @param launch asked at every start, so that a restarted kernel sees changed settings */
+  constructor(launch: () => KernelLaunch, listener: SessionListener) {
+    this.#nextLaunch = launch;
+    this.#launch = launch();
     this.#listener = listener;
   }
 
@@ -125,16 +146,48 @@ export class KernelSession {
     // A kernel that shuts down takes no more cells; the next one does.
     if (this.#stopping) return this.#stopping.then(() => this.execute(cell, code, sink));
     const kernel = this.#ensureProcess();
-    const id = `run-${this.#nextRun++}`;
+    const id = `run-${this.#window}-${this.#nextRun++}`;
     return new Promise((resolve) => {
-      this.#runs.set(id, { id, cell, sink, ended: resolve, over: new AbortController() });
+      const over = new AbortController();
+      this.#runs.set(id, { id, cell, startedAt: null, sink, ended: resolve, over });
       kernel.send({ type: 'execute', run: id, cell, code, stopOnError: true });
     });
   }
 
+  /**
+   * Takes over a kernel that an earlier window left. `sinkOf` gives the place to draw one of its runs, or
+   * `null` when that is gone; everything the run has shown is drawn afresh. Rejects with `AttachError`.
+   */
+  async attach(
+    record: KernelRecord,
+    takeOver: boolean,
+    sinkOf: (run: AttachedRun) => RunSink | null,
+  ): Promise<void> {
+    const { detached } = this.#launch;
+    if (detached === undefined || this.#process?.alive) return;
+    const options = { ...detached, takeOver };
+    await DetachedKernel.attach(record, options, this.#events(), (kernel, runs, fresh) => {
+      this.#process = kernel;
+      for (const { run, cell, startedAt, ...rest } of runs) {
+        const sink = sinkOf({ run, cell, startedAt, ...rest });
+        if (sink === null) continue;
+        const over = new AbortController();
+        this.#runs.set(run, { id: run, cell, startedAt, sink, ended: () => {}, over });
+      }
+      if (fresh) this.#initialize(kernel);
+    });
+  }
+
+  /** This window ends: a kernel that survives is left running, any other is stopped. */
+  async leave(): Promise<void> {
+    const kernel = this.#process;
+    if (kernel?.alive && kernel.survives) await kernel.leave();
+    else await this.stop();
+  }
+
   interrupt(): void {
     const kernel = this.#process;
-    if (!kernel?.alive || this.#runs.size === 0) return;
+    if (!kernel?.alive || (this.#runs.size === 0 && this.#status !== 'busy')) return;
     kernel.send({ type: 'interrupt' });
     this.#forcedKill ??= setTimeout(() => {
       this.#listener.log('warn', 'the kernel ignored the interrupt and was killed');
@@ -158,7 +211,7 @@ export class KernelSession {
     await this.#stopping;
   }
 
-  async #end(kernel: KernelProcess): Promise<void> {
+  async #end(kernel: KernelConnection): Promise<void> {
     kernel.send({ type: 'shutdown' });
     const gone = new Promise<void>((resolve) => {
       const timer = setInterval(() => {
@@ -176,25 +229,44 @@ export class KernelSession {
     this.#process?.kill();
   }
 
-  #ensureProcess(): KernelProcess {
+  #ensureProcess(): KernelConnection {
     if (this.#process?.alive) return this.#process;
     this.#setStatus('starting', null);
-    const kernel = new KernelProcess(this.#launch.entry, this.#launch.cwd, {
+    this.#launch = this.#nextLaunch();
+    const kernel = this.#startProcess();
+    this.#process = kernel;
+    this.#initialize(kernel);
+    return kernel;
+  }
+
+  #startProcess(): KernelConnection {
+    const { entry, cwd, detached } = this.#launch;
+    return detached === undefined
+      ? new KernelProcess(entry, cwd, this.#events())
+      : DetachedKernel.start(entry, cwd, detached, this.#events());
+  }
+
+  /** What one kernel says counts while it is the present one. */
+  #events(): KernelConnectionListener {
+    return {
       event: (event) => this.#onEvent(event),
       stray: (line) => this.#listener.log('debug', line),
-      exited: (reason) => this.#onExit(kernel, reason),
-    });
-    this.#process = kernel;
+      exited: (reason) => this.#onExit(reason),
+    };
+  }
+
+  #initialize(kernel: KernelConnection): void {
     kernel.send({
       type: 'initialize',
       protocolVersion: KERNEL_PROTOCOL_VERSION,
       cwd: this.#launch.cwd,
       guest: { kind: 'wasm' },
-      env: {},
+      env: this.#launch.env,
       endpoint: this.#launch.endpoint,
+      endpointOptions: this.#launch.endpointOptions,
       model: this.#launch.model,
+      answersModelRequests: true,
     });
-    return kernel;
   }
 
   #onEvent(event: KernelEvent): void {
@@ -207,6 +279,7 @@ export class KernelSession {
         );
         break;
       case 'status':
+        if (event.status === 'idle') this.#cancelForcedKill();
         this.#setStatus(event.status, event.reason);
         break;
       case 'started':
@@ -221,6 +294,9 @@ export class KernelSession {
         break;
       case 'input_request':
         this.#answerInput(event);
+        break;
+      case 'model_request':
+        this.#chooseModel(event);
         break;
       case 'gen':
         this.#listener.gen(event.record);
@@ -245,7 +321,7 @@ export class KernelSession {
   #start(id: string, executionOrder: number): void {
     const run = this.#runs.get(id);
     if (!run) return;
-    run.sink.start(executionOrder);
+    run.sink.start(executionOrder, run.startedAt ?? undefined);
     this.#listener.started(run.cell, executionOrder);
   }
 
@@ -267,16 +343,27 @@ export class KernelSession {
     return undefined;
   }
 
+  #chooseModel({ request, run, name }: KernelEvent & { readonly type: 'model_request' }): void {
+    const over = run === null ? undefined : this.#runs.get(run)?.over;
+    const answer = (model: string | null): void =>
+      this.#process?.send({ type: 'model_reply', request, model });
+    const { signal } = over ?? new AbortController();
+    this.#listener.chooseModel(name, signal).then(answer, () => answer(null));
+  }
+
   #finish(id: string, outcome: RunOutcome): void {
     const run = this.#take(id);
     if (!run) return;
     if (this.#runs.size === 0) this.#cancelForcedKill();
-    void run.sink.end(outcome).finally(run.ended);
+    const kernel = this.#process;
+    void run.sink.end(outcome).finally(() => {
+      kernel?.settled(id);
+      run.ended();
+    });
     this.#listener.finished(run.cell, outcome);
   }
 
-  #onExit(kernel: KernelProcess, reason: string): void {
-    if (this.#process !== kernel) return;
+  #onExit(reason: string): void {
     this.#process = null;
     this.#python = null;
     this.#processes.clear();

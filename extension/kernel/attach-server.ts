@@ -1,0 +1,215 @@
+/**
+ * The kernel's channel when it outlives its window: a local socket that one driver at a time holds. A
+ * driver that comes back is told what it missed; a kernel that nobody drives ends after a while.
+ */
+import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type {
+  AttachEvent,
+  AttachRequest,
+  KernelRecord,
+  ListenOptions,
+} from '../protocol/attach-protocol.ts';
+import {
+  encodeMessage,
+  KERNEL_PROTOCOL_VERSION,
+  MessageReader,
+  type KernelEvent,
+  type KernelRequest,
+} from '../protocol/kernel-protocol.ts';
+import type { ProtocolOutput } from './protocol-output.ts';
+import { RunJournal } from './run-journal.ts';
+
+/** Milliseconds between two looks whether a kernel without a driver is still wanted. */
+const CHECK = 1_000;
+/** Milliseconds that a cell may run without a driver. */
+const LONGEST_RUN = 24 * 3_600_000;
+/** Milliseconds that a connection may take to say who it is. */
+const GREETING = 5_000;
+
+export interface AttachServerOptions extends ListenOptions {
+  readonly receive: (request: KernelRequest) => void;
+  /** Nobody drives this kernel any more. */
+  readonly onAbandoned: () => void;
+}
+
+export class AttachServer implements ProtocolOutput {
+  readonly #options: AttachServerOptions;
+  readonly #journal = new RunJournal();
+  readonly #token = randomBytes(32).toString('hex');
+  readonly #folder: string | null;
+  readonly #address: string;
+  readonly #server: Server;
+  readonly #watch: NodeJS.Timeout;
+  readonly #waiting = new Set<() => void>();
+  /** Questions of the present driver; answers to an earlier one's go nowhere. */
+  readonly #asked = new Set<number>();
+  readonly #startedAt = Date.now();
+  #driver: Socket | null = null;
+  #fresh = true;
+  #keepAlive: number;
+  #lastWanted = Date.now();
+  #detachedAt = Date.now();
+
+  constructor(options: AttachServerOptions) {
+    this.#options = options;
+    // The first driver gets the time to come even when kernels are not to stay.
+    this.#keepAlive = Math.max(options.keepAlive, 10_000);
+    // A unix socket's path may have only about a hundred characters, so it is not among the records.
+    this.#folder = process.platform === 'win32' ? null : mkdtempSync(join(tmpdir(), 'sglnb-'));
+    this.#address =
+      this.#folder === null
+        ? `\\\\.\\pipe\\sglnb-${options.id}-${randomBytes(8).toString('hex')}`
+        : join(this.#folder, 'kernel');
+    this.#server = createServer((socket) => this.#greet(socket));
+    this.#watch = setInterval(() => this.#check(), CHECK);
+  }
+
+  /** Settles when drivers can connect and find the record. */
+  async listen(): Promise<KernelRecord> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(this.#address, resolve);
+    });
+    return this.#writeRecord();
+  }
+
+  send(event: KernelEvent): void {
+    this.#journal.event(event);
+    if (event.type === 'reply' || event.type === 'reply_error') {
+      if (!this.#asked.delete(event.id)) return;
+    }
+    this.#driver?.write(encodeMessage(event));
+  }
+
+  keepsUp(): Promise<void> {
+    if (!this.#driver?.writableNeedDrain) return Promise.resolve();
+    return new Promise((resolve) => void this.#waiting.add(resolve));
+  }
+
+  flushed(): Promise<void> {
+    const driver = this.#driver;
+    if (driver === null) return Promise.resolve();
+    return new Promise((resolve) => driver.end(() => resolve()));
+  }
+
+  /** Leaves no trace; for the exit of the kernel. */
+  close(): void {
+    clearInterval(this.#watch);
+    rmSync(this.#recordFile, { force: true });
+    if (this.#folder !== null) rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  /** Written beside and renamed, so that nobody reads half of it. */
+  #writeRecord(): KernelRecord {
+    const record: KernelRecord = {
+      id: this.#options.id,
+      pid: process.pid,
+      address: this.#address,
+      token: this.#token,
+      notebook: this.#options.notebook,
+      protocolVersion: KERNEL_PROTOCOL_VERSION,
+      startedAt: this.#startedAt,
+      driven: this.#driver !== null,
+    };
+    writeFileSync(`${this.#recordFile}.new`, JSON.stringify(record), { mode: 0o600 });
+    renameSync(`${this.#recordFile}.new`, this.#recordFile);
+    return record;
+  }
+
+  get #recordFile(): string {
+    return join(this.#options.folder, `${this.#options.id}.json`);
+  }
+
+  /* ---------------------------------------------------------------- drivers */
+
+  #greet(socket: Socket): void {
+    const late = setTimeout(() => socket.destroy(), GREETING);
+    const reader = new MessageReader<KernelRequest | AttachRequest>(
+      (message) => {
+        if (socket === this.#driver) return this.#receive(message);
+        clearTimeout(late);
+        return message.type === 'attach' ? this.#attach(socket, message) : socket.destroy();
+      },
+      () => socket.destroy(),
+    );
+    socket.setEncoding('utf8').on('data', (text: string) => reader.push(text));
+    socket.on('error', () => socket.destroy());
+    socket.on('drain', () => this.#goOn());
+    socket.on('close', () => {
+      clearTimeout(late);
+      if (socket === this.#driver) this.#lose();
+    });
+  }
+
+  #attach(socket: Socket, request: AttachRequest & { readonly type: 'attach' }): void {
+    const refusal = this.#refusal(request);
+    if (refusal !== null) return void socket.end(encodeMessage(refusal));
+    const former = this.#driver;
+    this.#driver = socket;
+    this.#keepAlive = request.keepAlive;
+    this.#asked.clear();
+    former?.end(encodeMessage({ type: 'released' }));
+    this.#goOn();
+    if (existsSync(this.#recordFile)) this.#writeRecord();
+    const { runs } = this.#journal;
+    const attached: AttachEvent = { type: 'attached', fresh: this.#fresh, runs };
+    socket.write(encodeMessage(attached));
+    for (const event of this.#journal.replay()) socket.write(encodeMessage(event));
+  }
+
+  #refusal({
+    token,
+    protocolVersion,
+    takeOver,
+  }: AttachRequest & { readonly type: 'attach' }): AttachEvent | null {
+    if (!isSecret(token, this.#token)) return { type: 'refused', reason: 'token' };
+    if (protocolVersion !== KERNEL_PROTOCOL_VERSION) return { type: 'refused', reason: 'version' };
+    return this.#driver !== null && !takeOver ? { type: 'refused', reason: 'in_use' } : null;
+  }
+
+  #receive(message: KernelRequest | AttachRequest): void {
+    if (message.type === 'settled') return this.#journal.settled(message.run);
+    if (message.type === 'attach') return;
+    if (message.type === 'initialize') this.#fresh = false;
+    if (message.type === 'query') this.#asked.add(message.id);
+    this.#journal.request(message);
+    this.#options.receive(message);
+  }
+
+  #lose(): void {
+    this.#driver = null;
+    if (existsSync(this.#recordFile)) this.#writeRecord();
+    this.#asked.clear();
+    this.#detachedAt = Date.now();
+    this.#lastWanted = Date.now();
+    this.#goOn();
+    if (this.#keepAlive === 0) this.#options.onAbandoned();
+  }
+
+  #goOn(): void {
+    for (const resolve of this.#waiting) resolve();
+    this.#waiting.clear();
+  }
+
+  #check(): void {
+    if (this.#driver !== null) return;
+    const now = Date.now();
+    if (this.#journal.busy) this.#lastWanted = now;
+    const idleFor = now - this.#lastWanted;
+    const alone = now - this.#detachedAt;
+    // A kernel whose record is gone can be found by nobody.
+    if (idleFor > this.#keepAlive || alone > LONGEST_RUN || !existsSync(this.#recordFile))
+      this.#options.onAbandoned();
+  }
+}
+
+/** Compares in a time that tells nothing about `known`. */
+function isSecret(said: unknown, known: string): boolean {
+  if (typeof said !== 'string') return false;
+  const [left, right] = [Buffer.from(said), Buffer.from(known)];
+  return left.length === right.length && timingSafeEqual(left, right);
+}

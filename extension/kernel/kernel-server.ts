@@ -6,6 +6,7 @@ import {
   KERNEL_PROTOCOL_VERSION,
   type GenRecord,
   type GuestChoice,
+  type JsonValue,
   type KernelEvent,
   type KernelOutput,
   type KernelQuery,
@@ -18,6 +19,7 @@ import type { ProcessCallHandler } from './guest/guest-start.ts';
 import type { CellResult, GuestListener, PythonGuest } from './guest/guest.ts';
 import { InputRequests } from './input-requests.ts';
 import { ModelRequests } from './model-requests.ts';
+import { previewAnswer, type PreviewServer } from './preview.ts';
 
 type Initialize = KernelRequest & { readonly type: 'initialize' };
 type Execute = KernelRequest & { readonly type: 'execute' };
@@ -362,11 +364,20 @@ export class KernelServer {
       if (this.#guest === null) throw new Error('Python is not running yet');
       // SAFETY: `KernelQuery` is plain JSON with a `kind`.
       const question = query as KernelQuery & Parameters<PythonGuest['query']>[0];
-      this.#options.send({ type: 'reply', id, result: await this.#guest.query(question) });
+      const found = await this.#guest.query(question);
+      const result =
+        query.kind === 'preview' ? await previewAnswer(found, this.#previewServer()) : found;
+      // SAFETY: answers are plain JSON; TypeScript does not see that of an interface.
+      this.#options.send({ type: 'reply', id, result: result as JsonValue });
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       this.#options.send({ type: 'reply_error', id, message });
     }
+  }
+
+  #previewServer(): PreviewServer {
+    const { endpoint = null, endpointOptions } = this.#initialize ?? {};
+    return { endpoint, apiKey: endpointOptions?.apiKey };
   }
 
   #ask(prompt: string, password: boolean, signal: AbortSignal): Promise<string | null> {

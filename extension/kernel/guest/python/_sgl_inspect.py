@@ -1,6 +1,7 @@
 """Side questions about the cells' namespace: completion, variables, programs. Never runs user code
 on purpose: only names and attributes are looked up, and representations are limited."""
 
+import ast
 import builtins
 import keyword
 import re
@@ -24,7 +25,10 @@ def answer(query, namespace, files):
     if kind == "programs":
         return _programs(namespace, files)
     if kind == "preview":
-        return _preview(query["program"], query["args"], namespace)
+        try:
+            return _preview(query, namespace)
+        except Exception as error:  # said to the user, who wrote the program and its arguments
+            return {"refused": str(error)}
     raise ValueError(f"unknown query {kind!r}")
 
 
@@ -131,9 +135,26 @@ def _programs(namespace, files):
     return {"items": found}
 
 
-def _preview(program, arguments, namespace):
-    value = namespace.get(program)
+def _preview(query, namespace):
+    """Of the program as it is written now (`source`), or as its cell defined it."""
+    name = query["program"]
+    value = _defined(query["source"], name, namespace) if query.get("source") else namespace.get(name)
     preview = getattr(value, "_preview_prompt", None)
     if preview is None:
-        raise ValueError(f"There is no SGLang program named {program}; run its cell first.")
-    return {"text": preview(**arguments)}
+        raise ValueError(f"There is no SGLang program named {name}; run its cell first.")
+    literals = query.get("literals") or {}
+    arguments = {key: ast.literal_eval(text) for key, text in literals.items()}
+    return preview(**query["args"], **arguments)
+
+
+def _defined(source, name, namespace):
+    """The program that a definition makes, next to the cells' names, which stay as they are."""
+    import sglang
+
+    public = {key: value for key, value in vars(sglang).items() if not key.startswith("_")}
+    scope = {**public, "sgl": sglang, "sglang": sglang, **namespace}
+    try:
+        exec(compile(source, "<preview>", "exec"), scope)
+    except NameError as error:
+        raise ValueError(f"{error}; run the cell that defines it first.") from None
+    return scope.get(name)

@@ -9,6 +9,7 @@ from sglang._display import BatchProgress
 from sglang.global_config import global_config
 from sglang.lang.interpreter import new_state, run_body
 from sglang.lang.prefix import constant_prefix
+from sglang.lang.preview import refuse_in_preview
 
 _SAMPLING = {
     "max_new_tokens": 128,
@@ -200,6 +201,12 @@ class SglFunction:
 
         return trace_program(self, {**kwargs, **self.bind_arguments}, backend)
 
+    def _preview_prompt(self, **arguments):
+        """What a run would send, with placeholders for what it would generate."""
+        from sglang.lang.preview import preview
+
+        return preview(self, arguments)
+
     # -------------------------------------------------------------- options
 
     def _split(self, options, given, own=True):
@@ -237,6 +244,7 @@ _kernel_default = None
 def resolve_backend(backend):
     """The given backend, the program-wide default, or the kernel's own; AssertionError without one."""
     global _kernel_default
+    refuse_in_preview()
     found = backend or global_config.default_backend
     if found is None:
         if _kernel_default is None:

@@ -10,7 +10,7 @@ import { RadixCache } from './cache/radix-cache.ts';
 import { createConstraintCompiler } from './constraints/compiler.ts';
 import type { Engine } from './engine/engine.ts';
 import { EngineError } from './engine/engine.ts';
-import { loadEngine } from './engine/llama-engine.ts';
+import { defaultThreads, loadEngine } from './engine/llama-engine.ts';
 import { Sampler } from './sampling/sampler.ts';
 import type { EngineThreadData, FromEngine, ToEngine } from './scheduler/messages.ts';
 import { ForcedText } from './scheduler/forced-text.ts';
@@ -18,6 +18,10 @@ import { RequestFactory } from './scheduler/request-factory.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
 import { StepLog } from './scheduler/step-log.ts';
 import { TokenProcessor } from './scheduler/token-processing.ts';
+import { loadClipEncoder } from './vision/clip-encoder.ts';
+import { ProjectorError } from './vision/projector-error.ts';
+import { ImageRows } from './vision/prompt-images.ts';
+import type { VisionEncoder } from './vision/vision-encoder.ts';
 
 /** Numbers of logits kept per step: 64 MiB of float32. */
 const LOGITS_PER_STEP = 16_777_216;
@@ -37,7 +41,20 @@ function hostTier(bytes: number): HostTier | null {
   return bytes > 0 ? new HostTier(bytes) : null;
 }
 
-function buildScheduler(engine: Engine): Scheduler {
+function visionEncoder(): VisionEncoder | null {
+  const { projectorFile } = data;
+  if (projectorFile === null) return null;
+  return loadClipEncoder({
+    file: projectorFile,
+    threads: data.engine.threads ?? defaultThreads(),
+  });
+}
+
+function logImage(milliseconds: number): void {
+  post({ type: 'log', line: `Image encoded in ${milliseconds.toFixed(1)} ms.` });
+}
+
+function buildScheduler(engine: Engine, images: ImageRows | null): Scheduler {
   const { limits, model, vocabulary } = engine;
   const shares = model.supportsPartialRemoval && !data.disableRadixCache;
   const cache = shares
@@ -48,7 +65,7 @@ function buildScheduler(engine: Engine): Scheduler {
   return new Scheduler({
     engine,
     cache,
-    factory: new RequestFactory(vocabulary, createConstraintCompiler(vocabulary), forced),
+    factory: new RequestFactory(vocabulary, createConstraintCompiler(vocabulary), forced, images),
     processor: new TokenProcessor(engine, sampler, forced),
     forced,
     idleCells: IDLE_CELLS,
@@ -123,15 +140,19 @@ function loop(scheduler: Scheduler): void {
 
 try {
   const engine = loadEngine(data.engine);
+  const encoder = visionEncoder();
   try {
-    const scheduler = buildScheduler(engine);
+    const images = encoder === null ? null : new ImageRows(encoder, logImage);
+    const scheduler = buildScheduler(engine, images);
     post({ type: 'ready', model: engine.model, limits: engine.limits });
     loop(scheduler);
   } finally {
+    encoder?.dispose();
     engine.dispose();
   }
 } catch (error) {
-  const code = error instanceof EngineError ? error.code : 'INTERNAL';
+  const known = error instanceof EngineError || error instanceof ProjectorError;
+  const code = known ? error.code : 'INTERNAL';
   post({ type: 'failed', code, message: error instanceof Error ? error.message : String(error) });
 }
 port.close();

@@ -14,6 +14,8 @@ import { modelDirectories, ModelError, resolveModel } from './model/resolve-mode
 import { HELP, OptionsError, parseOptions } from './options.ts';
 import type { RuntimeOptions } from './options.ts';
 import { EngineClient, EngineThreadError } from './scheduler/engine-client.ts';
+import { findProjector } from './vision/find-projector.ts';
+import { ProjectorError } from './vision/projector-error.ts';
 
 const VERSION = '0.1.0';
 
@@ -36,10 +38,18 @@ async function run(options: RuntimeOptions): Promise<void> {
   const header = checkModelFile(model.file);
   const limits = chooseLimits(options, header.contextLength);
   for (const notice of limits.notices) log.notice(notice);
+  const embeddingLength = header.metadata.get(`${header.architecture}.embedding_length`);
+  const projector = findProjector(
+    model.file,
+    typeof embeddingLength === 'number' ? embeddingLength : null,
+    options.projectorPath,
+  );
+  if (projector.notice !== null) log.notice(projector.notice);
   const maxRunning = options.maxRunningRequests ?? limits.maxRunning;
   const engine = await EngineClient.start({
     data: {
       engine: { modelPath: model.file, threads: options.threads ?? undefined, ...limits.engine },
+      projectorFile: projector.shape?.file ?? null,
       prefillTokens: options.chunkedPrefillSize,
       maxRunning,
       disableRadixCache: options.disableRadixCache,
@@ -55,6 +65,7 @@ async function run(options: RuntimeOptions): Promise<void> {
     log,
     options,
     modelPath: model.reportedPath,
+    vision: projector.shape,
     chatTemplate: readChatTemplate(options.chatTemplate) ?? header.chatTemplate,
     contextLength: Math.min(limits.contextLength, engine.limits.cells),
     maxRunning,
@@ -98,6 +109,7 @@ function explain(error: unknown): { readonly line: string; readonly exitCode: nu
   const known =
     error instanceof ModelError ||
     error instanceof EngineError ||
+    error instanceof ProjectorError ||
     error instanceof EngineThreadError;
   if (known) return { line: error.message, exitCode: 3 };
   if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {

@@ -12,6 +12,8 @@ export interface RuntimeOptions {
   readonly modelPath: string;
   readonly servedModelName: string | null;
   readonly chatTemplate: string | null;
+  /** The vision projector; null: the mmproj file beside the model, if there is one. */
+  readonly projectorPath: string | null;
   readonly port: number;
   readonly apiKey: string | null;
   /** Longest prompt plus answer of one request, tokens; null: the model's, within memory. */
@@ -52,6 +54,7 @@ const VALUE_FLAGS = [
   'model-path',
   'served-model-name',
   'chat-template',
+  'mmproj',
   'host',
   'port',
   'api-key',
@@ -90,6 +93,7 @@ Serves a GGUF model on 127.0.0.1 behind SGLang's HTTP API.
   --api-key KEY                require "Authorization: Bearer KEY"
   --served-model-name NAME     name in /v1/models
   --chat-template FILE|TEXT    Jinja template for /v1/chat/completions
+  --mmproj FILE                vision projector of the model; the mmproj file beside it if left out
   --context-length N           longest prompt plus answer of one request
   --max-total-tokens N         tokens kept for everything running and cached
   --max-running-requests N     requests computed at the same time
@@ -118,6 +122,7 @@ export function parseOptions(argv: readonly string[]): RuntimeOptions | 'help' {
     modelPath: flags.values.get('model-path') ?? '',
     servedModelName: flags.values.get('served-model-name') ?? null,
     chatTemplate: flags.values.get('chat-template') ?? null,
+    projectorPath: flags.values.get('mmproj') ?? null,
     port: number('port', { least: 0, most: 65_535 }) ?? 30_000,
     apiKey: flags.values.get('api-key') ?? null,
     contextLength: number('context-length', { least: 8 }),

@@ -34,6 +34,8 @@ export interface EngineLimits {
 /** One token to compute: its id, its position in its sequence, and whether its logits are wanted. */
 export interface BatchToken {
   readonly token: number;
+  /** A row of input instead of the token's own, as of a part of an image; `token` is only a name then. */
+  readonly embedding?: Float32Array | undefined;
   readonly position: number;
   readonly sequence: number;
   readonly wantsLogits: boolean;

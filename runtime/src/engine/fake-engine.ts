@@ -268,7 +268,10 @@ export class FakeEngine implements Engine {
         `the batch has ${batch.length} tokens; the limit is ${this.limits.batchTokens}`,
       );
     }
-    const wrong = batch.find(({ token }) => !(token >= 0 && token < this.vocabulary.size));
+    const wrong = batch.find(
+      ({ token, embedding }) =>
+        embedding === undefined && !(token >= 0 && token < this.vocabulary.size),
+    );
     if (wrong) throw failure(`token ${wrong.token} is not in the vocabulary`);
   }
 

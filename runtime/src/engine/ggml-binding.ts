@@ -98,17 +98,12 @@ function bind(base: koffi.LibraryHandle, ggml: koffi.LibraryHandle) {
     compute: b<(backend: Pointer, graph: Pointer) => number>(
       'int ggml_backend_graph_compute(void *backend, void *graph)',
     ),
-    deviceOf: declare<(type: number) => Pointer>(
-      ggml,
-      'void *ggml_backend_dev_by_type(int type)',
-    ),
+    deviceOf: declare<(type: number) => Pointer>(ggml, 'void *ggml_backend_dev_by_type(int type)'),
     start: b<(device: Pointer, params: string | null) => Pointer>(
       'void *ggml_backend_dev_init(void *device, const char *params)',
     ),
     freeBackend: b<(backend: Pointer) => void>('void ggml_backend_free(void *backend)'),
-    registryOf: b<(device: Pointer) => Pointer>(
-      'void *ggml_backend_dev_backend_reg(void *device)',
-    ),
+    registryOf: b<(device: Pointer) => Pointer>('void *ggml_backend_dev_backend_reg(void *device)'),
     procedure: b<(registry: Pointer, name: string) => Pointer>(
       'void *ggml_backend_reg_get_proc_address(void *registry, const char *name)',
     ),

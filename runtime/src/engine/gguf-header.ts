@@ -2,13 +2,29 @@ import { closeSync, fstatSync, openSync } from 'node:fs';
 import { EndOfFile, FileCursor } from './file-cursor.ts';
 import { tensorBytes } from './ggml-types.ts';
 
-/** A scalar of the metadata. Arrays are skipped; only their length is kept. */
-export type GgufValue = string | number | boolean | { readonly arrayLength: number };
+/** A scalar of the metadata. Of arrays the length is kept, and the elements of short numeric ones. */
+export type GgufValue = string | number | boolean | GgufArray;
+
+export interface GgufArray {
+  readonly arrayLength: number;
+  readonly numbers?: readonly number[];
+}
+
+/** A tensor's place in the file. */
+export interface GgufTensor {
+  /** Fastest first, as ggml counts them. */
+  readonly dimensions: readonly number[];
+  /** `ggml_type`. */
+  readonly type: number;
+  /** From the start of the file, bytes. */
+  readonly offset: number;
+}
 
 export interface GgufHeader {
   readonly version: number;
   readonly metadata: ReadonlyMap<string, GgufValue>;
   readonly tensorCount: number;
+  readonly tensors: ReadonlyMap<string, GgufTensor>;
   readonly architecture: string;
   readonly name: string | null;
   /** Number of weights, summed over all tensors. */
@@ -38,6 +54,12 @@ const MAX_STRING_BYTES = 16 << 20;
 const MAX_ENTRIES = 1 << 20;
 const MAX_ARRAY_DEPTH = 4;
 const DEFAULT_ALIGNMENT = 32;
+/** Longer arrays are vocabularies and the like, which nobody here reads. */
+const SHORT_ARRAY = 64;
+/** Codes of `gguf_metadata_value_type`. */
+const UINT32 = 4;
+const INT32 = 5;
+const FLOAT32 = 6;
 
 /**
  * Reads the header of a GGUF file (versions 2 and 3; format: ggml `docs/gguf.md`) and checks that
@@ -82,13 +104,14 @@ class HeaderReader {
     const version = this.#readMagic();
     const tensorCount = this.#count('tensors');
     const metadata = this.#readMetadata(this.#count('metadata entries'));
-    const parameterCount = this.#readTensors(tensorCount, alignmentOf(metadata));
+    const { parameterCount, tensors } = this.#readTensors(tensorCount, alignmentOf(metadata));
     const architecture = text(metadata, 'general.architecture');
     if (architecture === null) throw this.#corrupt('it names no general.architecture');
     return {
       version,
       metadata,
       tensorCount,
+      tensors,
       architecture,
       name: text(metadata, 'general.name'),
       parameterCount,
@@ -152,7 +175,7 @@ class HeaderReader {
       case 8:
         return this.#string(MAX_STRING_BYTES);
       case 9:
-        return this.#skipArray(key, depth);
+        return this.#array(key, depth);
       case 10:
         return cursor.uint64();
       case 11:
@@ -164,9 +187,13 @@ class HeaderReader {
     }
   }
 
-  #skipArray(key: string, depth: number): { arrayLength: number } {
+  #array(key: string, depth: number): GgufArray {
     const type = this.#cursor.uint32();
     const arrayLength = this.#cursor.uint64();
+    if (arrayLength <= SHORT_ARRAY && (type === FLOAT32 || type === UINT32 || type === INT32)) {
+      const numbers = Array.from({ length: arrayLength }, () => Number(this.#value(type, key, 0)));
+      return { arrayLength, numbers };
+    }
     const width = ELEMENT_BYTES[type];
     if (width !== undefined) {
       this.#cursor.skip(arrayLength * width);
@@ -175,23 +202,25 @@ class HeaderReader {
       for (let index = 0; index < arrayLength; index += 1) this.#cursor.skip(this.#cursor.uint64());
     } else if (type === 9 && depth < MAX_ARRAY_DEPTH) {
       if (arrayLength * 12 > this.#cursor.remaining) throw new EndOfFile();
-      for (let index = 0; index < arrayLength; index += 1) this.#skipArray(key, depth + 1);
+      for (let index = 0; index < arrayLength; index += 1) this.#array(key, depth + 1);
     } else {
       throw this.#corrupt(`${printable(key)} is an array of the unknown type ${type}`);
     }
     return { arrayLength };
   }
 
-  /** Returns the number of weights; throws if a tensor's data are not in the file. */
-  #readTensors(count: number, alignment: number): number {
-    let parameters = 0;
+  /** Throws if a tensor's data are not in the file. */
+  #readTensors(count: number, alignment: number): Pick<GgufHeader, 'parameterCount' | 'tensors'> {
+    const tensors = new Map<string, GgufTensor>();
+    let parameterCount = 0;
     let end = 0;
     for (let index = 0; index < count; index += 1) {
       const name = this.#string(MAX_KEY_BYTES);
-      const elements = this.#tensorElements(name);
+      const { dimensions, elements } = this.#tensorShape(name);
       const type = this.#cursor.uint32();
       const offset = this.#cursor.uint64();
-      parameters += elements;
+      tensors.set(name, { dimensions, type, offset });
+      parameterCount += elements;
       end = Math.max(end, offset + (tensorBytes(type, elements) ?? 0));
     }
     const dataStart = Math.ceil(this.#cursor.position / alignment) * alignment;
@@ -201,19 +230,21 @@ class HeaderReader {
         `${this.#path} has ${this.#cursor.size} bytes but its tensors need ${dataStart + end}: it is truncated. ${AGAIN}`,
       );
     }
-    return parameters;
+    for (const [name, tensor] of tensors) {
+      tensors.set(name, { ...tensor, offset: tensor.offset + dataStart });
+    }
+    return { parameterCount, tensors };
   }
 
-  #tensorElements(name: string): number {
-    const dimensions = this.#cursor.uint32();
-    if (dimensions > 4)
-      throw this.#corrupt(`tensor ${printable(name)} has ${dimensions} dimensions`);
-    let elements = 1;
-    for (let index = 0; index < dimensions; index += 1) elements *= this.#cursor.uint64();
+  #tensorShape(name: string): { dimensions: number[]; elements: number } {
+    const count = this.#cursor.uint32();
+    if (count > 4) throw this.#corrupt(`tensor ${printable(name)} has ${count} dimensions`);
+    const dimensions = Array.from({ length: count }, () => this.#cursor.uint64());
+    const elements = dimensions.reduce((product, length) => product * length, 1);
     if (!Number.isSafeInteger(elements)) {
       throw this.#corrupt(`tensor ${printable(name)} has an impossible shape`);
     }
-    return elements;
+    return { dimensions, elements };
   }
 
   #string(limit: number): string {

@@ -10,7 +10,7 @@ import {
 } from './engine.ts';
 import type { GgufHeader } from './gguf-header.ts';
 import { type LlamaBinding, loadLlama } from './llama-binding.ts';
-import type { Pointer } from './llama-layout.ts';
+import type { NativeBatch, Pointer } from './llama-layout.ts';
 import { LlamaVocabulary } from './llama-vocabulary.ts';
 import { checkModelFile } from './model-file.ts';
 import { BatchBuffers } from './native-batch.ts';
@@ -137,6 +137,11 @@ class LlamaEngine implements Engine {
   readonly #nextPosition: Int32Array;
   /** Batch of the last successful `forward`. */
   #last: readonly BatchToken[] = [];
+  /** Index in `#last` of the first item that llama.cpp computed last. */
+  #lastRun = 0;
+  /** Logits of the runs before it, by index in `#last`. */
+  readonly #kept = new Map<number, Float32Array>();
+  readonly #embeddingLength: number;
   #disposed = false;
 
   constructor(
@@ -158,6 +163,8 @@ class LlamaEngine implements Engine {
       batchTokens: llama.contextBatch(context),
     };
     this.#nextPosition = new Int32Array(this.limits.sequences);
+    const length = header.metadata.get(`${header.architecture}.embedding_length`);
+    this.#embeddingLength = typeof length === 'number' ? length : 0;
     this.#batch = new BatchBuffers(this.limits.batchTokens);
     this.#logits = new Float32Array(new ArrayBuffer(this.vocabulary.size * 4));
     this.#abortFlag = options.abortFlag ?? new Uint8Array(new ArrayBuffer(ABORT_FLAG_BYTES));
@@ -167,19 +174,16 @@ class LlamaEngine implements Engine {
   forward(batch: readonly BatchToken[]): ForwardResult {
     this.#checkAlive();
     this.#last = [];
+    this.#kept.clear();
     this.#checkBatch(batch);
-    const status = this.#llama.decode(this.#context, this.#batch.fill(batch));
-    if (status === FULL) return { status: 'full' };
-    if (status === ABORTED) {
-      this.#forget(batch);
-      return { status: 'aborted' };
+    const runs = runsOf(batch);
+    for (const run of runs) {
+      const status = this.#llama.decode(this.#context, this.#fill(run.items));
+      if (status !== 0) return this.#giveUp(batch, status);
+      this.#last = batch;
+      this.#lastRun = run.first;
+      if (runs.length > 1) this.#keepLogits(run);
     }
-    if (status !== 0) {
-      // −1 is an invalid batch that changed nothing; the others are failures on the way.
-      if (status !== INVALID) this.#forget(batch);
-      throw failed(`llama_decode answered ${status} for a batch of ${batch.length} tokens`);
-    }
-    this.#last = batch;
     return { status: 'ok' };
   }
 
@@ -188,7 +192,9 @@ class LlamaEngine implements Engine {
     if (this.#last[index]?.wantsLogits !== true) {
       throw failed(`no logits were asked for at batch index ${index}`);
     }
-    const row = this.#llama.logitsAt(this.#context, index);
+    const kept = this.#kept.get(index);
+    if (kept !== undefined) return kept;
+    const row = this.#llama.logitsAt(this.#context, index - this.#lastRun);
     if (row === null) throw failed(`llama.cpp has no logits at batch index ${index}`);
     this.#llama.copyMemory(this.#logits, row, this.#logits.byteLength);
     return this.#logits;
@@ -239,6 +245,29 @@ class LlamaEngine implements Engine {
     this.#llama.freeModel(this.#model);
   }
 
+  #fill(items: readonly BatchToken[]): NativeBatch {
+    return items[0]?.embedding === undefined
+      ? this.#batch.fill(items)
+      : this.#batch.fillEmbeddings(items, this.#embeddingLength);
+  }
+
+  /** The next run replaces llama.cpp's logits. */
+  #keepLogits({ first, items }: Run): void {
+    items.forEach((item, offset) => {
+      if (item.wantsLogits) this.#kept.set(first + offset, this.logits(first + offset).slice());
+    });
+  }
+
+  /** Leaves the context as it was before the batch. */
+  #giveUp(batch: readonly BatchToken[], status: number): ForwardResult {
+    // The first run of a batch that is full or invalid changed nothing; others may have.
+    if (this.#last.length > 0 || (status !== FULL && status !== INVALID)) this.#forget(batch);
+    this.#last = [];
+    if (status === FULL) return { status: 'full' };
+    if (status === ABORTED) return { status: 'aborted' };
+    throw failed(`llama_decode answered ${status} for a batch of ${batch.length} tokens`);
+  }
+
   /** Parts of a failed batch may be in the cache already: drop them. */
   #forget(batch: readonly BatchToken[]): void {
     const first = new Map<number, number>();
@@ -259,7 +288,10 @@ class LlamaEngine implements Engine {
       );
     }
     this.#nextPosition.fill(-1);
-    for (const { sequence, position } of batch) {
+    for (const { embedding, sequence, position } of batch) {
+      if (embedding !== undefined && embedding.length !== this.#embeddingLength) {
+        throw failed(`an embedding of ${embedding.length} numbers, not ${this.#embeddingLength}`);
+      }
       const next = this.#nextPosition[sequence];
       if (next === undefined) throw failed(`there is no sequence ${sequence}`);
       if (position < 0 || (next >= 0 && position !== next)) {
@@ -280,6 +312,24 @@ class LlamaEngine implements Engine {
   #checkAlive(): void {
     if (this.#disposed) throw failed('the engine was disposed');
   }
+}
+
+/** Neighbours of a batch that llama.cpp computes in one call: token ids, or embeddings. */
+interface Run {
+  /** Index in the batch. */
+  readonly first: number;
+  readonly items: BatchToken[];
+}
+
+function runsOf(batch: readonly BatchToken[]): Run[] {
+  const runs: Run[] = [];
+  batch.forEach((item, index) => {
+    const last = runs.at(-1);
+    const fits = (last?.items[0]?.embedding === undefined) === (item.embedding === undefined);
+    if (last !== undefined && fits) last.items.push(item);
+    else runs.push({ first: index, items: [item] });
+  });
+  return runs;
 }
 
 function modelInfo(

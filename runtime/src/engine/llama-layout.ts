@@ -84,8 +84,8 @@ export type ContextParams = Record<keyof typeof CONTEXT_PARAMS, number | boolean
 /** `llama_batch`; the arrays belong to the caller and are read during the call only. */
 export interface NativeBatch {
   n_tokens: number;
-  readonly token: Int32Array;
-  readonly embd: null;
+  readonly token: Int32Array | null;
+  readonly embd: Float32Array | null;
   readonly pos: Int32Array;
   readonly n_seq_id: Int32Array;
   /** Addresses of one sequence id per token. */

@@ -7,7 +7,7 @@ import type { NativeBatch } from './llama-layout.ts';
  * The arrays have buffers of their own: V8 never moves those.
  */
 export class BatchBuffers {
-  readonly native: NativeBatch;
+  readonly #native: NativeBatch & { readonly token: Int32Array };
   readonly #sequences: Int32Array;
 
   constructor(capacity: number) {
@@ -16,7 +16,7 @@ export class BatchBuffers {
     const addresses = new BigUint64Array(new ArrayBuffer(capacity * 8));
     const first = koffi.address(this.#sequences);
     for (let index = 0; index < capacity; index += 1) addresses[index] = first + BigInt(index * 4);
-    this.native = {
+    this.#native = {
       n_tokens: 0,
       token: int32(),
       embd: null,
@@ -28,7 +28,7 @@ export class BatchBuffers {
   }
 
   fill(batch: readonly BatchToken[]): NativeBatch {
-    const { native } = this;
+    const native = this.#native;
     batch.forEach((item, index) => {
       native.token[index] = item.token;
       native.pos[index] = item.position;
@@ -37,5 +37,12 @@ export class BatchBuffers {
     });
     native.n_tokens = batch.length;
     return native;
+  }
+
+  /** A batch whose items all have embeddings, of `length` numbers each. */
+  fillEmbeddings(batch: readonly BatchToken[], length: number): NativeBatch {
+    const rows = new Float32Array(new ArrayBuffer(batch.length * length * 4));
+    batch.forEach(({ embedding }, index) => rows.set(embedding ?? [], index * length));
+    return { ...this.fill(batch), token: null, embd: rows };
   }
 }

@@ -3,6 +3,7 @@ import type { SamplingParams } from '../scheduler/messages.ts';
 import { malformed, nativeError } from './errors.ts';
 import { Fields, isJsonObject, kindOf } from './json-fields.ts';
 import type { JsonObject } from './json-fields.ts';
+import { readImageData } from './image-data.ts';
 import { parseSamplingParams } from './sampling-params.ts';
 
 export type Prompt =
@@ -20,6 +21,8 @@ export interface LogprobRequest {
 export interface GenerateItem {
   readonly rid: string;
   readonly prompt: Prompt;
+  /** Base64, URLs or paths, in the order of their places in the prompt. */
+  readonly images: readonly string[];
   readonly sampling: SamplingParams;
   readonly logprobs: LogprobRequest | null;
 }
@@ -37,12 +40,14 @@ export function parseGenerateRequest(json: JsonObject): GenerateCall {
   refuseUnsupported(fields);
   const { prompts, isBatch } = readPrompts(fields);
   const perItem = new PerItem(fields, prompts.length, isBatch);
+  const images = readImageData(fields.get('image_data'), prompts.length, isBatch);
   const items = prompts.flatMap((prompt, index) => {
     const { params, n } = parseSamplingParams(perItem.samplingParams(index));
     const logprobs = perItem.logprobs(index);
     return Array.from({ length: n }, (_, copy) => ({
       rid: perItem.rid(index, n > 1 ? copy : null),
       prompt,
+      images: images[index] ?? [],
       sampling:
         copy === 0 || params.seed === null ? params : { ...params, seed: params.seed + copy },
       logprobs,
@@ -53,15 +58,14 @@ export function parseGenerateRequest(json: JsonObject): GenerateCall {
 }
 
 function refuseUnsupported(fields: Fields): void {
-  for (const name of ['image_data', 'video_data', 'audio_data']) {
-    if (isPresent(fields.get(name))) {
-      throw nativeError(
-        400,
-        `${name} was sent, but the model that is running reads text only. Launch a model with vision support.`,
-      );
-    }
-  }
-  for (const name of ['input_embeds', 'lora_path', 'session_params', 'custom_logit_processor']) {
+  for (const name of [
+    'video_data',
+    'audio_data',
+    'input_embeds',
+    'lora_path',
+    'session_params',
+    'custom_logit_processor',
+  ]) {
     if (isPresent(fields.get(name)))
       throw nativeError(400, `${name} is not supported by this runtime`);
   }

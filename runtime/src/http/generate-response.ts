@@ -2,7 +2,11 @@ import type { Vocabulary } from '../engine/engine.ts';
 import type { LogprobLayout } from '../options.ts';
 import type { TokenLogprob } from '../scheduler/messages.ts';
 import type { LogprobRequest } from './generate-request.ts';
+import { isImageToken } from '../vision/image-tokens.ts';
 import type { Generation, LogprobColumns } from './generation.ts';
+
+/** What a part of an image is called among the tokens of a prompt. */
+const IMAGE_TEXT = new TextEncoder().encode('<image>');
 
 /** `[log probability, token id, text]`; text only if asked for. */
 type LogprobTriple = readonly [number | null, number, string | null];
@@ -84,6 +88,7 @@ export class ResultFormat {
 
   /** Also of control tokens, and of pieces of a character. */
   bytesOf(token: number): Uint8Array {
+    if (isImageToken(token)) return IMAGE_TEXT;
     return this.#vocabulary.bytes(token, true);
   }
 }

@@ -4,7 +4,7 @@ import { HttpError } from './errors.ts';
 import { parseGenerateRequest } from './generate-request.ts';
 import type { GenerateCall } from './generate-request.ts';
 import type { GenerateResult, ResultFormat } from './generate-response.ts';
-import { Generation } from './generation.ts';
+import type { Generation } from './generation.ts';
 import type { RunningRequests } from './generation.ts';
 import { parseJsonObject } from './json-fields.ts';
 import type { Preparer } from './prepare.ts';
@@ -25,9 +25,7 @@ export class GenerateRoute {
 
   async handle({ body, signal }: RouteRequest): Promise<Answer> {
     const call = parseGenerateRequest(parseJsonObject(body));
-    const generations = call.items.map(
-      (item) => new Generation(this.#parts.preparer.prepare(item, call.stream)),
-    );
+    const generations = await this.#parts.preparer.prepareAll(call, signal);
     const rids = call.items.map((item) => item.rid);
     const changes = this.#parts.running.run(generations, rids, signal);
     if (call.stream) return this.#stream(call, generations, changes);

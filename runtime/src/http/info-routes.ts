@@ -17,6 +17,8 @@ export interface InfoParts {
   readonly modelPath: string;
   readonly servedModelName: string;
   readonly contextLength: number;
+  /** Whether the model has a vision tower. */
+  readonly seesImages: boolean;
   readonly version: string;
   /** The command line, for `/get_server_info`. */
   readonly serverArgs: Readonly<Record<string, unknown>>;
@@ -52,14 +54,14 @@ export function infoRoutes(parts: InfoParts): Routes {
   };
 }
 
-function modelInfoOf({ engine, modelPath }: InfoParts): unknown {
+function modelInfoOf({ engine, modelPath, seesImages }: InfoParts): unknown {
   return {
     model_path: modelPath,
     tokenizer_path: modelPath,
     is_generation: true,
     preferred_sampling_params: null,
     weight_version: 'default',
-    has_image_understanding: false,
+    has_image_understanding: seesImages,
     has_audio_understanding: false,
     model_type: engine.model.architecture,
     architectures: [engine.model.architecture],

@@ -1,4 +1,5 @@
 import { objectError } from './errors.ts';
+import { CHAT_IMAGE_MARK } from './image-prompts.ts';
 import type { ChatMessage } from './chat-template.ts';
 import { Fields, isJsonObject, kindOf } from './json-fields.ts';
 import type { JsonObject } from './json-fields.ts';
@@ -129,25 +130,31 @@ function responseFormat(format: JsonObject | null): JsonObject {
   );
 }
 
-/** Messages of a chat request; contents given in parts are joined. */
-export function chatMessages(json: JsonObject): ChatMessage[] {
+/** Messages of a chat request with their images; contents given in parts are joined. */
+export function chatMessages(json: JsonObject): {
+  readonly messages: ChatMessage[];
+  /** Sources, in the order of their marks in the messages. */
+  readonly images: string[];
+} {
   const messages = json['messages'];
   if (!Array.isArray(messages) || messages.length === 0) {
     throw badOpenAiRequest('messages must be a list with at least one message');
   }
-  return messages.map((message: unknown) => {
+  const images: string[] = [];
+  const read = messages.map((message: unknown): ChatMessage => {
     if (!isJsonObject(message) || typeof message['role'] !== 'string') {
       throw badOpenAiRequest('each message must be an object with a role and a content');
     }
     const { role, content, tool_calls: calls, ...extra } = message;
     return {
       role,
-      content: contentText(content),
+      content: contentText(content, images),
       extra: Array.isArray(calls)
         ? { ...extra, tool_calls: calls.map(withParsedArguments) }
         : extra,
     };
   });
+  return { messages: read, images };
 }
 
 /** Clients send a call's arguments as JSON text; chat templates print an object. */
@@ -171,7 +178,8 @@ function parsed(text: unknown): unknown {
   }
 }
 
-function contentText(content: unknown): string {
+/** Text with a mark for each image, whose sources are added to `images`. */
+function contentText(content: unknown, images: string[]): string {
   if (typeof content === 'string') return content;
   if (content === null || content === undefined) return '';
   if (!Array.isArray(content))
@@ -179,7 +187,23 @@ function contentText(content: unknown): string {
   return content
     .map((part: unknown) => {
       if (isJsonObject(part) && typeof part['text'] === 'string') return part['text'];
-      throw badOpenAiRequest('the model that is running reads text only; send text parts');
+      const url = imageUrl(part);
+      if (url !== null) {
+        images.push(url);
+        return CHAT_IMAGE_MARK;
+      }
+      throw badOpenAiRequest(
+        'parts of a content must be {"type": "text"} or {"type": "image_url"}',
+      );
     })
     .join('');
+}
+
+/** `{"type": "image_url", "image_url": {"url": …}}`; some clients send the URL alone. */
+function imageUrl(part: unknown): string | null {
+  if (!isJsonObject(part) || part['type'] !== 'image_url') return null;
+  const given = part['image_url'];
+  const url = isJsonObject(given) ? given['url'] : given;
+  if (typeof url === 'string' && url !== '') return url;
+  throw badOpenAiRequest('image_url must be {"url": "data:image/png;base64,…"} or another URL');
 }

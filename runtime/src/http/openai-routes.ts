@@ -6,7 +6,7 @@ import { HttpError, objectError } from './errors.ts';
 import { parseGenerateRequest } from './generate-request.ts';
 import type { GenerateCall } from './generate-request.ts';
 import type { GenerateParts } from './generate-route.ts';
-import { Generation } from './generation.ts';
+import type { Generation } from './generation.ts';
 import { Fields, isJsonObject, parseJsonObject } from './json-fields.ts';
 import type { JsonObject } from './json-fields.ts';
 import { badOpenAiRequest, chatMessages, openAiCall } from './openai-request.ts';
@@ -48,11 +48,12 @@ function chatWork(parts: OpenAiParts, body: JsonObject): Work {
   const tools = readToolUse(body, badOpenAiRequest);
   const call = withTools(openAiCall(body, { temperature: 0.7, maxTokens: null }), tools);
   const extra = new Fields(body, '', badOpenAiRequest).object('chat_template_kwargs') ?? {};
-  const text = parts.template.render(chatMessages(body), extra, tools?.tools);
+  const { messages, images } = chatMessages(body);
+  const text = parts.template.render(messages, extra, tools?.tools);
   return {
     call,
     body,
-    prompt: { text },
+    prompt: { text, image_data: images },
     dialect: chatDialect(parts.format, callFormat(parts, tools)),
   };
 }
@@ -88,9 +89,7 @@ interface Work {
 
 async function answer(parts: OpenAiParts, request: RouteRequest, work: Work): Promise<Answer> {
   const call = parseGenerateRequest({ ...work.call.body, ...work.prompt });
-  const generations = call.items.map(
-    (item) => new Generation(parts.preparer.prepare(item, call.stream)),
-  );
+  const generations = await parts.preparer.prepareAll(call, request.signal);
   const rids = call.items.map((item) => item.rid);
   const model = new Fields(work.body).string('model') ?? parts.servedModelName;
   const head: OpenAiHead = {

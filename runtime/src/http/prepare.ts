@@ -1,13 +1,19 @@
 import type { Vocabulary } from '../engine/engine.ts';
 import type { GenerationRequest } from '../scheduler/messages.ts';
+import type { LoadedImage } from '../vision/image-loader.ts';
 import { nativeError } from './errors.ts';
-import type { GenerateItem, Prompt } from './generate-request.ts';
+import type { GenerateCall, GenerateItem, Prompt } from './generate-request.ts';
+import { Generation } from './generation.ts';
+import { ImagePrompts } from './image-prompts.ts';
+import type { VisionShape } from './image-prompts.ts';
 
 export interface PromptLimits {
   /** Prompt and answer of one request, tokens. */
   readonly contextLength: number;
   /** `--random-seed`: requests without a seed get one derived from it and their number. */
   readonly randomSeed: number | null;
+  /** The vision tower; null for models that read text only. */
+  readonly vision: VisionShape | null;
 }
 
 /** Texts to token ids, checked against the model: what comes out can always run. */
@@ -15,17 +21,45 @@ export class Preparer {
   readonly #vocabulary: Vocabulary;
   readonly #limits: PromptLimits;
   readonly #longestToken: number;
+  readonly #images: ImagePrompts | null;
   #nextId = 1;
 
   constructor(vocabulary: Vocabulary, limits: PromptLimits) {
     this.#vocabulary = vocabulary;
     this.#limits = limits;
     this.#longestToken = longestTokenBytes(vocabulary);
+    this.#images = limits.vision === null ? null : new ImagePrompts(limits.vision);
   }
 
-  prepare(item: GenerateItem, stream: boolean): GenerationRequest {
-    const inputIds = this.#tokenize(item.prompt);
-    this.#checkLength(inputIds.length);
+  /** All generations of a call. Items with images wait for these to be loaded. */
+  async prepareAll(
+    { items, stream }: Pick<GenerateCall, 'items' | 'stream'>,
+    signal: AbortSignal,
+  ): Promise<Generation[]> {
+    const generations: Generation[] = [];
+    for (const item of items) {
+      const loaded = item.images.length === 0 ? [] : await this.#load(item, signal);
+      generations.push(new Generation(this.#prepare(item, stream, loaded)));
+    }
+    return generations;
+  }
+
+  async #load({ images, prompt }: GenerateItem, signal: AbortSignal) {
+    if (this.#images === null) {
+      throw nativeError(
+        400,
+        'image_data was sent, but the model that is running reads text only. Launch a model with vision support: a GGUF model with its mmproj file.',
+      );
+    }
+    if (prompt.kind === 'ids') {
+      throw nativeError(400, 'image_data needs a prompt as text: write "<image>" for each image.');
+    }
+    return this.#images.load(images, signal);
+  }
+
+  #prepare(item: GenerateItem, stream: boolean, loaded: readonly LoadedImage[]): GenerationRequest {
+    const { inputIds, images } = this.#place(item.prompt, loaded);
+    this.#checkLength(inputIds.length, images.length);
     const start = item.logprobs?.start ?? -1;
     if (start >= inputIds.length) {
       throw nativeError(
@@ -47,10 +81,21 @@ export class Preparer {
     return {
       id,
       inputIds,
+      ...(images.length === 0 ? {} : { images }),
       sampling: { ...item.sampling, maxNewTokens, seed },
       logprobs: item.logprobs === null ? null : { start, top: item.logprobs.top },
       stream,
     };
+  }
+
+  #place(prompt: Prompt, loaded: readonly LoadedImage[]) {
+    if (this.#images === null || loaded.length === 0 || prompt.kind === 'ids') {
+      return { inputIds: this.#tokenize(prompt), images: [] };
+    }
+    this.#refuseHopelesslyLong(prompt.text);
+    return this.#images.place(prompt.text, loaded, (text, isFirst) =>
+      this.#vocabulary.tokenize(text, { addSpecial: isFirst, parseSpecial: true }),
+    );
   }
 
   #tokenize(prompt: Prompt): readonly number[] {
@@ -73,14 +118,18 @@ export class Preparer {
     if (least >= this.#limits.contextLength) throw this.#tooLong(`at least ${least}`);
   }
 
-  #checkLength(length: number): void {
-    if (length >= this.#limits.contextLength) throw this.#tooLong(String(length));
+  #checkLength(length: number, images: number): void {
+    if (length < this.#limits.contextLength) return;
+    const each = this.#images?.tokensPerImage ?? 0;
+    const share =
+      images === 0 ? '' : `, ${images * each} of them for ${images} × ${each} of images`;
+    throw this.#tooLong(String(length), share);
   }
 
-  #tooLong(tokens: string): Error {
+  #tooLong(tokens: string, share = ''): Error {
     return nativeError(
       400,
-      `The input (${tokens} tokens) is longer than the model's context length (${this.#limits.contextLength} tokens).`,
+      `The input (${tokens} tokens${share}) is longer than the model's context length (${this.#limits.contextLength} tokens).`,
     );
   }
 

@@ -12,6 +12,7 @@ import { RunningRequests } from './generation.ts';
 import { infoRoutes } from './info-routes.ts';
 import { openAiRoutes } from './openai-routes.ts';
 import { Preparer } from './prepare.ts';
+import type { VisionShape } from './image-prompts.ts';
 import { RequestMetrics } from './request-metrics.ts';
 import { createHttpServer } from './server.ts';
 import { tokenRoutes } from './token-routes.ts';
@@ -23,6 +24,8 @@ export interface RuntimeServerParts {
   readonly options: RuntimeOptions;
   /** What `/get_model_info` names. */
   readonly modelPath: string;
+  /** The vision tower; null for models that read text only. */
+  readonly vision: VisionShape | null;
   /** The model's own Jinja template. */
   readonly chatTemplate: string | null;
   readonly contextLength: number;
@@ -52,6 +55,7 @@ export function createRuntimeServer(parts: RuntimeServerParts): RuntimeServer {
     preparer: new Preparer(vocabulary, {
       contextLength: parts.contextLength,
       randomSeed: options.randomSeed,
+      vision: parts.vision,
     }),
     running,
     format: new ResultFormat(vocabulary, options.logprobLayout),
@@ -76,6 +80,7 @@ export function createRuntimeServer(parts: RuntimeServerParts): RuntimeServer {
       modelPath: parts.modelPath,
       servedModelName,
       contextLength: parts.contextLength,
+      seesImages: parts.vision !== null,
       version: parts.version,
       serverArgs: serverArgs(options, parts.maxRunning),
       isStopping: () => stopping,

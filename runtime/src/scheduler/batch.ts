@@ -24,6 +24,7 @@ export class Batch {
     for (let position = computed; position <= last; position += 1) {
       this.tokens.push({
         token: request.tokens[position] ?? 0,
+        embedding: request.embeddings?.at(position),
         position,
         sequence: lease.sequence,
         wantsLogits: (reachesEnd && position === last) || request.scoresAfter(position),

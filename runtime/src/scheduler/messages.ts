@@ -4,6 +4,7 @@
  */
 import type { ConstraintSource } from '../constraints/constraint.ts';
 import type { EngineLimits, ModelInfo } from '../engine/engine.ts';
+import type { PromptImage } from '../vision/prompt-images.ts';
 import type { SchedulerDump } from './state-dump.ts';
 import type { SchedulePolicy } from './waiting-order.ts';
 
@@ -45,6 +46,8 @@ export interface GenerationRequest {
   /** Unique in this process. */
   readonly id: number;
   readonly inputIds: readonly number[];
+  /** Images whose tokens in `inputIds` are no tokens of the vocabulary; in the order of the prompt. */
+  readonly images?: readonly PromptImage[];
   readonly sampling: SamplingParams;
   readonly logprobs: LogprobOptions | null;
   /** False: one `Progress` at the end. */
@@ -113,6 +116,8 @@ export interface EngineThreadData {
     readonly batchTokens: number;
     readonly threads: number | undefined;
   };
+  /** The mmproj file of a vision model. */
+  readonly projectorFile: string | null;
   readonly prefillTokens: number;
   /** Null: as many as the engine has sequences. */
   readonly maxRunning: number | null;

@@ -2,6 +2,7 @@ import type { ConstraintCompiler } from '../constraints/constraint.ts';
 import { ConstraintError } from '../constraints/constraint.ts';
 import type { Vocabulary } from '../engine/engine.ts';
 import { SamplingState } from '../sampling/sampling-state.ts';
+import { type ImageRows, PromptEmbeddings } from '../vision/prompt-images.ts';
 import type { FinishReason, GenerationRequest, SamplingParams } from './messages.ts';
 import { badRequest } from './finish-reasons.ts';
 import type { ForcedText } from './forced-text.ts';
@@ -18,16 +19,19 @@ export class RequestFactory {
   readonly #vocabulary: Vocabulary;
   readonly #compiler: ConstraintCompiler;
   readonly #forced: ForcedText | null;
+  readonly #images: ImageRows | null;
 
-  /** `forced`: jump-forward, null without. */
+  /** `forced`: jump-forward, null without; `images`: null for models that read text only. */
   constructor(
     vocabulary: Vocabulary,
     compiler: ConstraintCompiler,
     forced: ForcedText | null = null,
+    images: ImageRows | null = null,
   ) {
     this.#vocabulary = vocabulary;
     this.#compiler = compiler;
     this.#forced = forced;
+    this.#images = images;
   }
 
   create(spec: GenerationRequest): Created {
@@ -38,6 +42,7 @@ export class RequestFactory {
         sampling: new SamplingState(samplerParams(spec.sampling)),
         text: new OutputText(this.#vocabulary, spec.sampling),
         matcher: grammar?.start() ?? null,
+        embeddings: this.#embeddings(spec),
       };
       const request = new Request(spec, parts);
       this.#forced?.append(request);
@@ -46,6 +51,12 @@ export class RequestFactory {
       if (!(error instanceof ConstraintError)) throw error;
       return { ok: false, finish: badRequest(describe(error, constraint?.kind ?? 'regex')) };
     }
+  }
+
+  #embeddings({ images = [] }: GenerationRequest): PromptEmbeddings | null {
+    if (images.length === 0) return null;
+    if (this.#images === null) throw new RangeError('images were sent to a model without vision');
+    return new PromptEmbeddings(images, this.#images);
   }
 }
 

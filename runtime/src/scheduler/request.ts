@@ -1,6 +1,7 @@
 import type { Lease } from '../cache/prefix-cache.ts';
 import type { Matcher } from '../constraints/constraint.ts';
 import type { SamplingState } from '../sampling/sampling-state.ts';
+import type { PromptEmbeddings } from '../vision/prompt-images.ts';
 import type { FinishReason, GenerationRequest, Progress, TokenLogprob } from './messages.ts';
 import type { OutputText } from './output-text.ts';
 
@@ -8,6 +9,8 @@ export interface RequestParts {
   readonly sampling: SamplingState;
   readonly text: OutputText;
   readonly matcher: Matcher | null;
+  /** Of prompts with images. */
+  readonly embeddings?: PromptEmbeddings | null;
 }
 
 /**
@@ -25,6 +28,7 @@ export class Request {
   readonly sampling: SamplingState;
   readonly text: OutputText;
   readonly matcher: Matcher | null;
+  readonly embeddings: PromptEmbeddings | null;
   readonly tokens: number[];
   computed = 0;
   lease: Lease | null = null;
@@ -48,6 +52,7 @@ export class Request {
     this.sampling = parts.sampling;
     this.text = parts.text;
     this.matcher = parts.matcher;
+    this.embeddings = parts.embeddings ?? null;
     this.tokens = [...spec.inputIds];
     this.#reportedTokens = this.tokens.length;
   }

@@ -4,6 +4,7 @@ import { promptLogprob } from '../sampling/logprobs.ts';
 import type { TokenLogprob as SampledLogprob } from '../sampling/logprobs.ts';
 import type { Sampler } from '../sampling/sampler.ts';
 import { SamplingError } from '../sampling/sampler.ts';
+import { isImageToken } from '../vision/image-tokens.ts';
 import { acceptToken } from './accept-token.ts';
 import type { Slice } from './batch.ts';
 import { badRequest } from './finish-reasons.ts';
@@ -52,6 +53,11 @@ export class TokenProcessor {
       const position = start + offset;
       if (!request.scoresAfter(position)) continue;
       const token = request.tokens[position + 1] ?? 0;
+      if (isImageToken(token)) {
+        // A part of an image is not something that the model could have said.
+        request.inputLogprobs.add([null, token], null);
+        continue;
+      }
       const scored = promptLogprob(this.#engine.logits(first + offset), token, logprobs.top);
       request.inputLogprobs.add([scored.logprob, token], topRow(scored.top, logprobs.top));
     }

@@ -141,8 +141,16 @@ describe('parseGenerateRequest', () => {
     ],
     [{ text: 'a', lora_path: 'x' }, '400 lora_path is not supported by this runtime'],
     [
-      { text: 'a', image_data: ['b64'] },
-      '400 image_data was sent, but the model that is running reads text only. Launch a model with vision support.',
+      { text: ['a', 'b'], image_data: ['b64'] },
+      '400 The length of image_data (1) must match the batch size (2).',
+    ],
+    [
+      { text: 'a', image_data: 7 },
+      '400 image_data must be base64, a URL or a path, or a list, not 7',
+    ],
+    [
+      { text: 'a', image_data: Array.from({ length: 65 }, () => 'b64') },
+      '400 image_data has 65 images for one prompt; at most 64 are possible.',
     ],
     [{ text: 'a', image_data: null, lora_path: null }, 'accepted'],
     [{ text: 'a', something_new: 1 }, 'accepted'],

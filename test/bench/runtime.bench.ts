@@ -49,7 +49,7 @@ async function measure(model: string, decodeTokens: number): Promise<Row[]> {
   try {
     // Nobody's first request counts.
     await ours.generate([300, 301], 4);
-    await peer?.complete([300, 301], 4);
+    await peer?.complete([300, 301], 4, { temperature: 0 });
     return [
       await decodeRow(sides, decodeTokens),
       await prefillRow(sides),

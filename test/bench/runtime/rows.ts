@@ -76,20 +76,26 @@ export async function forkRow({ ours, vocabulary, rounds }: Sides): Promise<Row>
   return { work, figures: both(result), value: times(result), goal: '≥ 4×' };
 }
 
-async function sharedForks(ours: Ours, vocabulary: number): Promise<number> {
+async function sharedForks(ours: Ours, vocabulary: number, sampling: object = {}): Promise<number> {
   await ours.flush();
   const prompts = forks(prompt(PREFIX, vocabulary), FORKS);
-  return seconds(() => ours.generate(prompts, NEW));
+  return seconds(() => ours.generate(prompts, NEW, sampling));
 }
 
+/**
+ * Random weights write bytes that are no UTF-8, and llama-server answers those with an error: against
+ * it, both sides are led to a word.
+ */
 export async function peerRows(sides: Sides, peer: LlamaServer): Promise<Row[]> {
-  const { ours, vocabulary, rounds } = sides;
+  const { ours, vocabulary, rounds, raw } = sides;
+  const [word = 300] = raw.vocabulary.tokenize('the', { addSpecial: false, parseSpecial: false });
+  const led = { temperature: 0, logit_bias: { [word]: 100 } };
+  const choices = { ...led, temperature: 1, n: FORKS };
   const forked = await compare(
     rounds,
-    () => sharedForks(ours, vocabulary),
-    () => seconds(() => peer.all(forks(prompt(PREFIX, vocabulary), FORKS), NEW)),
+    () => sharedForks(ours, vocabulary, led),
+    () => seconds(() => peer.all(forks(prompt(PREFIX, vocabulary), FORKS), NEW, led)),
   );
-  const choices = { temperature: 1, n: FORKS };
   const nWay = await compare(
     rounds,
     async () => {
@@ -104,9 +110,9 @@ export async function peerRows(sides: Sides, peer: LlamaServer): Promise<Row[]> 
     async () => {
       await ours.flush();
       const prompts = forks(prompt(1024, vocabulary), 64);
-      return seconds(() => ours.generate(prompts, 16));
+      return seconds(() => ours.generate(prompts, 16, led));
     },
-    () => seconds(() => peer.all(forks(prompt(1024, vocabulary), 64), 16)),
+    () => seconds(() => peer.all(forks(prompt(1024, vocabulary), 64), 16, led)),
   );
   const row = (work: string, result: Comparison, goal: string): Row => ({
     work,

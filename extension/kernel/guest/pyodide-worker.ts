@@ -12,6 +12,7 @@ import { CellFiles } from './cell-files.ts';
 import type { BridgeMessage, CellResult, HostBridge } from './guest.ts';
 import type { HostBridgeOptions } from './host-bridge.ts';
 import { ControlReceiver } from './pyodide-control.ts';
+import { trackCurrentFrame, type CurrentFrame } from './pyodide-frames.ts';
 import { startPyodide } from './pyodide-load.ts';
 import type { FromWorker, ToWorker, WorkerSetup } from './pyodide-messages.ts';
 import { hostPath, planMounts, type MountPlan } from './pyodide-mounts.ts';
@@ -55,6 +56,7 @@ export class PyodideWorker {
       onGen: (record) => this.#send({ type: 'gen', record }),
       cwd: setup.cwd,
       defaultEndpoint: setup.endpoint,
+      endpointOptions: setup.endpointOptions,
       cellOf: (file) => this.#cells.cellOf(file),
       processCall: (message, signal) => this.#processes.call(message, signal),
     });
@@ -70,7 +72,7 @@ export class PyodideWorker {
     pyodide.setInterruptBuffer(this.#control.signal);
     const plan = planMounts(process.platform, this.#setup.cwd, rootFolders());
     this.#mount(pyodide, plan);
-    pyodide.registerJsModule('_sgl_js', this.#hostModule(plan));
+    pyodide.registerJsModule('_sgl_js', this.#hostModule(plan, trackCurrentFrame(pyodide)));
     this.#guest = bootGuest(pyodide, plan.cwd, this.#setup.environment);
     this.#port.on('message', (message: ToWorker) => this.#receive(message));
     this.#send({ type: 'ready', python: pythonVersion(pyodide), fromSnapshot });
@@ -151,7 +153,7 @@ export class PyodideWorker {
   }
 
   /** The module `_sgl_js` of `_sgl_transport_pyodide.py`. */
-  #hostModule(plan: MountPlan): object {
+  #hostModule(plan: MountPlan, frame: CurrentFrame): object {
     return {
       post: (json: string) => this.#post(json),
       call: (json: string) => this.#waits.track(this.#call(json)),
@@ -167,6 +169,8 @@ export class PyodideWorker {
       },
       end_waits: () => this.#endWaits(),
       interrupts: () => this.#interrupts,
+      suspend_frame: () => frame.suspend(),
+      resume_frame: (suspended: number) => frame.resume(suspended),
       real_path: (path: string) => hostPath(plan.mounts, path),
     };
   }
@@ -182,7 +186,11 @@ export class PyodideWorker {
 
   async #call(json: string): Promise<string> {
     // SAFETY: our Python package builds messages to `BridgeMessage`.
-    const message = redirected(JSON.parse(json) as BridgeMessage, this.#setup.endpoint);
+    const message = redirected(
+      JSON.parse(json) as BridgeMessage,
+      this.#setup.endpoint,
+      this.#setup.endpointOptions,
+    );
     const reply = await this.#bridge.call(message, this.#cancellation.signal);
     return JSON.stringify(reply);
   }

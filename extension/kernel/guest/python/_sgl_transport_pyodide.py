@@ -78,7 +78,11 @@ def _wait(start, *arguments):
         interrupts = _worker.interrupts()
         promise = start(*arguments)
         _shield = 0  # the other stacks run while this one is suspended
-        value = _suspend(promise)
+        frame = _worker.suspend_frame()  # the collector must not look into a suspended stack
+        try:
+            value = _suspend(promise)
+        finally:
+            _worker.resume_frame(frame)
     finally:
         _shield = before
     # The count tells of an interrupt that came when this wait had settled but not yet gone on.

@@ -26,7 +26,8 @@ export interface SoakReport {
   readonly exitCode: number | null;
 }
 
-const FLAGS = '--max-total-tokens 256 --context-length 250 --max-running-requests 12';
+const FLAGS =
+  '--max-total-tokens 256 --context-length 250 --max-running-requests 12 --hicache-size 0.02';
 const PARALLEL = 8;
 const WORDS =
   'the capital of France Germany is a large town with many people and rivers in it'.split(' ');

@@ -18,6 +18,11 @@ export interface FoundEdge {
   readonly length: number;
 }
 
+/** Bytes per token of a path, which an array of numbers takes. */
+const BYTES_OF_TOKEN = 8;
+/** Edges are looked through one by one. */
+const MOST_EDGES = 2048;
+
 export class HostTier {
   readonly budget: number;
   /** Least recently used first. */
@@ -53,10 +58,11 @@ export class HostTier {
   find(tokens: readonly number[], depth: number, limit: number): FoundEdge | null {
     let best: FoundEdge | null = null;
     for (const edge of this.#edges) {
-      // Most edges fail here, without a look at their whole path.
+      // Most edges fail at their first token, without a look at their whole path.
       if (edge.from > depth || edge.path[depth] !== tokens[depth]) continue;
-      const length = commonLength(edge.path, tokens, limit);
-      if (length > Math.max(depth, best?.length ?? 0)) best = { edge, length };
+      const length = commonEnd(edge.path, tokens, depth, limit);
+      if (length <= Math.max(depth, best?.length ?? 0)) continue;
+      if (commonEnd(edge.path, tokens, 0, depth) === depth) best = { edge, length };
     }
     return best;
   }
@@ -69,7 +75,7 @@ export class HostTier {
   /** Whether the cells [from, path.length) are saved; those count as used now. */
   keeps(path: readonly number[], from: number): boolean {
     for (const edge of this.#edges) {
-      if (edge.from > from || commonLength(edge.path, path, path.length) < path.length) continue;
+      if (edge.from > from || !beginsWith(edge.path, path)) continue;
       this.touch(edge);
       return true;
     }
@@ -79,16 +85,13 @@ export class HostTier {
   /** Adds an edge; drops what it contains, and the oldest beyond the budget. */
   add(edge: SavedEdge): void {
     for (const other of this.#edges) {
-      const inside = other.from >= edge.from && other.path.length <= edge.path.length;
-      if (inside && commonLength(other.path, edge.path, other.path.length) === other.path.length) {
-        this.#drop(other);
-      }
+      if (other.from >= edge.from && beginsWith(edge.path, other.path)) this.#drop(other);
     }
     this.#edges.add(edge);
-    this.#bytes += edge.state.byteLength;
+    this.#bytes += bytesOf(edge);
     this.#tokens += edge.path.length - edge.from;
     for (const oldest of this.#edges) {
-      if (this.#bytes <= this.budget) break;
+      if (this.#bytes <= this.budget && this.#edges.size <= MOST_EDGES) break;
       this.#drop(oldest);
     }
   }
@@ -101,7 +104,7 @@ export class HostTier {
 
   #drop(edge: SavedEdge): void {
     this.#edges.delete(edge);
-    this.#bytes -= edge.state.byteLength;
+    this.#bytes -= bytesOf(edge);
     this.#tokens -= edge.path.length - edge.from;
   }
 
@@ -110,9 +113,26 @@ export class HostTier {
   }
 }
 
-function commonLength(a: readonly number[], b: readonly number[], limit: number): number {
+function bytesOf({ path, state }: SavedEdge): number {
+  return state.byteLength + path.length * BYTES_OF_TOKEN;
+}
+
+/** Where two lists that agree before `from` stop to agree, at most `limit`. */
+function commonEnd(
+  a: readonly number[],
+  b: readonly number[],
+  from: number,
+  limit: number,
+): number {
   const most = Math.min(a.length, b.length, limit);
-  let same = 0;
+  let same = from;
   while (same < most && a[same] === b[same]) same += 1;
   return same;
+}
+
+/** From the end: lists that differ mostly do so there. */
+function beginsWith(longer: readonly number[], start: readonly number[]): boolean {
+  if (start.length > longer.length) return false;
+  for (let at = start.length - 1; at >= 0; at -= 1) if (longer[at] !== start[at]) return false;
+  return true;
 }

@@ -47,6 +47,10 @@ export class CompiledGrammar implements Grammar {
     return Math.ceil(bytes / Math.max(1, this.trie.longestToken));
   }
 
+  knowsMask(state: number): boolean {
+    return this.#masks.get(this.#key(state)) !== undefined;
+  }
+
   /** Allowed tokens in a state of the current epoch; may flush, see `Automaton`. */
   mask(state: number): TokenMask {
     const cached = this.#masks.get(this.#key(state));

@@ -28,6 +28,10 @@ export interface Matcher {
    * TOO_LARGE for absurdly ambiguous grammars, as may `accept` and `forcedBytes`.
    */
   mask(): TokenMask;
+  /** `mask` has been computed before, for this or another request: asking for it costs nothing. */
+  readonly knowsMask: boolean;
+  /** Whether the mask allows a token, without computing it. */
+  allows(token: number): boolean;
   /** Advances by a token; false (and unchanged) if the mask does not allow it. */
   accept(token: number): boolean;
   /** Takes the last `count` accepted tokens back, end tokens included. */

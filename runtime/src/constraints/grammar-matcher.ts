@@ -33,18 +33,28 @@ export class GrammarMatcher implements Matcher {
     return this.#grammar.mask(this.#state());
   }
 
+  get knowsMask(): boolean {
+    return this.isEnded || this.#grammar.knowsMask(this.#state());
+  }
+
+  allows(token: number): boolean {
+    return this.#after(token) !== null;
+  }
+
   accept(token: number): boolean {
-    if (this.isEnded) return false;
+    const state = this.#after(token);
+    if (state === null) return false;
+    this.#step = { before: this.#step, token, state, epoch: this.#grammar.automaton.epoch };
+    return true;
+  }
+
+  /** The state after a token; null if it is not allowed. */
+  #after(token: number): number | null {
+    if (this.isEnded) return null;
     const { automaton, trie } = this.#grammar;
     const state = this.#state();
-    const next = trie.isEnd(token)
-      ? automaton.isAccepting(state)
-        ? END
-        : null
-      : this.#afterBytes(state, trie.bytes(token));
-    if (next === null) return false;
-    this.#step = { before: this.#step, token, state: next, epoch: automaton.epoch };
-    return true;
+    if (trie.isEnd(token)) return automaton.isAccepting(state) ? END : null;
+    return this.#afterBytes(state, trie.bytes(token));
   }
 
   rollback(count: number): void {

@@ -2,7 +2,7 @@ import { ConstraintError } from '../constraints/constraint.ts';
 import type { Engine } from '../engine/engine.ts';
 import { promptLogprob } from '../sampling/logprobs.ts';
 import type { TokenLogprob as SampledLogprob } from '../sampling/logprobs.ts';
-import type { Sampler } from '../sampling/sampler.ts';
+import type { Sample, Sampler } from '../sampling/sampler.ts';
 import { SamplingError } from '../sampling/sampler.ts';
 import { isImageToken } from '../vision/image-tokens.ts';
 import { acceptToken } from './accept-token.ts';
@@ -37,7 +37,7 @@ export class TokenProcessor {
     const before = request.generated;
     request.promptDone();
     try {
-      this.#extend(request, this.#engine.logits(first + count - 1));
+      this.#extend(request, first + count - 1);
     } catch (error) {
       if (!(error instanceof SamplingError || error instanceof ConstraintError)) throw error;
       request.finish = badRequest(error.message);
@@ -63,18 +63,15 @@ export class TokenProcessor {
     }
   }
 
-  #extend(request: Request, logits: Float32Array): void {
+  /** `row`: batch index of the request's newest token. */
+  #extend(request: Request, row: number): void {
     const { logprobs, sampling } = request.spec;
     const prefillOnly = sampling.maxNewTokens === 0;
     if (prefillOnly && logprobs === null) {
       request.finish = { type: 'length', length: 0 };
       return;
     }
-    const { token, logprob, top } = this.#sampler.sample(logits, request.sampling, {
-      mask: request.matcher?.mask() ?? null,
-      wantsLogprob: logprobs !== null,
-      topLogprobs: logprobs?.top ?? 0,
-    });
+    const { token, logprob, top } = this.#likeliest(request, row) ?? this.#sample(request, row);
     if (logprobs !== null) request.outputLogprobs.add([logprob, token], topRow(top, logprobs.top));
     if (prefillOnly) {
       request.finish = { type: 'length', length: 0 };
@@ -82,6 +79,28 @@ export class TokenProcessor {
     }
     acceptToken(request, token, this.#engine.vocabulary);
     if (request.finish === null) this.#forced?.append(request);
+  }
+
+  #sample({ matcher, sampling, spec }: Request, row: number): Sample {
+    return this.#sampler.sample(this.#engine.logits(row), sampling, {
+      mask: matcher?.mask() ?? null,
+      wantsLogprob: spec.logprobs !== null,
+      topLogprobs: spec.logprobs?.top ?? 0,
+    });
+  }
+
+  /**
+   * The likeliest token of all, if greedy sampling wants no more and the constraint allows it: saves
+   * the work on a mask that is not known yet. Null otherwise.
+   */
+  #likeliest({ matcher, sampling, spec }: Request, row: number): Sample | null {
+    if (matcher === null || !sampling.greedy || sampling.barsEnd || spec.logprobs !== null) {
+      return null;
+    }
+    if (matcher.knowsMask) return null;
+    const unbound = { mask: null, wantsLogprob: false, topLogprobs: 0 };
+    const best = this.#sampler.sample(this.#engine.logits(row), sampling, unbound);
+    return matcher.allows(best.token) ? best : null;
   }
 }
 

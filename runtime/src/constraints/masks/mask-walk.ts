@@ -6,7 +6,7 @@ import { NODE_WORDS, type TokenTrie } from './token-trie.ts';
  * Positions visited for one mask, some seconds' worth: a constraint that needs more would keep all
  * requests waiting.
  */
-const MAXIMUM_POSITIONS_VISITED = 50_000_000;
+const MAXIMUM_POSITIONS_VISITED = 5_000_000;
 
 export interface WalkResult {
   readonly mask: TokenMask;

@@ -2,7 +2,7 @@
  * The runtime through HTTP against the raw engine loop and against llama.cpp's own server, on the same
  * file and threads in the same run: rounds alternate, and the median of their ratios is what counts.
  *
- *     LLAMA_SERVER=…         llama-server of the same version (test/bench/llama-server/build.mjs);
+ *     LLAMA_SERVER=…         llama-server of the same version (test/bench/llama-server/build.ts);
  *                            without it the rows against it are left out, and say so
  *     RUNTIME_BENCH_MODELS   `small`, `large` or both with a comma (both)
  *     RUNTIME_BENCH_ROUNDS   rounds of each row (5)

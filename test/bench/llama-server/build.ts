@@ -1,37 +1,25 @@
-// node test/bench/llama-server/build.mjs [FOLDER]
+// node test/bench/llama-server/build.ts [FOLDER]
 //
 // Builds llama.cpp's own server for `npm run bench:runtime`: from the source that the engine's npm
 // package contains, of the version whose libraries are installed, and on those libraries, so that both
 // servers compute with the same code. Needs git, CMake and a C++ compiler; Linux.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
+import { findNativeLibrary } from '../../../runtime/src/engine/native-library.ts';
 
 const folder = resolve(process.argv[2] ?? join(tmpdir(), 'sglang-notebooks-llama-server'));
-const run = (command, args, cwd = folder) =>
-  execFileSync(command, args, { cwd, stdio: ['ignore', 'inherit', 'inherit'] });
+const run = (command: string, args: readonly string[]): void => {
+  execFileSync(command, args, { cwd: folder, stdio: ['ignore', 'inherit', 'inherit'] });
+};
 
-/** The engine package of this platform. */
-function enginePackage() {
-  const require = createRequire(import.meta.url);
-  for (const suffix of ['-vulkan', '']) {
-    try {
-      return require.resolve(
-        `@node-llama-cpp/${process.platform}-${process.arch}${suffix}/package.json`,
-      );
-    } catch {
-      // Not this one.
-    }
-  }
-  throw new Error(`no engine package for ${process.platform}-${process.arch} is installed`);
-}
-
-const manifest = enginePackage();
-const { version } = createRequire(import.meta.url)(manifest);
-const bins = join(dirname(manifest), 'bins');
-const engine = join(bins, readdirSync(bins)[0]);
+const { directory: engine } = findNativeLibrary();
+/** The engine's folder is `<package>/bins/<platform>`. */
+const manifest: { readonly version: string } = JSON.parse(
+  readFileSync(join(engine, '..', '..', 'package.json'), 'utf8'),
+);
+const { version } = manifest;
 
 mkdirSync(folder, { recursive: true });
 const source = join(folder, `llama.cpp-${version}`);

@@ -128,6 +128,42 @@ def call(message):
     return answer["ok"]
 
 
+class _AnswerForLoop:
+    """Takes the place of a queue in ``_waiting``: the answer becomes the result of a future."""
+
+    def __init__(self):
+        self._loop = asyncio.get_running_loop()
+        self.future = self._loop.create_future()
+
+    def put(self, answer):
+        try:
+            self._loop.call_soon_threadsafe(self._settle, answer)
+        except RuntimeError:
+            pass  # its loop is closed: nobody waits any more
+
+    def _settle(self, answer):
+        if self.future.done():
+            return
+        if "ok" in answer:
+            self.future.set_result(answer["ok"])
+        elif answer["error"]["pythonType"] == "KeyboardInterrupt":
+            self.future.cancel()
+        else:
+            self.future.set_exception(BridgeError(answer["error"]["pythonType"], answer["error"]["message"]))
+
+
+async def call_async(message):
+    if on_wait is not None:
+        on_wait()
+    call_id = next(_call_ids)
+    answer = _waiting[call_id] = _AnswerForLoop()
+    try:
+        _send({"type": "call", "id": call_id, "message": message})
+        return await answer.future
+    finally:
+        _waiting.pop(call_id, None)
+
+
 def _take(answers):
     if os.name != "nt":
         return answers.get()
@@ -193,6 +229,11 @@ def run_coro(coroutine):
             return False, error
 
     global _awaiting
+    if threading.current_thread() is not threading.main_thread():
+        return asyncio.run(coroutine)
+    if _loop.is_running():
+        coroutine.close()
+        raise RuntimeError("an event loop runs already: await this instead, as in await program.run_async(…)")
     task = _loop.create_task(settle())
     _awaiting = True
     try:

@@ -103,6 +103,18 @@ def call(message):
     return answer["ok"]
 
 
+async def call_async(message):
+    if on_wait is not None:
+        on_wait()
+    value = await _worker.call(json.dumps(message))
+    if type(value) is str and value == _INTERRUPTED:
+        raise asyncio.CancelledError
+    answer = json.loads(value)
+    if "error" in answer:
+        raise BridgeError(answer["error"]["pythonType"], answer["error"]["message"])
+    return answer["ok"]
+
+
 _bodies = {}
 _body_ids = itertools.count(1)
 

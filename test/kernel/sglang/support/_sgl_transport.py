@@ -46,6 +46,25 @@ def call(message):
     return reply["ok"]
 
 
+class _Answer:
+    def __init__(self):
+        self.loop = asyncio.get_running_loop()
+        self.future = self.loop.create_future()
+
+    def put(self, reply):
+        self.loop.call_soon_threadsafe(self.future.set_result, reply)
+
+
+async def call_async(message):
+    number, answer = next(_ids), _Answer()
+    _waiting[number] = answer
+    _send({"call": message, "id": number})
+    reply = await answer.future
+    if "error" in reply:
+        raise BridgeError(reply["error"]["pythonType"], reply["error"]["message"])
+    return reply["ok"]
+
+
 def _read():
     for line in _input:
         answer = json.loads(line)

@@ -8,6 +8,8 @@ A guest provides the module ``_sgl_transport``, of which this package uses only:
     Sends a message and waits for its answer, the value of ``ok``. An answer ``error`` is raised as
     ``BridgeError``; ``KeyboardInterrupt`` when the cell is interrupted. While it waits, other program
     bodies go on (stack switching in WebAssembly, threads in CPython).
+``call_async(message: dict) -> coroutine``
+    As ``call``, for code that runs in an event loop; an interrupt cancels it.
 ``class BridgeError(RuntimeError)``
     With attributes ``python_type`` and ``message``, as in the interpreter's ``BridgeError``.
 ``spawn(fn) -> task``
@@ -39,6 +41,16 @@ def call(message):
     """The answer to ``message``; an error answer becomes the Python exception that it names."""
     try:
         return _guest.call(message)
+    except BridgeError as error:
+        from sglang._errors import exception_of
+
+        raise exception_of(error.python_type, error.message) from None
+
+
+async def call_async(message):
+    """As ``call``, without blocking the event loop."""
+    try:
+        return await _guest.call_async(message)
     except BridgeError as error:
         from sglang._errors import exception_of
 

@@ -57,6 +57,7 @@ class SglFunction:
 
     def __init__(self, func, num_api_spec_tokens=None, bind_arguments=None):
         self.func = func
+        self.is_async = inspect.iscoroutinefunction(func)
         self.num_api_spec_tokens = num_api_spec_tokens
         self.bind_arguments = bind_arguments or {}
         self.pin_prefix_rid = None
@@ -81,6 +82,8 @@ class SglFunction:
         Values are generated in the background: reading one waits for it. With ``stream=True`` the
         body runs in the background too, and values grow while they are generated.
         """
+        if self.is_async:
+            return _transport.run_coro(self.run_async(*args, **kwargs))
         options, kwargs = self._split(_RUN, kwargs)
         backend = resolve_backend(options["backend"])
         stream = bool(options["stream"])
@@ -103,6 +106,28 @@ class SglFunction:
         [inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD)],
     )
 
+    async def run_async(self, *args, **kwargs):
+        """As ``run``, for ``await``: the state of the program when all of it is done."""
+        from sglang.lang.async_state import run_async
+
+        options, kwargs = self._split(_RUN, kwargs)
+        if options["stream"]:
+            raise ValueError("run_async waits for the program's end: use run(stream=True) and text_async_iter().")
+        backend = resolve_backend(options["backend"])
+        return await run_async(self, backend, _sampling(options), args, {**kwargs, **self.bind_arguments})
+
+    async def run_batch_async(self, batch_kwargs, **options):
+        """As ``run_batch``, for ``await``."""
+        from sglang.lang.async_state import run_async, run_batch_async
+
+        options, batch, backend = self._prepare_batch(batch_kwargs, options)
+        sampling = _sampling(options)
+
+        def run_one(arguments):
+            return run_async(self, backend, sampling, (), {**arguments, **self.bind_arguments})
+
+        return await run_batch_async(run_one, batch, options["num_threads"], self._progress(options, len(batch)))
+
     def __call__(self, *args, **kwargs):
         return self.run(*args, **kwargs)
 
@@ -114,14 +139,11 @@ class SglFunction:
         Items are dicts of arguments, or tuples of positional ones. A program whose generation fails
         keeps its error for itself; one whose own code raises ends the batch with that exception.
         """
-        assert isinstance(batch_kwargs, (list, tuple)), "run_batch needs a list of arguments"
-        options, unknown = self._split(_BATCH, options, own=False)
-        if unknown:
-            raise TypeError(f"run_batch() got an unexpected keyword argument {next(iter(unknown))!r}")
-        if not batch_kwargs:
+        options, batch, backend = self._prepare_batch(batch_kwargs, options)
+        if not batch:
             return []
-        batch = self._batch_arguments(batch_kwargs)
-        backend = resolve_backend(options["backend"])
+        if self.is_async:
+            return _transport.run_coro(self.run_batch_async(batch, **options))
         self._warn_about_speculation()
         if global_config.enable_precache_with_tracing and len(batch) > 1:
             self._try_cache_prefix(backend)
@@ -132,6 +154,15 @@ class SglFunction:
     run_batch.__signature__ = _signature(
         [inspect.Parameter("batch_kwargs", inspect.Parameter.POSITIONAL_OR_KEYWORD)], _BATCH, []
     )
+
+    def _prepare_batch(self, batch_kwargs, options):
+        assert isinstance(batch_kwargs, (list, tuple)), "run_batch needs a list of arguments"
+        options, unknown = self._split(_BATCH, options, own=False)
+        if unknown:
+            raise TypeError(f"run_batch() got an unexpected keyword argument {next(iter(unknown))!r}")
+        if not batch_kwargs:
+            return options, [], None
+        return options, self._batch_arguments(batch_kwargs), resolve_backend(options["backend"])
 
     def _batch_generator(self, batch, backend, options):
         progress = self._progress(options, len(batch))

@@ -83,16 +83,23 @@ class ProgramState:
 
     def fork(self, size=1, position_ids_offset=None):
         """``size`` states that go on from here in parallel; ``position_ids_offset`` is ignored."""
+        children = self._children(size)
+        self.stream_executor.call("fork", ids=[child.sid for child in children])
+        return self._group(children)
+
+    def _children(self, size):
         executor = self.stream_executor
         children = []
         for _ in range(size):
             child = StreamExecutor(executor.backend, executor.stream, executor.use_thread)
             child.local.update(executor.local)
             children.append(child)
-        executor.call("fork", ids=[child.sid for child in children])
-        if executor.in_body:
+        return children
+
+    def _group(self, children):
+        if self.stream_executor.in_body:
             bodies.set(bodies.get() | {child.sid for child in children})
-        return ProgramStateGroup([ProgramState(child) for child in children], self)
+        return ProgramStateGroup([type(self)(child) for child in children], self)
 
     @contextlib.contextmanager
     def copy(self, position_ids_offset=None):
@@ -115,7 +122,11 @@ class ProgramState:
         if name in executor.local:
             return value_of(executor.local[name])
         outer = executor.stream and not executor.in_body
-        reply = executor.call("get", name=name, outer=outer)
+        return self._value(name, outer, executor.call("get", name=name, outer=outer))
+
+    def _value(self, name, outer, reply):
+        """The value in the kernel's answer about a variable."""
+        executor = self.stream_executor
         if reply["status"] == "value":
             return reply["value"]
         if outer:
@@ -194,14 +205,14 @@ class ProgramState:
         request = self._first_request(var_name)
         with_meta = return_meta_data and var_name is not None
         while True:
-            answer = await _in_background(lambda: self.stream_executor.call("next", **request))
+            answer = await self.stream_executor.call_async("next", **request)
             piece = self._take(request, answer)
             if piece or (answer["done"] and request.pop("first", False)):
                 request["first"] = False
                 yield (piece, answer["meta"]) if with_meta else piece
             if answer["done"]:
                 break
-        await _in_background(lambda: self._finish_iteration(var_name, answer))
+        await in_background(lambda: self._finish_iteration(var_name, answer))
 
     def _first_request(self, var_name):
         return {"name": var_name, "whole": var_name is None, "position": 0, "first": True}
@@ -259,7 +270,7 @@ def new_state(program_name, backend, sampling, stream, use_thread):
     return ProgramState(executor)
 
 
-async def _in_background(work):
+async def in_background(work):
     """Awaits ``work()``, which blocks, without blocking the event loop."""
     loop = asyncio.get_running_loop()
     future = loop.create_future()

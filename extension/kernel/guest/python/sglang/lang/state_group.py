@@ -22,6 +22,11 @@ def value_of(value):
     return value
 
 
+def check_mode(mode):
+    if mode not in ("gather_variable", "concate_and_append"):
+        raise ValueError(f"Invalid join mode: {mode}")
+
+
 class ProgramStateGroup:
     """The states made by a fork."""
 
@@ -35,12 +40,16 @@ class ProgramStateGroup:
         ``gather_variable``: every variable that is new in the forks becomes a list, in the order of
         the forks. ``concate_and_append``: the forks' texts are appended, one after the other.
         """
-        if mode not in ("gather_variable", "concate_and_append"):
-            raise ValueError(f"Invalid join mode: {mode}")
+        check_mode(mode)
         parent = self.src_state.stream_executor
         existing = set(parent.variables) if mode == "gather_variable" else set()
-        ids = [state.stream_executor.sid for state in self.states]
-        answers = parent.call("join", ids=ids, mode=mode)
+        self._joined(existing, parent.call("join", ids=self._ids(), mode=mode), mode)
+
+    def _ids(self):
+        return [state.stream_executor.sid for state in self.states]
+
+    def _joined(self, existing, answers, mode):
+        parent = self.src_state.stream_executor
         if mode == "gather_variable":
             self._gather(parent, existing, answers)
 

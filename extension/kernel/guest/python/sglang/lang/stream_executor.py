@@ -30,6 +30,9 @@ class StreamExecutor:
     def call(self, op, **fields):
         return _transport.call({"op": op, "sid": self.sid, **fields})
 
+    async def call_async(self, op, **fields):
+        return await _transport.call_async({"op": op, "sid": self.sid, **fields})
+
     def post(self, op, **fields):
         _transport.post({"op": op, "sid": self.sid, **fields})
 

@@ -485,6 +485,34 @@ describe('aborting', () => {
     expect(result.meta_info).toMatchObject({ id: 'my-request', finish_reason: { type: 'abort' } });
     expect(await idle()).toBe(0);
   });
+
+  it('ends a batch, the answers of n, and everything', async () => {
+    const ends = (results: Json) => results.map((one: Json) => one.meta_info.finish_reason.type);
+    const batch = runtime.generate({ ...endless, text: ['a', 'b'], rid: ['one', 'two'] });
+    const many = runtime.generate({
+      ...endless,
+      sampling_params: { ...endless.sampling_params, n: 3 },
+      rid: 'three',
+    });
+    while ((await runtime.freeCells()).running < 5);
+    expect((await runtime.post('/abort_request', { rid: 'no-such' })).status).toBe(200);
+    await runtime.post('/abort_request', { rid: 'three' });
+    expect(ends(await many)).toEqual(['abort', 'abort', 'abort']);
+    expect((await runtime.freeCells()).running).toBe(2);
+    await runtime.post('/abort_request', { abort_all: true });
+    expect(ends(await batch)).toEqual(['abort', 'abort']);
+    expect(await idle()).toBe(0);
+  });
+
+  it('does not take an empty rid for everything', async () => {
+    const request = runtime.generate({ ...endless, rid: 'still-here' });
+    while ((await runtime.freeCells()).running === 0);
+    const answer = await runtime.post('/abort_request', {});
+    expect(answer).toMatchObject({ status: 400 });
+    expect((await runtime.freeCells()).running).toBe(1);
+    await runtime.post('/abort_request', { rid: 'still-here' });
+    expect((await request).meta_info.finish_reason.type).toBe('abort');
+  });
 });
 
 describe('with other options', () => {

@@ -4,6 +4,7 @@ import { json, text } from './answer.ts';
 import type { Answer, Route, RouteRequest, Routes } from './answer.ts';
 import type { GenerateRoute } from './generate-route.ts';
 import type { RunningRequests } from './generation.ts';
+import { malformed } from './errors.ts';
 import { Fields, parseJsonObject } from './json-fields.ts';
 import { exposition, PROMETHEUS_TYPE } from './prometheus.ts';
 import type { RequestMetrics } from './request-metrics.ts';
@@ -121,10 +122,14 @@ async function generateOneToken(parts: InfoParts, signal: AbortSignal): Promise<
   }
 }
 
+/** One request, the parts of one (`n`, a batch), those whose id begins so, or all. */
 function abort({ running }: InfoParts, { body }: RouteRequest): Answer {
   const fields = new Fields(parseJsonObject(body));
+  const rid = fields.string('rid') ?? '';
   const all = fields.boolean('abort_all', false);
-  running.abort(all ? null : (fields.string('rid') ?? ''));
+  // An empty id would begin every other.
+  if (!all && rid === '') throw malformed('name the request with rid, or set abort_all');
+  running.abort(all ? null : rid);
   return text('');
 }
 

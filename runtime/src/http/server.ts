@@ -20,23 +20,43 @@ export interface ServerOptions {
   readonly onAccess: (line: string) => void;
   /** An error that no route expected. */
   readonly onError: (error: unknown) => void;
+  readonly patience?: Patience;
 }
 
-/** A client that sends nothing for so long is disconnected, milliseconds. */
-const HEADERS_TIMEOUT = 30_000;
-const REQUEST_TIMEOUT = 120_000;
+/** How long clients may leave the server waiting, milliseconds. */
+export interface Patience {
+  /** For the whole of a request's headers. */
+  readonly headers: number;
+  /** For the whole of a request. */
+  readonly request: number;
+  /** For room in the buffers of a client that does not read its events. */
+  readonly reader: number;
+  /** How often the first two are checked. */
+  readonly interval: number;
+}
+
+const PATIENT: Patience = { headers: 30_000, request: 120_000, reader: 120_000, interval: 5_000 };
 /** Clients that reuse a connection after a pause should not find it closed in that instant. */
 const KEEP_ALIVE_TIMEOUT = 75_000;
+/** Open connections beyond these are closed at once. */
+const MOST_CONNECTIONS = 4096;
+/** A client whose machine is gone is noticed by the lack of answers to probes, milliseconds. */
+const PROBE_AFTER = 60_000;
 /** Bodies beyond so many times the limit are not read to their end. */
 const PATIENCE = 4;
 
 /** HTTP/1.1 on top of node:http: routes, bearer token, body limit, events, abort on disconnect. */
 export function createHttpServer(options: ServerOptions): Server {
+  const patience = options.patience ?? PATIENT;
   const server = createServer({
-    headersTimeout: HEADERS_TIMEOUT,
-    requestTimeout: REQUEST_TIMEOUT,
+    headersTimeout: patience.headers,
+    requestTimeout: patience.request,
+    connectionsCheckingInterval: patience.interval,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
+    keepAlive: true,
+    keepAliveInitialDelay: PROBE_AFTER,
   });
+  server.maxConnections = MOST_CONNECTIONS;
   server.on('request', (request, response) => {
     void handle(options, request, response).catch((error: unknown) => {
       options.onError(error);
@@ -69,7 +89,10 @@ async function handle(
   if (aborter.signal.aborted && answer.kind !== 'events') return;
   const status = answer.kind === 'events' ? 200 : answer.status;
   options.onAccess(accessLine(request, status));
-  await write(response, answer, aborter.signal);
+  await write(response, answer, {
+    signal: aborter.signal,
+    patience: (options.patience ?? PATIENT).reader,
+  });
 }
 
 async function answerOf(
@@ -156,14 +179,20 @@ function accessLine(request: IncomingMessage, status: number): string {
   return `INFO:     ${remoteAddress}:${remotePort} - "${call}" ${status} ${STATUS_CODES[status] ?? ''}`;
 }
 
-async function write(response: ServerResponse, answer: Answer, signal: AbortSignal): Promise<void> {
+interface Reader {
+  readonly signal: AbortSignal;
+  /** Milliseconds. */
+  readonly patience: number;
+}
+
+async function write(response: ServerResponse, answer: Answer, reader: Reader): Promise<void> {
   switch (answer.kind) {
     case 'json':
       return send(response, answer.status, 'application/json', JSON.stringify(answer.body));
     case 'text':
       return send(response, answer.status, answer.type ?? 'text/plain; charset=utf-8', answer.text);
     case 'events':
-      return writeEvents(response, answer.events, signal);
+      return writeEvents(response, answer.events, reader);
   }
 }
 
@@ -181,21 +210,25 @@ function send(response: ServerResponse, status: number, type: string, content: s
 async function writeEvents(
   response: ServerResponse,
   events: AsyncIterable<string>,
-  signal: AbortSignal,
+  reader: Reader,
 ): Promise<void> {
   response.writeHead(200, {
     'Content-Type': 'text/event-stream; charset=utf-8',
     'Cache-Control': 'no-cache',
   });
   for await (const data of events) {
-    if (signal.aborted) return;
-    if (!response.write(`data: ${data}\n\n`)) await drained(response, signal);
+    if (reader.signal.aborted) return;
+    if (!response.write(`data: ${data}\n\n`)) await drained(response, reader);
   }
   response.end('data: [DONE]\n\n');
 }
 
-async function drained(response: ServerResponse, signal: AbortSignal): Promise<void> {
+/** Waits until the client has read enough; gives up on one that reads nothing. */
+async function drained(response: ServerResponse, reader: Reader): Promise<void> {
+  const late = AbortSignal.timeout(reader.patience);
+  const signal = AbortSignal.any([reader.signal, late]);
   await once(response, 'drain', { signal }).catch((error: unknown) => {
     if (!signal.aborted) throw error;
+    response.destroy();
   });
 }

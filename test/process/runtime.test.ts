@@ -448,6 +448,72 @@ describe('OpenAI routes', () => {
   });
 });
 
+describe('what a request reports', () => {
+  it('log probabilities of tokens that the client names, in the prompt and behind it', async () => {
+    const ids = [300, 301, 302];
+    const body = {
+      text: 'The capital of France is',
+      sampling_params: { ...greedy, max_new_tokens: 2 },
+      return_logprob: true,
+      logprob_start_len: 1,
+      token_ids_logprob: ids,
+      top_logprobs_num: 4000,
+    };
+    const [result, [listed, bare]] = await Promise.all([
+      runtime.generate(body),
+      runtime.generate({
+        ...body,
+        text: [body.text, body.text],
+        token_ids_logprob: [[301], null],
+        top_logprobs_num: 0,
+      }),
+    ]);
+    const { meta_info: meta } = result;
+    expect(meta.input_token_ids_logprobs[0]).toBeNull();
+    expect(meta.input_token_ids_logprobs).toHaveLength(meta.input_token_logprobs.length);
+    for (const side of ['input', 'output']) {
+      for (const [at, row] of meta[`${side}_token_ids_logprobs`].entries()) {
+        if (row === null) continue;
+        const top = new Map(meta[`${side}_top_logprobs`][at].map(([p, id]: Json) => [id, p]));
+        expect(row.map(([, id]: Json) => id)).toEqual(ids);
+        for (const [logprob, id] of row) {
+          if (top.has(id)) expect(logprob).toBe(top.get(id));
+        }
+      }
+    }
+    expect(listed.meta_info.output_token_ids_logprobs[0]).toHaveLength(1);
+    expect(bare.meta_info).not.toHaveProperty('output_token_ids_logprobs');
+    const wrong = await runtime.post('/generate', { ...body, token_ids_logprob: [99_999] });
+    expect(wrong).toMatchObject({ status: 400 });
+    expect(wrong.body.error.message).toContain('token_ids_logprob: 99999 is not a token');
+  });
+
+  it('that no output can match within max_new_tokens; what of a schema is not enforced', async () => {
+    const cut = await runtime.generate({
+      text: 'x',
+      sampling_params: { ...greedy, max_new_tokens: 3, regex: '[a-z]{500}' },
+    });
+    expect(cut.meta_info.constraint_warnings).toEqual([
+      'No output can match the regex within max_new_tokens (3).',
+    ]);
+    expect(cut.meta_info.finish_reason).toMatchObject({
+      type: 'length',
+      message: 'The output was cut at max_new_tokens before it matched the regex.',
+    });
+    const schema = JSON.stringify({ type: 'array', items: { type: 'integer' }, uniqueItems: true });
+    const loose = await runtime.generate({
+      text: 'x',
+      sampling_params: { ...greedy, json_schema: schema },
+    });
+    expect(loose.meta_info.constraint_warnings).toHaveLength(1);
+    const fine = await runtime.generate({
+      text: 'x',
+      sampling_params: { ...greedy, regex: '[a-z]{2}' },
+    });
+    expect(fine.meta_info).not.toHaveProperty('constraint_warnings');
+  });
+});
+
 describe('aborting', () => {
   const endless = { text: 'on and on', sampling_params: { max_new_tokens: 900, ignore_eos: true } };
   const idle = async () => {

@@ -14,6 +14,8 @@ export interface LogprobRequest {
   /** First prompt token to report; −1: generated tokens only. */
   readonly start: number;
   readonly top: number;
+  /** Tokens to score at every position; absent: none were asked for. */
+  readonly tokenIds?: readonly number[];
   readonly withText: boolean;
 }
 
@@ -144,7 +146,18 @@ class PerItem {
     if (start < -1) throw nativeError(400, `logprob_start_len must be at least -1, got ${start}.`);
     if (top < 0) throw nativeError(400, `top_logprobs_num must be at least 0, got ${top}.`);
     const withText = this.#fields.boolean('return_text_in_logprobs', false);
-    return wanted ? { start, top, withText } : null;
+    const tokenIds = this.#tokenIds(index);
+    return wanted ? { start, top, ...(tokenIds === null ? {} : { tokenIds }), withText } : null;
+  }
+
+  /** One list for all prompts, or a list of lists with one for each. */
+  #tokenIds(index: number): readonly number[] | null {
+    const value = this.#fields.get('token_ids_logprob');
+    const isNested =
+      Array.isArray(value) && value.some((one) => Array.isArray(one) || one === null);
+    const own = isNested ? this.#at('token_ids_logprob', index) : value;
+    if (own === null) return null;
+    return new Fields({ token_ids_logprob: own }).integers('token_ids_logprob');
   }
 
   rid(index: number, copy: number | null): string {

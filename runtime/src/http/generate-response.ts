@@ -44,12 +44,16 @@ export class ResultFormat {
         ...(logprobs === null ? {} : this.#logprobs(generation, logprobs)),
         completion_tokens: generation.tokens.length,
         cached_tokens: generation.cachedTokens,
+        ...(generation.warnings.length === 0 ? {} : { constraint_warnings: generation.warnings }),
         ...ended,
       },
     };
   }
 
-  #logprobs(generation: Generation, { top, withText }: LogprobRequest): Record<string, unknown> {
+  #logprobs(
+    generation: Generation,
+    { top, tokenIds, withText }: LogprobRequest,
+  ): Record<string, unknown> {
     const input = this.#inputColumns(generation);
     const triples = (rows: readonly TokenLogprob[]) =>
       rows.map((row) => this.#triple(row, withText));
@@ -64,6 +68,12 @@ export class ResultFormat {
             input_top_logprobs: topRows(input.top),
             output_top_logprobs: topRows(generation.output.top),
           }),
+      ...(tokenIds === undefined
+        ? {}
+        : {
+            input_token_ids_logprobs: topRows(input.ids),
+            output_token_ids_logprobs: topRows(generation.output.ids),
+          }),
     };
   }
 
@@ -71,11 +81,15 @@ export class ResultFormat {
    * Since 0.4.4 the list starts with `[null, id]` of the token at `logprob_start_len`, which nothing
    * scores; before, only a list from the first prompt token on did.
    */
-  #inputColumns({ request, input }: Generation): Pick<LogprobColumns, 'tokens' | 'top'> {
+  #inputColumns({ request, input }: Generation): Pick<LogprobColumns, 'tokens' | 'top' | 'ids'> {
     const start = request.logprobs?.start ?? -1;
     const first = request.inputIds[start];
     if (first === undefined || (this.#layout === 'v0.4.3' && start > 0)) return input;
-    return { tokens: [[null, first], ...input.tokens], top: [null, ...input.top] };
+    return {
+      tokens: [[null, first], ...input.tokens],
+      top: [null, ...input.top],
+      ids: [null, ...input.ids],
+    };
   }
 
   #triple([logprob, token]: TokenLogprob, withText: boolean): LogprobTriple {

@@ -18,6 +18,7 @@ export class Generation {
   finish: FinishReason | null = null;
   readonly input = new LogprobColumns();
   readonly output = new LogprobColumns();
+  warnings: readonly string[] = [];
 
   constructor(request: GenerationRequest) {
     this.request = request;
@@ -32,6 +33,7 @@ export class Generation {
     this.input.add(progress.inputLogprobs);
     this.output.add(progress.outputLogprobs);
     this.finish = progress.finish;
+    this.warnings = progress.warnings ?? [];
   }
 
   /** The error to answer with, if the request failed; an abort that was asked for is a result. */
@@ -45,11 +47,13 @@ export class Generation {
 export class LogprobColumns {
   readonly tokens: LogprobChunk['tokens'][number][] = [];
   readonly top: LogprobChunk['top'][number][] = [];
+  readonly ids: LogprobChunk['top'][number][] = [];
 
   add(chunk: LogprobChunk | null): void {
     if (chunk === null) return;
     this.tokens.push(...chunk.tokens);
     this.top.push(...chunk.top);
+    this.ids.push(...(chunk.ids ?? []));
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Vocabulary } from '../engine/engine.ts';
-import type { GenerationRequest } from '../scheduler/messages.ts';
+import type { GenerationRequest, LogprobOptions } from '../scheduler/messages.ts';
 import type { LoadedImage } from '../vision/image-loader.ts';
 import { nativeError } from './errors.ts';
 import type { GenerateCall, GenerateItem, Prompt } from './generate-request.ts';
@@ -67,6 +67,7 @@ export class Preparer {
         `logprob_start_len (${start}) is higher than the number of input tokens (${inputIds.length}).`,
       );
     }
+    this.#checkIds('token_ids_logprob', item.logprobs?.tokenIds ?? []);
     this.#checkIds('stop_token_ids', item.sampling.stopTokenIds);
     this.#checkIds(
       'logit_bias',
@@ -83,7 +84,7 @@ export class Preparer {
       inputIds,
       ...(images.length === 0 ? {} : { images }),
       sampling: { ...item.sampling, maxNewTokens, seed },
-      logprobs: item.logprobs === null ? null : { start, top: item.logprobs.top },
+      logprobs: logprobOptions(item, start),
       stream,
     };
   }
@@ -142,6 +143,12 @@ export class Preparer {
       `${name}: ${wrong} is not a token of this model, whose ids are 0 to ${size - 1}.`,
     );
   }
+}
+
+function logprobOptions({ logprobs }: GenerateItem, start: number): LogprobOptions | null {
+  if (logprobs === null) return null;
+  const { top, tokenIds } = logprobs;
+  return { start, top, ...(tokenIds === undefined ? {} : { tokenIds }) };
 }
 
 /** Every UTF-16 unit of a text needs at least one byte of a token. */

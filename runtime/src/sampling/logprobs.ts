@@ -67,17 +67,26 @@ function insertSorted(top: number[], token: number, logit: number, logits: Float
 
 /**
  * Log probability of `token` under the model itself (no temperature, penalties or mask), as SGLang
- * gives for prompt tokens, and of the `top` most likely ones.
+ * gives for prompt tokens, of the `top` most likely ones, and of `tokenIds`.
  */
 export function promptLogprob(
   logits: Float32Array,
   token: number,
   top: number,
-): { readonly logprob: number; readonly top: readonly TokenLogprob[] } {
+  tokenIds: readonly number[] = [],
+): {
+  readonly logprob: number;
+  readonly top: readonly TokenLogprob[];
+  readonly ids: readonly TokenLogprob[];
+} {
   const normaliser = logSumExp(logits, null);
-  const of = (id: number): number => (logits[id] ?? Number.NEGATIVE_INFINITY) - normaliser;
+  const of = (id: number): TokenLogprob => ({
+    token: id,
+    logprob: (logits[id] ?? Number.NEGATIVE_INFINITY) - normaliser,
+  });
   return {
-    logprob: of(token),
-    top: topTokens(logits, top, null).map((id) => ({ token: id, logprob: of(id) })),
+    logprob: of(token).logprob,
+    top: topTokens(logits, top, null).map(of),
+    ids: tokenIds.map(of),
   };
 }

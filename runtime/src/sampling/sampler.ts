@@ -2,7 +2,7 @@ import { Candidates } from './candidates.ts';
 import { logSumExp, type TokenLogprob, topTokens } from './logprobs.ts';
 import { uniformAt } from './random.ts';
 import type { SamplingState } from './sampling-state.ts';
-import { argmax, type TokenBits } from './token-set.ts';
+import { argmax, isIn, type TokenBits } from './token-set.ts';
 
 export interface SampleRequest {
   /** Allowed tokens (a constraint's mask); null allows all. */
@@ -10,6 +10,8 @@ export interface SampleRequest {
   readonly wantsLogprob: boolean;
   /** How many of the most likely tokens to report, 0 for none. */
   readonly topLogprobs: number;
+  /** Tokens to report whatever is chosen. */
+  readonly tokenIds?: readonly number[];
 }
 
 export interface Sample {
@@ -17,6 +19,7 @@ export interface Sample {
   /** Null unless asked for. */
   readonly logprob: number | null;
   readonly top: readonly TokenLogprob[];
+  readonly ids: readonly TokenLogprob[];
 }
 
 export class SamplingError extends Error {
@@ -71,17 +74,19 @@ export class Sampler {
     token: number,
   ): Sample {
     if (!request.wantsLogprob && request.topLogprobs === 0)
-      return { token, logprob: null, top: [] };
+      return { token, logprob: null, top: [], ids: [] };
     const { temperature } = state;
     const normaliser = logSumExp(logits, request.mask, temperature);
-    const of = (id: number): number => (logits[id] ?? 0) / temperature - normaliser;
+    const { mask, tokenIds = [] } = request;
+    const of = (id: number): TokenLogprob => ({
+      token: id,
+      logprob: isIn(mask, id) ? (logits[id] ?? 0) / temperature - normaliser : -Infinity,
+    });
     return {
       token,
-      logprob: of(token),
-      top: topTokens(logits, request.topLogprobs, request.mask).map((id) => ({
-        token: id,
-        logprob: of(id),
-      })),
+      logprob: of(token).logprob,
+      top: topTokens(logits, request.topLogprobs, mask).map(of),
+      ids: tokenIds.map(of),
     };
   }
 

@@ -1,6 +1,10 @@
 /** A set of tokens as bits: bit i of word i >> 5. Null means all tokens. */
 export type TokenBits = Int32Array | null;
 
+export function isIn(bits: TokenBits, token: number): boolean {
+  return bits === null || ((bits[token >> 5] ?? 0) & (1 << (token & 31))) !== 0;
+}
+
 /** Calls `visit` for each set bit below `size`, in order. Words without bits cost one comparison. */
 export function forEachToken(bits: Int32Array, size: number, visit: (token: number) => void): void {
   const words = Math.min(bits.length, (size + 31) >> 5);

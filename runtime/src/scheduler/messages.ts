@@ -39,6 +39,8 @@ export interface LogprobOptions {
   readonly start: number;
   /** Alternatives per position. */
   readonly top: number;
+  /** Tokens to score at every position, whatever was chosen there. */
+  readonly tokenIds?: readonly number[];
 }
 
 /** One sequence to generate. A list request, or `n` > 1, is several of these in one message. */
@@ -71,6 +73,8 @@ export interface LogprobChunk {
   /** For each token its log probability, and `top` alternatives (null for the first of a prompt). */
   readonly tokens: readonly TokenLogprob[];
   readonly top: readonly (readonly TokenLogprob[] | null)[];
+  /** `tokenIds` at each position, if asked for; null for the first of a prompt. */
+  readonly ids?: readonly (readonly TokenLogprob[] | null)[];
 }
 
 /** What is new for one request since its last progress. */
@@ -88,6 +92,8 @@ export interface Progress {
   readonly inputLogprobs: LogprobChunk | null;
   readonly outputLogprobs: LogprobChunk | null;
   readonly finish: FinishReason | null;
+  /** With the end: what of its constraint the output cannot keep, or was not held to. */
+  readonly warnings?: readonly string[];
 }
 
 /** Numbers for `/server_info`, and for the conservation law on demand. */

@@ -1,4 +1,4 @@
-import type { ConstraintCompiler } from '../constraints/constraint.ts';
+import type { ConstraintCompiler, Grammar } from '../constraints/constraint.ts';
 import { ConstraintError } from '../constraints/constraint.ts';
 import type { Vocabulary } from '../engine/engine.ts';
 import { SamplingState } from '../sampling/sampling-state.ts';
@@ -42,6 +42,7 @@ export class RequestFactory {
         sampling: new SamplingState(samplerParams(spec.sampling)),
         text: new OutputText(this.#vocabulary, spec.sampling),
         matcher: grammar?.start() ?? null,
+        warnings: grammar === null ? [] : warningsOf(grammar, spec.sampling),
         embeddings: this.#embeddings(spec),
       };
       const request = new Request(spec, parts);
@@ -58,6 +59,17 @@ export class RequestFactory {
     if (this.#images === null) throw new RangeError('images were sent to a model without vision');
     return new PromptEmbeddings(images, this.#images);
   }
+}
+
+/** Also what the client should know before it wonders about the output. */
+function warningsOf(grammar: Grammar, { maxNewTokens, constraint }: SamplingParams): string[] {
+  const tooLong = maxNewTokens > 0 && !grammar.canCompleteWithin(maxNewTokens);
+  return [
+    ...grammar.warnings,
+    ...(tooLong
+      ? [`No output can match the ${constraint?.kind} within max_new_tokens (${maxNewTokens}).`]
+      : []),
+  ];
 }
 
 function describe(error: ConstraintError, kind: string): string {

@@ -9,6 +9,8 @@ export interface RequestParts {
   readonly sampling: SamplingState;
   readonly text: OutputText;
   readonly matcher: Matcher | null;
+  /** What of the constraint is not enforced, or cannot be met. */
+  readonly warnings?: readonly string[];
   /** Of prompts with images. */
   readonly embeddings?: PromptEmbeddings | null;
 }
@@ -44,6 +46,7 @@ export class Request {
   #started = false;
   #reportedTokens: number;
   #takenBack = 0;
+  readonly #warnings: readonly string[];
   /** Tokens known at admission: until they are computed the request is prefilling. */
   #prefillEnd = 0;
 
@@ -52,6 +55,7 @@ export class Request {
     this.sampling = parts.sampling;
     this.text = parts.text;
     this.matcher = parts.matcher;
+    this.#warnings = parts.warnings ?? [];
     this.embeddings = parts.embeddings ?? null;
     this.tokens = [...spec.inputIds];
     this.#reportedTokens = this.tokens.length;
@@ -153,6 +157,7 @@ export class Request {
       inputLogprobs: this.inputLogprobs.take(),
       outputLogprobs: this.outputLogprobs.take(),
       finish: this.finish,
+      ...(this.finish === null || this.#warnings.length === 0 ? {} : { warnings: this.#warnings }),
     };
   }
 }
@@ -161,17 +166,24 @@ export class Request {
 export class LogprobRows {
   #tokens: TokenLogprob[] = [];
   #top: (readonly TokenLogprob[] | null)[] = [];
+  #ids: (readonly TokenLogprob[] | null)[] = [];
 
-  add(token: TokenLogprob, top: readonly TokenLogprob[] | null): void {
+  add(
+    token: TokenLogprob,
+    top: readonly TokenLogprob[] | null,
+    ids: readonly TokenLogprob[] | null = null,
+  ): void {
     this.#tokens.push(token);
     this.#top.push(top);
+    this.#ids.push(ids);
   }
 
   take(): Progress['inputLogprobs'] {
     if (this.#tokens.length === 0) return null;
-    const rows = { tokens: this.#tokens, top: this.#top };
+    const rows = { tokens: this.#tokens, top: this.#top, ids: this.#ids };
     this.#tokens = [];
     this.#top = [];
+    this.#ids = [];
     return rows;
   }
 }

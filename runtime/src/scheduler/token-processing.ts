@@ -9,7 +9,7 @@ import { acceptToken } from './accept-token.ts';
 import type { Slice } from './batch.ts';
 import { badRequest } from './finish-reasons.ts';
 import type { ForcedText } from './forced-text.ts';
-import type { TokenLogprob } from './messages.ts';
+import type { LogprobOptions, TokenLogprob } from './messages.ts';
 import type { Request } from './request.ts';
 
 /** Turns the logits of a batch into scores of prompt tokens, new tokens, and ends of requests. */
@@ -55,11 +55,12 @@ export class TokenProcessor {
       const token = request.tokens[position + 1] ?? 0;
       if (isImageToken(token)) {
         // A part of an image is not something that the model could have said.
-        request.inputLogprobs.add([null, token], null);
+        request.inputLogprobs.add([null, token], null, null);
         continue;
       }
-      const scored = promptLogprob(this.#engine.logits(first + offset), token, logprobs.top);
-      request.inputLogprobs.add([scored.logprob, token], topRow(scored.top, logprobs.top));
+      const logits = this.#engine.logits(first + offset);
+      const scored = promptLogprob(logits, token, logprobs.top, logprobs.tokenIds);
+      request.inputLogprobs.add([scored.logprob, token], ...extraRows(scored, logprobs));
     }
   }
 
@@ -71,8 +72,11 @@ export class TokenProcessor {
       request.finish = { type: 'length', length: 0 };
       return;
     }
-    const { token, logprob, top } = this.#likeliest(request, row) ?? this.#sample(request, row);
-    if (logprobs !== null) request.outputLogprobs.add([logprob, token], topRow(top, logprobs.top));
+    const sample = this.#likeliest(request, row) ?? this.#sample(request, row);
+    const { token, logprob } = sample;
+    if (logprobs !== null) {
+      request.outputLogprobs.add([logprob, token], ...extraRows(sample, logprobs));
+    }
     if (prefillOnly) {
       request.finish = { type: 'length', length: 0 };
       return;
@@ -86,6 +90,7 @@ export class TokenProcessor {
       mask: matcher?.mask() ?? null,
       wantsLogprob: spec.logprobs !== null,
       topLogprobs: spec.logprobs?.top ?? 0,
+      tokenIds: spec.logprobs?.tokenIds ?? [],
     });
   }
 
@@ -98,12 +103,22 @@ export class TokenProcessor {
       return null;
     }
     if (matcher.knowsMask) return null;
-    const unbound = { mask: null, wantsLogprob: false, topLogprobs: 0 };
+    const unbound = { mask: null, wantsLogprob: false, topLogprobs: 0, tokenIds: [] };
     const best = this.#sampler.sample(this.#engine.logits(row), sampling, unbound);
     return matcher.allows(best.token) ? best : null;
   }
 }
 
-function topRow(top: readonly SampledLogprob[], wanted: number): readonly TokenLogprob[] | null {
-  return wanted === 0 ? null : top.map(({ token, logprob }) => [logprob, token]);
+interface Extras {
+  readonly top: readonly SampledLogprob[];
+  readonly ids: readonly SampledLogprob[];
+}
+
+type Row = readonly TokenLogprob[] | null;
+
+/** The likeliest tokens, and those that the client named; null where none were asked for. */
+function extraRows({ top, ids }: Extras, wanted: LogprobOptions): [top: Row, ids: Row] {
+  const row = (list: readonly SampledLogprob[]): Row =>
+    list.map(({ token, logprob }) => [logprob, token]);
+  return [wanted.top === 0 ? null : row(top), wanted.tokenIds === undefined ? null : row(ids)];
 }

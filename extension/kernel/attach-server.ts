@@ -78,7 +78,7 @@ export class AttachServer implements ProtocolOutput {
   }
 
   send(event: KernelEvent): void {
-    this.#journal.event(event);
+    this.#journal.event(event, this.#driver !== null);
     if (event.type === 'reply' || event.type === 'reply_error') {
       if (!this.#asked.delete(event.id)) return;
     }
@@ -120,6 +120,16 @@ export class AttachServer implements ProtocolOutput {
     return record;
   }
 
+  /** A record that somebody removed stays away: it told this kernel to end. */
+  #renewRecord(): void {
+    if (!existsSync(this.#recordFile)) return;
+    try {
+      this.#writeRecord();
+    } catch {
+      // The folder is going away, or the disk is full; windows can connect all the same.
+    }
+  }
+
   get #recordFile(): string {
     return join(this.#options.folder, `${this.#options.id}.json`);
   }
@@ -154,7 +164,7 @@ export class AttachServer implements ProtocolOutput {
     this.#asked.clear();
     former?.end(encodeMessage({ type: 'released' }));
     this.#goOn();
-    if (existsSync(this.#recordFile)) this.#writeRecord();
+    this.#renewRecord();
     const { runs } = this.#journal;
     const attached: AttachEvent = { type: 'attached', fresh: this.#fresh, runs };
     socket.write(encodeMessage(attached));
@@ -182,7 +192,7 @@ export class AttachServer implements ProtocolOutput {
 
   #lose(): void {
     this.#driver = null;
-    if (existsSync(this.#recordFile)) this.#writeRecord();
+    this.#renewRecord();
     this.#asked.clear();
     this.#detachedAt = Date.now();
     this.#lastWanted = Date.now();

@@ -33,6 +33,8 @@ interface Journal {
   /** Characters that were dropped at the beginning. */
   dropped: number;
   finished: KernelEvent | null;
+  /** Its end went to a driver, who draws it unless its window goes away that moment. */
+  seen: boolean;
 }
 
 export class RunJournal {
@@ -66,6 +68,7 @@ export class RunJournal {
         entries: [],
         dropped: 0,
         finished: null,
+        seen: false,
       });
     } else if (request.type === 'input_reply') {
       this.#questions.delete(`input_request ${request.request}`);
@@ -74,7 +77,8 @@ export class RunJournal {
     }
   }
 
-  event(event: KernelEvent): void {
+  /** `driven`: a driver is there to see it. */
+  event(event: KernelEvent, driven = false): void {
     switch (event.type) {
       case 'ready':
         this.#ready = event;
@@ -93,7 +97,7 @@ export class RunJournal {
       case 'started':
         return this.#start(event);
       case 'finished':
-        return this.#finish(event);
+        return this.#finish(event, driven);
       case 'output':
       case 'gen':
         return this.#add(event);
@@ -152,9 +156,12 @@ export class RunJournal {
     journal.startedAt = this.#now();
   }
 
-  #finish(event: KernelEvent & { readonly type: 'finished' }): void {
+  #finish(event: KernelEvent & { readonly type: 'finished' }, driven: boolean): void {
     const journal = this.#runs.get(event.run);
-    if (journal) journal.finished = event;
+    if (journal) {
+      journal.finished = event;
+      journal.seen = driven;
+    }
     for (const [key, question] of this.#questions) {
       if (question.run === event.run) this.#questions.delete(key);
     }
@@ -165,7 +172,20 @@ export class RunJournal {
     if (!journal) return;
     if (event.type === 'output') this.#forgetReplaced(journal, event.output);
     if (!this.#joined(journal, event)) this.#append(journal, event);
-    while (this.#size > this.#limit && journal.entries.length > 1) this.#dropFirst(journal);
+    while (this.#size > this.#limit && this.#shrink());
+  }
+
+  /** Forgets runs whose end was seen, then the oldest outputs; `false` when nothing more can go. */
+  #shrink(): boolean {
+    const journals = [...this.#runs.values()];
+    const seen = journals.find((each) => each.seen);
+    if (seen) {
+      this.settled(seen.request.run);
+      return true;
+    }
+    const longest = journals.find((each) => each.entries.length > 1);
+    if (longest) this.#dropFirst(longest);
+    return longest !== undefined;
   }
 
   /** A cleared cell shows nothing of what was before; an update shows only its latest. */

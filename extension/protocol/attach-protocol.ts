@@ -41,7 +41,7 @@ export type AttachRequest =
       readonly takeOver: boolean;
       readonly keepAlive: number;
     }
-  /** The driver has drawn the end of this run; it need not be told of it again. */
+  /** What this run showed is drawn and safe from a reload: nobody need be told of it again. */
   | { readonly type: 'settled'; readonly run: string };
 
 /** Runs that queue, run, or ended unseen; the events of each follow. */

@@ -75,8 +75,11 @@ export type KernelQuery =
       readonly args: JsonObject;
       /** More arguments, as Python literals. */
       readonly literals?: Readonly<Record<string, string>>;
-      /** The program's definition as it is written now; without it, the one that its cell defined. */
-      readonly source?: string;
+      /**
+       * The text that defines the program as it is written now, after those of the cells above; without
+       * them, what its cell defined when it ran.
+       */
+      readonly sources?: readonly string[];
     };
 
 /** Answer to `preview`. */
@@ -200,6 +203,11 @@ export interface GenRecord {
   readonly cachedTokens: number | null;
   readonly completionTokens: number | null;
   readonly milliseconds: number;
+  /**
+   * Probability of the whole text (where log probabilities were asked for), or of the choice among the
+   * choices; 0 to 1.
+   */
+  readonly probability: number | null;
   /** The exact request of the last HTTP call, without secrets. */
   readonly request: { readonly url: string; readonly body: JsonValue } | null;
 }

@@ -32,7 +32,10 @@ export type StateSegment =
       readonly kind: 'image';
       readonly role: string | null;
       readonly mime: string;
+      /** Empty when the image is too large to be shown and saved with a notebook. */
       readonly base64: string;
+      /** Size of an image that was left out. */
+      readonly omittedBytes?: number;
     }
   | {
       readonly kind: 'gen';

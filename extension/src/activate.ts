@@ -1,14 +1,18 @@
 /** Entry of the extension: builds and registers, nothing else. */
 import { Uri, window, workspace, languages, notebooks, type ExtensionContext } from 'vscode';
+import { join } from 'node:path';
 import { ProgramCodeLensProvider } from './code-lens.ts';
+import { PromptPreview } from './commands/preview-prompt.ts';
+import { ProgramHomes } from './commands/program-homes.ts';
 import { registerCommands } from './commands/register-commands.ts';
 import { WorkspaceModels } from './models/workspace-models.ts';
 import { CellDiagnostics } from './insight/cell-diagnostics.ts';
 import { GenStatusProvider } from './insight/cell-status.ts';
 import { NotebookInsight } from './insight/notebook-insight.ts';
 import { KernelStatusBar } from './kernel-status.ts';
-import { createLanguageClient, sendGeneratedValue } from './language-client.ts';
+import { createLanguageClient, registerRevealCell, sendGeneratedValue } from './language-client.ts';
 import { keepCellIds } from './notebook/cell-identity.ts';
+import { KernelSurvival } from './notebook/kernel-survival.ts';
 import { SglangNotebookController } from './notebook/notebook-controller.ts';
 import { NOTEBOOK_TYPE, SUPPORTED_LANGUAGES } from './notebook/notebook-type.ts';
 import { SglnbSerializer } from './notebook/sglnb-serializer.ts';
@@ -27,19 +31,29 @@ export function activate(context: ExtensionContext): void {
   );
   const page = new DiagnosticsPage(context.asAbsolutePath('dist'), () => controller);
   const models = new WorkspaceModels(context, () => controller);
+  const homes = new ProgramHomes();
+  const preview = new PromptPreview({
+    memory: context.workspaceState,
+    homes,
+    controller: () => controller,
+  });
   const client = createLanguageClient(context.asAbsolutePath('dist/language-server.mjs'), log);
   context.subscriptions.push(
     log,
     workspace.registerNotebookSerializer(NOTEBOOK_TYPE, serializer),
     keepCellIds(),
     page,
+    preview,
     client,
+    registerRevealCell(),
     models,
     ...registerCommands({
       controller: () => controller,
       log,
       page,
       memory: context.workspaceState,
+      homes,
+      preview,
       models,
       tour: Uri.file(context.asAbsolutePath('extension/examples/sglang-tour.sglnb')),
     }),
@@ -62,6 +76,7 @@ export function activate(context: ExtensionContext): void {
       context.asAbsolutePath('dist/kernel.mjs'),
       log,
       models,
+      new KernelSurvival(join(context.globalStorageUri.fsPath, 'kernels'), context.workspaceState),
       {
         status: (notebook, kernelStatus) => {
           status.status(notebook, kernelStatus);
@@ -78,7 +93,7 @@ export function activate(context: ExtensionContext): void {
         gen: (notebook, record) => {
           status.gen(notebook, record);
           insight.add(notebook, record);
-          sendGeneratedValue(client, notebook, record);
+          sendGeneratedValue(client, notebook, record, insight.running(notebook));
         },
         closed: (notebook) => diagnostics.clearNotebook(notebook),
         sessions: () => {
@@ -89,10 +104,10 @@ export function activate(context: ExtensionContext): void {
     );
     const variables = new VariablesView(running);
     controller = running;
-    const selector = SUPPORTED_LANGUAGES.map((language) => ({
-      language,
-      notebookType: NOTEBOOK_TYPE,
-    }));
+    const selector = [
+      ...SUPPORTED_LANGUAGES.map((language) => ({ language, notebookType: NOTEBOOK_TYPE })),
+      { language: 'python', scheme: 'file' },
+    ];
     context.subscriptions.push(
       status,
       lenses,
@@ -111,7 +126,7 @@ export function activate(context: ExtensionContext): void {
   }
 }
 
-/** Kernels get the time to stop their runtimes. */
+/** Kernels that end with the window get the time to stop their runtimes. */
 export async function deactivate(): Promise<void> {
   await controller?.dispose();
 }

@@ -18,6 +18,11 @@ export function kernelSettings(resource: Uri | undefined): KernelSettings {
   };
 }
 
+/** Milliseconds that an idle kernel waits for a window; 0 ends it with its window. */
+export function kernelKeepAlive(resource: Uri): number {
+  return number('kernel.keepAlive', resource, 10) * 60_000;
+}
+
 /** Whether the certificates of `https` servers must be good. */
 export function verifyCertificates(resource: Uri): boolean {
   return truth('kernel.verifyCertificates', resource, true);

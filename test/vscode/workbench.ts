@@ -161,6 +161,15 @@ export class Workbench implements AsyncDisposable {
     });
   }
 
+  /** Reloads the window as the command of that name does; waits until the extension is back. */
+  async reload(): Promise<void> {
+    await this.page.reload();
+    await this.page.waitForSelector('.monaco-workbench .explorer-folders-view', {
+      timeout: 60_000,
+    });
+    await this.waitForCommand('SGLang: Show Log');
+  }
+
   async runAll(): Promise<void> {
     await this.command('Notebook: Run All');
   }
@@ -273,7 +282,11 @@ export class Workbench implements AsyncDisposable {
         ? [{ pid: Number(match[1]), parent: Number(match[2]), args: match[3] ?? '' }]
         : [];
     });
-    const below = new Set([this.#server.pid ?? -1]);
+    // A kernel that outlived its window is nobody's child any more; its arguments name this workbench.
+    const survivors = all.filter(
+      ({ args }) => args.includes(this.#home) && args.includes('--listen'),
+    );
+    const below = new Set([this.#server.pid ?? -1, ...survivors.map(({ pid }) => pid)]);
     // Parents come before their children only by chance; repeat until nothing is added.
     for (let size = 0; size !== below.size;) {
       size = below.size;
@@ -363,6 +376,8 @@ function writeSettings(home: string, settings: Readonly<Record<string, unknown>>
     'workbench.secondarySideBar.defaultVisibility': 'hidden',
     'telemetry.telemetryLevel': 'off',
     'git.enabled': false,
+    // Nobody is there to answer; test/vscode/models.test.ts asks for the question.
+    'sglang.runtime.missingModel': 'starter',
     'extensions.ignoreRecommendations': true,
     'security.workspace.trust.startupPrompt': 'never',
     'security.workspace.trust.banner': 'never',

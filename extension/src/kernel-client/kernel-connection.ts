@@ -15,7 +15,7 @@ export interface KernelConnection {
   /** The kernel goes on when this window ends. */
   readonly survives: boolean;
   send(request: KernelRequest): void;
-  /** The end of this run is drawn; a later window need not be told of it. */
+  /** What this run showed is safe; a later window need not be told of it. */
   settled(run: string): void;
   /** Ends the process at once, whatever it does. */
   kill(): void;

@@ -83,6 +83,9 @@ interface Run {
   readonly ended: () => void;
 }
 
+/** Milliseconds without a running cell after which VS Code has backed up what cells show. */
+const SETTLED_AFTER = 4_000;
+
 export class KernelSession {
   readonly #nextLaunch: () => KernelLaunch;
   /** Of the present kernel, or of the next one when none has started. */
@@ -100,6 +103,9 @@ export class KernelSession {
   #nextRun = 1;
   #forcedKill: ReturnType<typeof setTimeout> | null = null;
   #status: KernelStatus = 'stopped';
+  /** Runs that have ended, until the workbench has them safe. */
+  readonly #drawn: string[] = [];
+  #settling: ReturnType<typeof setTimeout> | null = null;
 
   /** @param launch asked at every start, so that a restarted kernel sees changed settings */
   constructor(launch: () => KernelLaunch, listener: SessionListener) {
@@ -114,6 +120,11 @@ export class KernelSession {
 
   get pid(): number | undefined {
     return this.#process?.alive ? this.#process.pid : undefined;
+  }
+
+  /** Id in the records, for a kernel that outlives this window. */
+  get survivor(): string | null {
+    return this.#process instanceof DetachedKernel && this.#process.alive ? this.#process.id : null;
   }
 
   /** Version of the running kernel's Python. */
@@ -181,6 +192,7 @@ export class KernelSession {
   /** This window ends: a kernel that survives is left running, any other is stopped. */
   async leave(): Promise<void> {
     const kernel = this.#process;
+    this.#stopSettling();
     if (kernel?.alive && kernel.survives) await kernel.leave();
     else await this.stop();
   }
@@ -357,16 +369,38 @@ export class KernelSession {
     if (this.#runs.size === 0) this.#cancelForcedKill();
     const kernel = this.#process;
     void run.sink.end(outcome).finally(() => {
-      kernel?.settled(id);
+      if (kernel) this.#settleLater(kernel, id);
       run.ended();
     });
     this.#listener.finished(run.cell, outcome);
+  }
+
+  /**
+   * VS Code backs a notebook up once it has been quiet for a second. Until then a reload may lose what its
+   * cells show, and the kernel has to tell it again.
+   */
+  #settleLater(kernel: KernelConnection, run: string): void {
+    this.#drawn.push(run);
+    if (this.#settling !== null) clearTimeout(this.#settling);
+    this.#settling = setTimeout(() => {
+      this.#settling = null;
+      // A running cell's output keeps the notebook from being backed up.
+      if (this.#runs.size > 0) return;
+      for (const drawn of this.#drawn.splice(0)) kernel.settled(drawn);
+    }, SETTLED_AFTER);
+  }
+
+  #stopSettling(): void {
+    if (this.#settling !== null) clearTimeout(this.#settling);
+    this.#settling = null;
+    this.#drawn.length = 0;
   }
 
   #onExit(reason: string): void {
     this.#process = null;
     this.#python = null;
     this.#processes.clear();
+    this.#stopSettling();
     this.#listener.processes();
     this.#cancelForcedKill();
     const noAnswer = new KernelQueryError(reason);

@@ -33,11 +33,11 @@ export class CellExecution {
     return this.#phase === 'ended';
   }
 
-  start(executionOrder: number | null): void {
+  start(executionOrder: number | null, startedAt = Date.now()): void {
     if (this.#phase !== 'queued') return;
     this.#phase = 'running';
     if (executionOrder !== null) this.#execution.executionOrder = executionOrder;
-    this.#execution.start(Date.now());
+    this.#execution.start(startedAt);
     this.#send(() => this.#execution.clearOutput());
   }
 

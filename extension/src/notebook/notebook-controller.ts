@@ -1,9 +1,11 @@
 /** The one kernel entry of the picker: runs cells of `.sglnb` notebooks, one session a notebook. */
 import {
+  commands,
   notebooks,
   NotebookControllerAffinity,
   l10n,
   Uri,
+  window,
   workspace,
   type Disposable,
   type LogOutputChannel,
@@ -13,6 +15,8 @@ import {
 } from 'vscode';
 import { dirname } from 'node:path';
 import { homedir } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { AttachedRun, KernelRecord } from '../../protocol/attach-protocol.ts';
 import type {
   CellRef,
   EndpointOptions,
@@ -23,14 +27,26 @@ import type {
 import {
   KernelSession,
   type KernelLaunch,
+  type RunSink,
   type SessionListener,
 } from '../kernel-client/kernel-session.ts';
 import { kernelSettings } from '../settings.ts';
 import { CellExecution } from './cell-execution.ts';
+import { cellOfRun, cellReference, cellUri } from './cell-identity.ts';
 import { onNotebookClosed } from './closed-notebooks.ts';
 import { askUser } from './input-box.ts';
+import type { KernelSurvival } from './kernel-survival.ts';
 import { NOTEBOOK_TYPE, SUPPORTED_LANGUAGES } from './notebook-type.ts';
 import { linkTraceback } from './traceback-links.ts';
+
+const EXTENSION_ID = 'sglang-notebooks.sglang-notebooks';
+/** How often, and with which pause in milliseconds, a notebook is looked at until it has its controller. */
+const SELECTION_ATTEMPTS = 20;
+const SELECTION_DELAY = 250;
+
+/** A run of nothing, which only starts a kernel. */
+const NO_CELL: CellRef = { id: '', label: 'no cell' };
+const NO_OUTPUT: RunSink = { start() {}, output() {}, async end() {}, async fail() {} };
 
 export interface ControllerListener {
   status(notebook: NotebookDocument, status: KernelStatus, reason: string | null): void;
@@ -62,16 +78,23 @@ export class SglangNotebookController implements Disposable {
   readonly #log: LogOutputChannel;
   readonly #listener: ControllerListener;
   readonly #models: KernelModels;
+  readonly #survival: KernelSurvival;
+  /** Notebooks that this controller is selected for, as executions require. */
+  readonly #selected = new WeakSet<NotebookDocument>();
+  /** Notebooks that are getting back the kernel they had. */
+  readonly #attaching = new Map<NotebookDocument, Promise<unknown>>();
 
   constructor(
     kernelEntry: string,
     log: LogOutputChannel,
     models: KernelModels,
+    survival: KernelSurvival,
     listener: ControllerListener,
   ) {
     this.#kernelEntry = kernelEntry;
     this.#log = log;
     this.#models = models;
+    this.#survival = survival;
     this.#listener = listener;
     this.#controller = notebooks.createNotebookController(
       'sglang-bundled',
@@ -86,15 +109,20 @@ export class SglangNotebookController implements Disposable {
     const prefer = (notebook: NotebookDocument) => {
       if (notebook.notebookType !== NOTEBOOK_TYPE) return;
       this.#controller.updateNotebookAffinity(notebook, NotebookControllerAffinity.Preferred);
+      if (this.#survival.hasKernelFor(notebook)) void this.attach(notebook);
     };
-    workspace.notebookDocuments.forEach(prefer);
     this.#subscriptions.push(
+      this.#controller.onDidChangeSelectedNotebooks(({ notebook, selected }) => {
+        if (selected) this.#selected.add(notebook);
+        else this.#selected.delete(notebook);
+      }),
       workspace.onDidOpenNotebookDocument(prefer),
       ...onNotebookClosed(
         () => [...this.#sessions.keys()],
         (notebook) => void this.#close(notebook),
       ),
     );
+    workspace.notebookDocuments.forEach(prefer);
   }
 
   /** Notebooks that have had a kernel, with its session. */
@@ -106,35 +134,91 @@ export class SglangNotebookController implements Disposable {
     return this.#sessions.get(notebook);
   }
 
+  /** The notebook's session with a kernel that answers questions; starts one if need be. */
+  async startedSession(notebook: NotebookDocument): Promise<KernelSession> {
+    await this.#models.prepare(notebook.uri);
+    await this.#attaching.get(notebook);
+    const session = this.#sessionFor(notebook);
+    if (session.python === null) await session.execute(NO_CELL, '', NO_OUTPUT);
+    return session;
+  }
+
   /** Has the views of kernels and variables drawn afresh. */
   refreshViews(): void {
     this.#listener.sessions();
   }
 
+  /** The window ends; kernels that outlive it are left running. */
   async dispose(): Promise<void> {
     for (const subscription of this.#subscriptions) subscription.dispose();
+    await Promise.all([...this.#sessions.values()].map((session) => session.leave()));
     this.#controller.dispose();
-    await Promise.all([...this.#sessions.values()].map((session) => session.stop()));
+  }
+
+  /**
+   * Gives the notebook back the kernel that it had before the window was reloaded, with everything that
+   * its cells have shown meanwhile; or the kernel of `wanted`, even if another window has it.
+   */
+  attach(notebook: NotebookDocument, wanted?: KernelRecord): Promise<boolean> {
+    const attached = this.#attach(notebook, wanted);
+    this.#attaching.set(notebook, attached);
+    void attached.finally(() => this.#attaching.delete(notebook));
+    return attached;
+  }
+
+  async #attach(notebook: NotebookDocument, wanted: KernelRecord | undefined): Promise<boolean> {
+    const session = this.#sessionFor(notebook);
+    if (session.pid !== undefined) return false;
+    await this.#models.prepare(notebook.uri);
+    await this.#whenSelected(notebook);
+    const orders = this.#ordersOf(notebook);
+    for (const cell of notebook.getCells()) {
+      const order = cell.executionSummary?.executionOrder;
+      if (order !== undefined) orders.set(cellReference(cell).label, order);
+    }
+    const sinkOf = (run: AttachedRun) => this.#sinkOf(notebook, run);
+    const attached = await this.#survival.attach(notebook, session, sinkOf, wanted);
+    if (attached) this.#log.info(`attached to kernel ${session.pid} of ${notebook.uri.path}`);
+    return attached;
+  }
+
+  #sinkOf(notebook: NotebookDocument, run: AttachedRun): CellExecution | null {
+    const cell = cellOfRun(notebook, run);
+    if (cell && this.#selected.has(notebook)) return this.#execution(cell);
+    this.#log.warn(`the cell of a run that goes on, ${run.cell.label}, is no longer there`);
+    return null;
+  }
+
+  #execution(cell: NotebookCell): CellExecution {
+    const { notebook } = cell;
+    return new CellExecution(this.#controller.createNotebookCellExecution(cell), (traceback) =>
+      linkTraceback(traceback, this.#ordersOf(notebook)),
+    );
+  }
+
+  /** The workbench remembers whom a notebook has run on and says so a moment after it opens. */
+  async #whenSelected(notebook: NotebookDocument): Promise<void> {
+    const { id } = this.#controller;
+    for (let attempt = 0; attempt < SELECTION_ATTEMPTS; attempt += 1) {
+      if (this.#selected.has(notebook)) return;
+      const shown = window.visibleNotebookEditors.find((editor) => editor.notebook === notebook);
+      if (attempt > SELECTION_ATTEMPTS / 2 && shown) {
+        const choice = { notebookEditor: shown, id, extension: EXTENSION_ID };
+        await commands.executeCommand('notebook.selectKernel', choice);
+      }
+      await sleep(SELECTION_DELAY);
+    }
   }
 
   async #execute(cells: readonly NotebookCell[], notebook: NotebookDocument): Promise<void> {
     await this.#models.prepare(notebook.uri);
+    await this.#attaching.get(notebook);
     const session = this.#sessionFor(notebook);
     // All executions exist before the first starts, so that the workbench shows the queue.
-    const queue = cells.map((cell) => ({
-      cell,
-      execution: new CellExecution(
-        this.#controller.createNotebookCellExecution(cell),
-        (traceback) => linkTraceback(traceback, this.#ordersOf(notebook)),
-      ),
-    }));
+    const queue = cells.map((cell) => ({ cell, execution: this.#execution(cell) }));
     await Promise.all(
       queue.map(({ cell, execution }) =>
-        session.execute(
-          { id: cell.document.uri.toString(), label: `cell ${cell.index + 1}` },
-          cell.document.getText(),
-          execution,
-        ),
+        session.execute(cellReference(cell), cell.document.getText(), execution),
       ),
     );
   }
@@ -164,6 +248,7 @@ export class SglangNotebookController implements Disposable {
 
   #launchOf(notebook: NotebookDocument): KernelLaunch {
     const settings = kernelSettings(notebook.uri);
+    const detached = this.#survival.options(notebook);
     return {
       entry: this.#kernelEntry,
       cwd: notebookFolder(notebook),
@@ -172,22 +257,35 @@ export class SglangNotebookController implements Disposable {
       model: settings.modelPath,
       env: this.#models.environment(notebook.uri),
       interruptTimeout: settings.interruptTimeout,
+      ...(detached === undefined ? {} : { detached }),
     };
   }
 
   #listenerFor(notebook: NotebookDocument): SessionListener {
     const log = this.#log;
+    const uriOf = (id: string): string => cellUri(notebook, id);
+    /** Kernels know cells by their ids, the rest of the extension by their documents. */
+    const located = <T extends { readonly cellId: string | null }>(place: T): T => ({
+      ...place,
+      cellId: place.cellId === null ? null : uriOf(place.cellId),
+    });
     return {
       status: (status, reason) => {
+        const survivor = this.#sessions.get(notebook)?.survivor ?? null;
+        if (survivor !== null) this.#survival.remember(notebook, survivor);
         this.#listener.status(notebook, status, reason);
         this.#listener.sessions();
       },
       started: (cell: CellRef, executionOrder) => {
         this.#ordersOf(notebook).set(cell.label, executionOrder);
-        this.#listener.started(notebook, cell.id);
+        this.#listener.started(notebook, uriOf(cell.id));
       },
-      finished: (cell, outcome) => this.#listener.finished(notebook, cell.id, outcome),
-      gen: (record) => this.#listener.gen(notebook, record),
+      finished: (cell, outcome) => {
+        const told =
+          outcome.status === 'error' ? { ...outcome, error: located(outcome.error) } : outcome;
+        this.#listener.finished(notebook, uriOf(cell.id), told);
+      },
+      gen: (record) => this.#listener.gen(notebook, located(record)),
       processes: () => this.#listener.sessions(),
       log: (level, message) => log[level](message),
       background: (output) => {

@@ -100,3 +100,13 @@ it('tells which programs run, and of a restart as of an idle kernel', () => {
   ).toEqual([2]);
   expect(words(kept.replay()).at(-1)).toBe('idle');
 });
+
+it('makes room with runs whose end was seen before it drops anything of others', () => {
+  const kept = journal(300_000);
+  print(kept, 'a'.repeat(200_000));
+  kept.event({ type: 'finished', run: 'a', outcome: { status: 'ok' }, milliseconds: 1 }, true);
+  kept.event({ type: 'started', run: 'b', executionOrder: 2 });
+  const output = { kind: 'stream', name: 'stdout', text: 'b'.repeat(200_000) } as const;
+  kept.event({ type: 'output', run: 'b', output });
+  expect(words(kept.replay())).toEqual(['started', `stdout ${output.text}`, 'busy']);
+});

@@ -1,15 +1,16 @@
-/** ▷ Run above every program of an SGLang cell. */
+/** ▷ Run, Run batch and Preview prompt above every program of a cell or of a Python file. */
 import {
   CodeLens,
   EventEmitter,
   l10n,
   Range,
+  workspace,
   type CodeLensProvider,
   type Disposable,
   type TextDocument,
 } from 'vscode';
 import { COMMANDS } from './commands/command-ids.ts';
-import { scanPrograms } from './program-scan.ts';
+import { scanFilePrograms, scanPrograms, type ScannedProgram } from './program-scan.ts';
 import { codeLensEnabled } from './settings.ts';
 
 export class ProgramCodeLensProvider implements CodeLensProvider, Disposable {
@@ -22,7 +23,7 @@ export class ProgramCodeLensProvider implements CodeLensProvider, Disposable {
 
   provideCodeLenses(document: TextDocument): CodeLens[] {
     if (!codeLensEnabled(document.uri)) return [];
-    return scanPrograms(document.getText()).flatMap((program) => {
+    return programsOf(document).flatMap((program) => {
       const range = new Range(program.line, 0, program.line, 0);
       const target = [document.uri, program];
       return [
@@ -38,6 +39,12 @@ export class ProgramCodeLensProvider implements CodeLensProvider, Disposable {
           command: COMMANDS.runBatch,
           arguments: target,
         }),
+        new CodeLens(range, {
+          title: l10n.t('Preview prompt'),
+          tooltip: l10n.t('Show what {0} would send to the model, with its tokens', program.name),
+          command: COMMANDS.previewPrompt,
+          arguments: target,
+        }),
       ];
     });
   }
@@ -45,4 +52,13 @@ export class ProgramCodeLensProvider implements CodeLensProvider, Disposable {
   dispose(): void {
     this.#changed.dispose();
   }
+}
+
+function programsOf(document: TextDocument): ScannedProgram[] {
+  const notebook = workspace.notebookDocuments.find((open) =>
+    open.getCells().some((cell) => cell.document === document),
+  );
+  if (!notebook) return scanFilePrograms(document.getText());
+  const cells = notebook.getCells().map((cell) => cell.document.getText());
+  return scanPrograms(document.getText(), cells.join('\n'));
 }

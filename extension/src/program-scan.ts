@@ -1,7 +1,7 @@
 /**
- * Pure: finds `@function` programs in Python text by their decorator line, for code lenses that must
- * work before the language server runs. Strings and comments that hold such a line are skipped only
- * when they do not start one; the language server's answer replaces this one where it is available.
+ * Pure: finds `@function` programs in Python text by their decorator line, for code lenses, which must
+ * be there at once and stay while the language server starts or restarts. A test holds this against
+ * the language server's own answer. Only a decorator inside a multi-line string is taken for one.
  */
 export interface ScannedProgram {
   readonly name: string;
@@ -21,17 +21,51 @@ export interface ScannedParameter {
 
 const GENERATION = /\b(?:gen|gen_int|gen_string|select)\(\s*(?:name\s*=\s*)?(["'])([^"'\\\n]+)\1/g;
 
-const DECORATOR = /^@(?:\w+\.)?function\b/;
+const IMPORT_MODULE = /^\s*import\s+sglang(?:\s+as\s+(\w+))?/gm;
+const IMPORT_NAMES = /^\s*from\s+sglang(?:\.[\w.]+)?\s+import\s+(?:\(([^)]*)\)|(.*))/gm;
 
-export function scanPrograms(text: string): ScannedProgram[] {
+/** Names by which text that imports SGLang can write its decorator, e.g. `function` and `sgl.function`. */
+function importedDecorators(text: string): string[] {
+  const modules = [...text.matchAll(IMPORT_MODULE)].map(
+    ([, alias]) => `${alias ?? 'sglang'}.function`,
+  );
+  const names = [...text.matchAll(IMPORT_NAMES)].flatMap(([, inside, line]) =>
+    (inside ?? line ?? '').split(',').flatMap((part) => {
+      const match = /^\s*(function|\*)\s*(?:as\s+(\w+))?\s*(?:#.*)?$/.exec(part);
+      return match ? [match[2] ?? 'function'] : [];
+    }),
+  );
+  return [...modules, ...names];
+}
+
+/** How a notebook's cells write it when the imports are in another cell. */
+const USUAL_DECORATORS = ['function', 'sgl.function', 'sglang.function'];
+
+/** Of a cell; `elsewhere` is text of other cells, whose imports count too. */
+export function scanPrograms(text: string, elsewhere = ''): ScannedProgram[] {
+  return scan(text, [
+    ...USUAL_DECORATORS,
+    ...importedDecorators(text),
+    ...importedDecorators(elsewhere),
+  ]);
+}
+
+/** Of a Python file, which imports what it uses: another library's `@function` is none of ours. */
+export function scanFilePrograms(text: string): ScannedProgram[] {
+  return scan(text, importedDecorators(text));
+}
+
+function scan(text: string, decorators: readonly string[]): ScannedProgram[] {
   const lines = text.split(/\r?\n/);
   return lines.flatMap((line, index) => {
-    if (!DECORATOR.test(line)) return [];
+    const decorator = /^@([\w.]+)/.exec(line)?.[1];
+    if (decorator === undefined || !decorators.includes(decorator)) return [];
     const rest = lines.slice(index).join('\n');
     const definition = /^(?:@.*\n)+(?:async\s+)?def\s+(\w+)\s*\(/.exec(rest);
     if (!definition) return [];
     const [matched, name = ''] = definition;
-    const parameters = argumentTexts(rest.slice(matched.length)).map(parameter);
+    const texts = argumentTexts(rest.slice(matched.length));
+    const parameters = texts.filter((part) => !part.trim().startsWith('*')).map(parameter);
     return [
       {
         name,
@@ -73,7 +107,7 @@ function argumentTexts(text: string): string[] {
 }
 
 function parameter(text: string): ScannedParameter {
-  const match = /^\s*\**(\w*)\s*(?::\s*([^=]+?))?\s*(?:=\s*([\s\S]*?))?\s*$/.exec(text);
+  const match = /^\s*(\w*)\s*(?::\s*([^=]+?))?\s*(?:=\s*([\s\S]*?))?\s*$/.exec(text);
   return {
     name: match?.[1] ?? '',
     annotation: match?.[2] ?? null,

@@ -1,5 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { scanPrograms } from '../../extension/src/program-scan.ts';
+import { scanFilePrograms, scanPrograms } from '../../extension/src/program-scan.ts';
+import { createLanguageService } from '../../language-server/src/service.ts';
+import { samplePrograms } from '../language-server/support/sample-programs.ts';
 
 /** `line name(parameter:annotation=default, …)` per program. */
 function check(text: string, expected: readonly string[]): void {
@@ -35,4 +38,51 @@ describe('scanPrograms', () => {
   it('ignores other decorators and unfinished code', () => {
     check('@functools.cache\ndef f(s): ...\n@function\nx = 1\n# @function', []);
   });
+});
+
+describe('scanFilePrograms', () => {
+  it.each([
+    ['from sglang import function', 'function'],
+    ['from sglang import gen, function as program  # ours', 'program'],
+    ['from sglang import (\n    gen,\n    function as program,\n)', 'program'],
+    ['from sglang import *', 'function'],
+    ['import sglang as sgl', 'sgl.function'],
+    ['import sglang', 'sglang.function'],
+    ['from sglang.lang.api import function', 'function'],
+  ])('knows the decorator by its import: %s', (imports, decorator) => {
+    const text = `${imports}\n@${decorator}\ndef a(s): ...\n@other.function\ndef b(s): ...`;
+    expect(scanFilePrograms(text).map(({ name }) => name)).toEqual(['a']);
+  });
+
+  it("takes no other library's decorator for a program", () => {
+    expect(scanFilePrograms('from modal import function\n@function\ndef a(s): ...')).toEqual([]);
+  });
+
+  it('lets cells import in another cell', () => {
+    const names = scanPrograms('@prog\ndef a(s): ...', 'from sglang import function as prog');
+    expect(names.map(({ name }) => name)).toEqual(['a']);
+  });
+});
+
+it('agrees with the language server, so that there are never two answers', () => {
+  const service = createLanguageService();
+  let compared = 0;
+  const tour = readFileSync('extension/examples/sglang-tour.sglnb', 'utf8');
+  for (const [index, sample] of [...samplePrograms, tour].entries()) {
+    const text = `from sglang import *\n${sample}`;
+    const uri = `file:///${index}.py`;
+    service.setFile(uri, text);
+    const known = service.codeLenses(uri).filter(({ runnable }) => runnable);
+    const theirs = known.map(({ name, parameters }) => [
+      name,
+      ...parameters.map((each) => [each.name, each.annotation, each.defaultText]),
+    ]);
+    const ours = scanFilePrograms(text).map(({ name, parameters }) => [
+      name,
+      ...parameters.map((each) => [each.name, each.annotation, each.defaultValue]),
+    ]);
+    expect(ours).toEqual(theirs);
+    compared += ours.length;
+  }
+  expect(compared).toBeGreaterThan(5);
 });

@@ -33,10 +33,39 @@ What is the capital of France? Please.<|im_end|>
 describe('a preview', () => {
   test('renders a program that no cell has run, from its source and typed arguments', async () => {
     const literals = { country: '"France"', polite: 'True' };
-    const answer = await preview('capital_of', { source: CAPITAL, literals });
+    const answer = await preview('capital_of', { sources: [CAPITAL], literals });
     expect(answer.prompt).toEqual({ text: RENDERED, forks: [] });
     expect([answer.template, answer.model, answer.ended]).toEqual(['qwen', null, null]);
     expect(answer.tokens.exact).toBe(false);
+  });
+
+  test('takes imports, helpers and constants of the text along, and runs nothing else of it', async () => {
+    const source = `import json
+from sglang import function as prog, user as says
+!echo no
+STYLE = {"tone": "brief"}
+def helper(x): return json.dumps(x)
+print("ran", undefined)
+@prog
+def ask(s, q):
+    s += says(helper(STYLE) + q)
+ask.run(q="x")`;
+    const answer = await preview('ask', { sources: [source], literals: { q: '"?"' } });
+    expect(answer.prompt.text).toContain('user\n{"tone": "brief"}?<|im_end|>');
+    expect(kernel.textOf(null)).toBe('');
+  });
+
+  test('takes what the cells above define, run or not, and leaves broken ones out', async () => {
+    const above = [
+      'from sglang import function as prog, user as says',
+      'half =',
+      'TOPIC = "rivers"',
+    ];
+    const own = '@prog\ndef ask(s):\n    s += says(TOPIC)';
+    const answer = await preview('ask', { sources: [...above, own] });
+    expect(answer.prompt.text).toContain('user\nrivers<|im_end|>');
+    await kernel.run('TOPIC = "lakes"');
+    expect((await preview('ask', { sources: [...above, own] })).prompt.text).toContain('lakes');
   });
 
   test('follows forks, and says what it assumed and where it had to stop', async () => {
@@ -53,7 +82,7 @@ def plan(s, n):
     while "done" not in s["kind"]:
         s += "."
 `;
-    const answer = await preview('plan', { source, literals: { n: '2' } });
+    const answer = await preview('plan', { sources: [source], literals: { n: '2' } });
     expect(answer.prompt.text).toMatch(
       /^Pick: ⟨kind: one of short \| long⟩ tip\n⟨tip⟩ and ⟨tip⟩\.\.\./,
     );
@@ -69,7 +98,7 @@ def outer(s):
     s += "before"
     capital_of.run(country="Peru")
 `;
-    const answer = await preview('outer', { source });
+    const answer = await preview('outer', { sources: [source] });
     expect(answer.prompt.text).toBe('before');
     expect(answer.ended).toContain('runs another program');
   });
@@ -83,7 +112,7 @@ def outer(s):
       /'unknown' is not defined; run the cell/,
     ],
   ])('explains what is missing: %#', async (source, literals, message) => {
-    await expect(preview('capital_of', { source, literals })).rejects.toThrow(message);
+    await expect(preview('capital_of', { sources: [source], literals })).rejects.toThrow(message);
   });
 
   test('counts with the tokenizer of the server that runs, while a cell runs', async () => {

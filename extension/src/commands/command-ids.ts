@@ -8,6 +8,7 @@ export const COMMANDS = {
   shutDownKernel: 'sglang.shutDownKernel',
   runProgram: 'sglang.runProgram',
   runBatch: 'sglang.runBatch',
+  previewPrompt: 'sglang.previewPrompt',
   exportNotebook: 'sglang.exportNotebook',
   importNotebook: 'sglang.importNotebook',
   chooseModel: 'sglang.chooseModel',

@@ -35,12 +35,12 @@ export async function newNotebook(): Promise<void> {
 }
 
 /** Opens the tour as a new notebook, so that the shipped file stays as it is. */
-export async function openTour(tour: Uri): Promise<void> {
+export async function openTour(tour: Uri): Promise<Uri> {
   const bytes = await workspace.fs.readFile(tour);
   const folder = workspace.workspaceFolders?.[0]?.uri;
   if (!folder) {
     await commands.executeCommand('vscode.openWith', tour, NOTEBOOK_TYPE);
-    return;
+    return tour;
   }
   const target = Uri.joinPath(folder, 'sglang-tour.sglnb');
   const exists = await workspace.fs.stat(target).then(
@@ -49,4 +49,5 @@ export async function openTour(tour: Uri): Promise<void> {
   );
   if (!exists) await workspace.fs.writeFile(target, bytes);
   await commands.executeCommand('vscode.openWith', target, NOTEBOOK_TYPE);
+  return target;
 }

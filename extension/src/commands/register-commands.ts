@@ -18,6 +18,8 @@ import type { SessionNode } from '../views/sessions-view.ts';
 import { COMMANDS } from './command-ids.ts';
 import { exportNotebook, importNotebook } from './convert-commands.ts';
 import { newNotebook, openTour } from './notebook-commands.ts';
+import type { PromptPreview } from './preview-prompt.ts';
+import type { ProgramHomes } from './program-homes.ts';
 import { runBatch, runProgram } from './run-program.ts';
 
 export interface CommandContext {
@@ -26,7 +28,9 @@ export interface CommandContext {
   readonly log: LogOutputChannel;
   readonly page: DiagnosticsPage;
   readonly memory: Memento;
-  readonly models: Pick<WorkspaceModels, 'chooseModel' | 'connectToServer'>;
+  readonly homes: ProgramHomes;
+  readonly preview: PromptPreview;
+  readonly models: Pick<WorkspaceModels, 'chooseModel' | 'connectToServer' | 'runStarterIn'>;
   readonly tour: Uri;
 }
 
@@ -45,7 +49,7 @@ export function registerCommands(context: CommandContext): Disposable[] {
     });
   const table: Readonly<Record<keyof typeof COMMANDS, Action>> = {
     newNotebook,
-    openTour: () => openTour(context.tour),
+    openTour: async () => context.models.runStarterIn(await openTour(context.tour)),
     interruptKernel: onSession((session) => session.interrupt()),
     restartKernel: onSession((session) => session.restart()),
     restartAndRunAll: onNotebook(async (notebook) => {
@@ -54,8 +58,9 @@ export function registerCommands(context: CommandContext): Disposable[] {
     }),
     shutDownKernel: onSession((session) => session.stop()),
     forceKillKernel: onSession((session) => session.kill()),
-    runProgram: (cell: Uri, program: ScannedProgram) => runProgram(context.memory, cell, program),
-    runBatch: (cell: Uri, program: ScannedProgram) => runBatch(cell, program),
+    runProgram: (source: Uri, program: ScannedProgram) => runProgram(context, source, program),
+    runBatch: (source: Uri, program: ScannedProgram) => runBatch(context, source, program),
+    previewPrompt: (source: Uri, program: ScannedProgram) => context.preview.show(source, program),
     refreshVariables: () => context.controller()?.refreshViews(),
     exportNotebook: onNotebook(exportNotebook),
     importNotebook,

@@ -8,6 +8,8 @@ import re
 import reprlib
 import types
 
+import _sgl_cell_source
+
 _MOST_COMPLETIONS = 500
 _VALUE_CHARACTERS = 200
 
@@ -136,9 +138,9 @@ def _programs(namespace, files):
 
 
 def _preview(query, namespace):
-    """Of the program as it is written now (`source`), or as its cell defined it."""
+    """Of the program as it is written now (`sources`), or as its cell defined it."""
     name = query["program"]
-    value = _defined(query["source"], name, namespace) if query.get("source") else namespace.get(name)
+    value = _defined(query["sources"], name, namespace) if query.get("sources") else namespace.get(name)
     preview = getattr(value, "_preview_prompt", None)
     if preview is None:
         raise ValueError(f"There is no SGLang program named {name}; run its cell first.")
@@ -147,14 +149,55 @@ def _preview(query, namespace):
     return preview(**query["args"], **arguments)
 
 
-def _defined(source, name, namespace):
-    """The program that a definition makes, next to the cells' names, which stay as they are."""
+def _defined(sources, name, namespace):
+    """The program as the last text defines it, after those of the cells above. They are not run: only
+    imports, definitions and constants are made, next to the cells' names, which stay as they are."""
     import sglang
 
     public = {key: value for key, value in vars(sglang).items() if not key.startswith("_")}
-    scope = {**public, "sgl": sglang, "sglang": sglang, **namespace}
+    scope = {**public, "sgl": sglang, "sglang": sglang, **namespace, "__name__": "sglang_preview"}
+    problem = None
+    *above, own = sources
+    for node in [*_definitions(above, namespace), *_parsed(own)]:
+        if not _only_defines(node):
+            continue
+        try:
+            exec(compile(ast.Module([node], []), "<preview>", "exec"), scope)
+        except Exception as error:
+            problem = error
+            if getattr(node, "name", None) == name:
+                break
+    else:
+        return scope.get(name)
+    raise ValueError(f"{problem}; run the cell that defines it first.") from None
+
+
+def _parsed(source):
+    return ast.parse(_sgl_cell_source.to_python(source)).body
+
+
+def _definitions(sources, namespace):
+    """Of the cells above: what has run already stays as the cells made it; broken text is left out."""
+    for source in sources:
+        try:
+            nodes = _parsed(source)
+        except SyntaxError:
+            continue
+        for node in nodes:
+            names = [getattr(node, "name", None)]
+            if isinstance(node, ast.Assign):
+                names = [getattr(target, "id", None) for target in node.targets]
+            if not any(name in namespace for name in names):
+                yield node
+
+
+def _only_defines(node):
+    if isinstance(node, (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return True
+    if not isinstance(node, ast.Assign):
+        return False
     try:
-        exec(compile(source, "<preview>", "exec"), scope)
-    except NameError as error:
-        raise ValueError(f"{error}; run the cell that defines it first.") from None
-    return scope.get(name)
+        ast.literal_eval(node.value)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,106 @@
+/** Lenses above programs in cells and in Python files, in a real workbench with a real kernel. */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { eventually, Workbench } from './workbench.ts';
+
+const FILE = `import sglang as sgl
+from helper import place
+
+
+@sgl.function
+def capital_of(s, country: str):
+    s += sgl.user("What is the capital of " + place(country) + "?")
+    s += sgl.assistant(sgl.gen("capital", max_tokens=64, temperature=0))
+
+
+if __name__ == "__main__":
+    raise SystemExit("the main part must not run")
+`;
+const CELL = `# %%
+from sglang import function as program, user, assistant, gen
+
+# %%
+@program
+def ask(s, topic, style="short"):
+    s += user(f"Tell me about {topic}, {style}.")
+    s += assistant(gen("answer", max_tokens=32))
+`;
+
+let workbench: Workbench;
+
+beforeAll(async () => {
+  workbench = await Workbench.start({
+    files: {
+      'capitals.py': FILE,
+      'helper.py': 'def place(name):\n    return name\n',
+      'other.py': 'from modal import function\n\n@function\ndef not_ours(s):\n    pass\n',
+      'countries.csv': 'country\nFrance\nItaly\n',
+      'ask.sglnb': CELL,
+    },
+  });
+});
+afterAll(() => workbench[Symbol.asyncDispose]());
+
+function lens(text: string) {
+  // An editor that was closed leaves its lenses behind, inert.
+  return workbench.page.locator('.codelens-decoration a:visible', { hasText: text }).first();
+}
+
+async function type(text: string, prompt: string | RegExp): Promise<void> {
+  await workbench.waitForText('.quick-input-widget', prompt);
+  await workbench.page.keyboard.type(text);
+  await workbench.page.keyboard.press('Enter');
+}
+
+it('previews the prompt of a cell that never ran, with its tokens', async () => {
+  await workbench.open('ask.sglnb');
+  await lens('Preview prompt').click();
+  await type('rivers', 'topic');
+  await type('long', 'style');
+  await workbench.waitForText('.view-lines', /About.\d+.tokens/);
+  await workbench.waitForText('.view-lines', /Chat.template."qwen"/);
+  await workbench.waitForText('.view-lines', /Tell.me.about.rivers,.long\./);
+  await workbench.waitForText('.view-lines', /⟨answer:.up.to.32.tokens⟩/);
+  await workbench.screenshot('preview-prompt');
+  // The program itself was not run.
+  expect(workbench.processes('runtime.mjs')).toEqual([]);
+  await workbench.closeAll();
+});
+
+it('shows no lens above what another library calls a function', async () => {
+  await workbench.open('other.py');
+  await workbench.waitForText('.view-lines', 'not_ours');
+  await workbench.page.waitForTimeout(1000);
+  expect(await workbench.page.locator('.codelens-decoration').count()).toBe(0);
+  await workbench.closeAll();
+});
+
+it('runs a program of a Python file beside it, and previews it on the server that then runs', async () => {
+  await workbench.open('capitals.py');
+  await lens('Run').click();
+  await type('Germany', 'country: str');
+  await workbench.waitForOutput('The capital of Germany is Berlin');
+  await workbench.screenshot('python-file-run');
+  await workbench.waitForNoRunningCell();
+  await lens('Preview prompt').click();
+  await type('France', 'country: str');
+  await workbench.waitForText('.view-lines', /What.is.the.capital.of.France\?/);
+  await workbench.waitForText(
+    '.view-lines',
+    /\d+.tokens.without.the.generated.parts,.by.the.server/,
+  );
+  await workbench.screenshot('python-file-preview');
+});
+
+it('runs it again in the same notebook and kernel', async () => {
+  const kernels = workbench.processes('kernel.mjs');
+  expect(kernels).toHaveLength(1);
+  await lens('Run').click();
+  await type('Italy', 'country: str');
+  await workbench.waitForOutput('The capital of Italy is Rome');
+  expect(workbench.processes('kernel.mjs')).toEqual(kernels);
+  await eventually(
+    5000,
+    async () => ((await workbench.outputText()).includes('Traceback') ? undefined : true),
+    () => 'a traceback is shown',
+  );
+});

@@ -8,10 +8,37 @@ import { UnsupportedByBackendError, type GenerateParams, type Prompt } from './b
  */
 export function chatMessages(prompt: Prompt): readonly JsonObject[] {
   const { open, messages } = prompt;
-  if (open?.role === 'assistant' && open.text.trim() === '') return messages;
+  if (open?.role === 'assistant' && open.text.trim() === '') return messages.map(withPartsInPlace);
   throw new UnsupportedByBackendError(
     'This chat service only writes whole messages: sgl.gen must be right after sgl.assistant, as in ' +
       's += user(question) followed by s += assistant(gen("answer")).',
+  );
+}
+
+const IMAGE_MARK = '<image>';
+
+/**
+ * SGLang's frontend puts a message's images behind its whole text, in which marks tell where they
+ * belong. Services know no marks: text and images become parts in the order of the program.
+ */
+function withPartsInPlace(message: JsonObject): JsonObject {
+  const { content } = message;
+  if (!Array.isArray(content)) return message;
+  const [first, ...images] = content;
+  const text = isTextPart(first) ? first.text : '';
+  const pieces = text.split(IMAGE_MARK);
+  if (pieces.length - 1 !== images.length) return message;
+  const parts = pieces.flatMap((piece, index): JsonValue[] => {
+    const image = images[index];
+    const shown = piece.trim() === '' ? [] : [{ type: 'text', text: piece }];
+    return image === undefined ? shown : [...shown, image];
+  });
+  return { ...message, content: parts };
+}
+
+function isTextPart(part: JsonValue | undefined): part is { type: string; text: string } {
+  return (
+    typeof part === 'object' && part !== null && 'text' in part && typeof part['text'] === 'string'
   );
 }
 

@@ -84,7 +84,7 @@ export class SglangEndpoint implements Backend {
     const promptTokens = parseCompletion(prefix).meta['prompt_tokens'];
     if (typeof promptTokens !== 'number')
       throw new InvalidAnswerError('The answer has no prompt_tokens.');
-    const body = withImages(
+    const body = withImagesForEach(
       {
         text: choices.map((choice) => prompt.text + choice),
         sampling_params: { max_new_tokens: 0, temperature: 0 },
@@ -93,6 +93,7 @@ export class SglangEndpoint implements Backend {
         logprob_start_len: choiceStart(promptTokens),
       },
       prompt,
+      choices.length,
     );
     const scored = completionList(await this.#generate(body, onRequest, signal), choices.length);
     const tokens = scored.map(({ meta }) =>
@@ -196,13 +197,21 @@ function withImages(body: JsonObject, prompt: Prompt): JsonObject {
   return { ...body, image_data: prompt.images.length === 1 ? first : prompt.images };
 }
 
+/** A batch takes one image for all its texts, or a list for each: a flat list would be one for each. */
+function withImagesForEach(body: JsonObject, prompt: Prompt, texts: number): JsonObject {
+  if (prompt.images.length < 2) return withImages(body, prompt);
+  return { ...body, image_data: Array.from({ length: texts }, () => prompt.images) };
+}
+
 /** The request as people read it: megabytes of base64 would hide the rest. */
 function withoutImageData(body: JsonObject): JsonObject {
   const data = body['image_data'];
   if (data === undefined) return body;
-  const shown = (item: JsonValue): string =>
-    `(${typeof item === 'string' ? item.length : 0} characters of base64)`;
-  return { ...body, image_data: Array.isArray(data) ? data.map(shown) : shown(data) };
+  const shown = (item: JsonValue): JsonValue =>
+    Array.isArray(item)
+      ? item.map(shown)
+      : `(${typeof item === 'string' ? item.length : 0} characters of base64)`;
+  return { ...body, image_data: shown(data) };
 }
 
 function parseCompletion(answer: JsonValue): Completion {

@@ -21,6 +21,10 @@ interface OpenRole {
 
 type GenSegment = Extract<StateSegment, { kind: 'gen' }>;
 
+/** Largest image in a state's payload, characters of base64 (1.5 MiB of a file), and of all of them. */
+const MOST_SHOWN = 2 << 20;
+const MOST_SHOWN_OF_STATE = 4 << 20;
+
 export class ProgramState {
   text = '';
   readonly messages: Message[] = [];
@@ -108,7 +112,7 @@ export class ProgramState {
       { type: 'text', text },
       ...images.map((data) => ({
         type: 'image_url',
-        image_url: { url: `data:image/jpeg;base64,${data}` },
+        image_url: { url: `data:${imageMime(data)};base64,${data}` },
       })),
     ];
   }
@@ -120,8 +124,20 @@ export class ProgramState {
       kind: 'image',
       role: this.#role?.role ?? null,
       mime: imageMime(base64),
-      base64,
+      ...this.#shownImage(base64),
     });
+  }
+
+  /** Of what is shown, and saved with notebooks, large images are left out. */
+  #shownImage(base64: string): { base64: string; omittedBytes?: number } {
+    const shown = this.segments.reduce(
+      (sum, segment) => sum + (segment.kind === 'image' ? segment.base64.length : 0),
+      0,
+    );
+    if (base64.length <= MOST_SHOWN && shown + base64.length <= MOST_SHOWN_OF_STATE) {
+      return { base64 };
+    }
+    return { base64: '', omittedBytes: Math.floor((base64.length * 3) / 4) };
   }
 
   /** Opens the segment of a gen or select; `updateGen` fills it. */

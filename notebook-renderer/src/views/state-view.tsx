@@ -71,6 +71,9 @@ function Segment({ segment }: { readonly segment: StateSegment }) {
         </span>
       );
     case 'image':
+      if (segment.omittedBytes !== undefined) {
+        return <span class="constant">{omittedImage(segment.mime, segment.omittedBytes)}</span>;
+      }
       return (
         <img
           src={`data:${safeImageType(segment.mime)};base64,${segment.base64}`}
@@ -83,6 +86,10 @@ function Segment({ segment }: { readonly segment: StateSegment }) {
       segment satisfies never;
       return null;
   }
+}
+
+function omittedImage(mime: string, bytes: number): string {
+  return `[${mime}, ${(bytes / 2 ** 20).toFixed(1)} MiB: too large to be shown here]`;
 }
 
 /** Only raster types reach an `img`: an SVG could carry links and scripts. */

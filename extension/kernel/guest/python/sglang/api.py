@@ -6,6 +6,7 @@ from sglang.global_config import global_config
 from sglang.lang.choices import ChoicesSamplingMethod, token_length_normalized
 from sglang.lang.function import function  # noqa: F401
 from sglang.lang.ir import (
+    REASONING_MODELS,
     SglExpr,
     SglExprList,
     SglGen,
@@ -13,8 +14,10 @@ from sglang.lang.ir import (
     SglRoleBegin,
     SglRoleEnd,
     SglSelect,
+    SglSeparateReasoning,
     SglVideo,
     check_regex,
+    with_reasoning,
 )
 
 
@@ -144,13 +147,28 @@ def select(
 
 
 def image(expr):
-    """An image: a file name, its bytes, or a PIL image. Files are read when the program gets there."""
+    """An image: a file name, a data: or http(s): URL, bytes, or a PIL image. Files are read when the program gets there."""
     return SglImage(expr)
 
 
 def video(path: str, num_frames: int):
     """Not supported: a state that reaches it fails with an explanation."""
     return SglVideo(path, num_frames)
+
+
+def separate_reasoning(expr: Optional[SglExpr] = None, model_type: Optional[str] = None):
+    """Puts what a reasoning model thinks before its answer into ``<name>_reasoning_content``.
+
+    The gen's own variable, and the text, hold the answer alone; while streaming too.
+    """
+    if model_type is None:
+        raise ValueError("Model type must be specified")
+    if model_type.lower() not in REASONING_MODELS:
+        raise ValueError(f"Unsupported model type: {model_type}. Known: {', '.join(REASONING_MODELS)}")
+    if expr is None:
+        raise ValueError("separate_reasoning needs an expression, as in separate_reasoning(gen('answer'), 'qwen3')")
+    marked = with_reasoning(expr, model_type)
+    return SglExprList([marked, SglSeparateReasoning(model_type, marked)])
 
 
 def _role(name: str, expr) -> SglExpr:

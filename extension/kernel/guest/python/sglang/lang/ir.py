@@ -5,6 +5,7 @@ They only describe; the kernel executes them. Each knows its form on the bridge 
 """
 
 import base64
+import copy
 import io
 import itertools
 import os
@@ -72,6 +73,8 @@ def wire_list(expr):
         return [{"t": "text", "v": expr}]
     if isinstance(expr, SglExprList):
         return [item for part in expr.expr_list for item in wire_list(part)]
+    if isinstance(expr, SglSeparateReasoning):
+        return []  # its gens know
     if isinstance(expr, SglExpr):
         return [expr.wire()]
     message = f"{expr}: only text and expressions can be appended to a state, not {type(expr).__name__}"
@@ -136,6 +139,7 @@ class SglGen(SglExpr):
     ):
         super().__init__()
         self.name = name
+        self.reasoning = None
         self._at = _position()
         self.sampling_params = {
             "max_new_tokens": max_new_tokens,
@@ -165,7 +169,8 @@ class SglGen(SglExpr):
         sampling = without_none(self.sampling_params)
         if "dtype" in sampling:
             sampling["dtype"] = str(sampling["dtype"])
-        return {"t": "gen", "name": self.name, "sampling": sampling, "at": self._at}
+        wire = {"t": "gen", "name": self.name, "sampling": sampling, "at": self._at}
+        return wire if self.reasoning is None else {**wire, "reasoning": self.reasoning}
 
     def __repr__(self):
         return f"Gen({self.name!r})"
@@ -221,7 +226,7 @@ class SglRoleEnd(SglExpr):
 
 
 class SglImage(SglExpr):
-    """An image: a file name, the file's bytes, or a PIL image."""
+    """An image: a file name, a data: or http(s): URL, the file's bytes, or a PIL image."""
 
     def __init__(self, path):
         super().__init__()
@@ -234,6 +239,8 @@ class SglImage(SglExpr):
             buffer = io.BytesIO()
             self.path.save(buffer, format="PNG")
             data = buffer.getvalue()
+        elif isinstance(self.path, str) and self.path.lower().startswith(("data:", "http://", "https://")):
+            return {"t": "image", "path": self.path, "base64": None}
         else:
             return {"t": "image", "path": _transport.real_path(os.fspath(self.path)), "base64": None}
         return {"t": "image", "path": None, "base64": base64.b64encode(data).decode("ascii")}
@@ -278,6 +285,50 @@ class SglVarScopeEnd(SglExpr):
 
     def __repr__(self):
         return f"VarScopeEnd({self.name!r})"
+
+
+REASONING_MODELS = (
+    "deepseek-r1",
+    "deepseek-v3",
+    "glm45",
+    "gpt-oss",
+    "kimi",
+    "kimi_k2",
+    "qwen3",
+    "qwen3-thinking",
+    "minimax",
+    "minimax-append-think",
+    "step3",
+)
+
+
+class SglSeparateReasoning(SglExpr):
+    """Ends an expression whose gens keep their reasoning in a variable of its own."""
+
+    def __init__(self, model_type, expr):
+        super().__init__()
+        self.model_type = model_type
+        self.expr = expr
+        gens = [part for part in _items(expr) if isinstance(part, SglGen)]
+        self.name = None if not gens else self.process_name_for_reasoning(gens[-1].name)
+
+    @staticmethod
+    def process_name_for_reasoning(name):
+        return f"{name}_reasoning_content"
+
+    def __repr__(self):
+        return f"SeparateReasoning(model_type={self.model_type}, name={self.name})"
+
+
+def with_reasoning(expr, model_type):
+    """A copy of an expression whose gens separate their reasoning."""
+    if isinstance(expr, SglExprList):
+        return SglExprList([with_reasoning(part, model_type) for part in expr.expr_list])
+    if not isinstance(expr, SglGen):
+        return expr
+    marked = copy.copy(expr)
+    marked.reasoning = model_type
+    return marked
 
 
 def check_regex(regex):

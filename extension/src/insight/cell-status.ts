@@ -1,4 +1,7 @@
-/** Under a cell: what its last run generated, how fast, and how much of the prompts was cached. */
+/**
+ * Under a cell: what its last run generated, how fast, how much of the prompts was cached, and whether
+ * that is out of date.
+ */
 import {
   EventEmitter,
   l10n,
@@ -10,6 +13,7 @@ import {
 } from 'vscode';
 import { cachedShare, tokensPerSecond, type CellTotals } from './gen-records.ts';
 import type { NotebookInsight } from './notebook-insight.ts';
+import type { Staleness } from './stale-cells.ts';
 
 export class GenStatusProvider implements NotebookCellStatusBarItemProvider, Disposable {
   readonly #insight: NotebookInsight;
@@ -29,17 +33,15 @@ export class GenStatusProvider implements NotebookCellStatusBarItemProvider, Dis
     });
   }
 
-  provideCellStatusBarItems(cell: NotebookCell): NotebookCellStatusBarItem | undefined {
+  provideCellStatusBarItems(cell: NotebookCell): NotebookCellStatusBarItem[] {
     const uri = cell.document.uri.toString();
     const totals = this.#insight.find(uri)?.totals(uri);
-    if (!totals) return undefined;
-    const item = new NotebookCellStatusBarItem(
-      summary(totals),
-      NotebookCellStatusBarAlignment.Left,
-    );
-    item.tooltip = details(totals);
-    item.accessibilityInformation = { label: details(totals) };
-    return item;
+    if (!totals) return [];
+    const stale = this.#insight.staleness(cell);
+    return [
+      item(summary(totals), details(totals)),
+      ...(stale === null ? [] : [item(`$(history) ${l10n.t('stale')}`, reason(stale))]),
+    ];
   }
 
   dispose(): void {
@@ -47,6 +49,25 @@ export class GenStatusProvider implements NotebookCellStatusBarItemProvider, Dis
     this.#subscription.dispose();
     this.#changed.dispose();
   }
+}
+
+function item(text: string, explanation: string): NotebookCellStatusBarItem {
+  const made = new NotebookCellStatusBarItem(text, NotebookCellStatusBarAlignment.Left);
+  made.tooltip = explanation;
+  made.accessibilityInformation = { label: explanation };
+  return made;
+}
+
+function reason(stale: Staleness): string {
+  if (stale.kind === 'edited') {
+    return l10n.t('These values are of an earlier text: the cell was edited after it ran.');
+  }
+  return stale.change === 'ran'
+    ? l10n.t(
+        'These values are old: code cell {0}, which this one uses, ran after it.',
+        stale.number,
+      )
+    : l10n.t('These values are old: code cell {0}, which this one uses, was edited.', stale.number);
 }
 
 function summary(totals: CellTotals): string {

@@ -3,14 +3,14 @@ import type { Engine } from '../engine/engine.ts';
 import { Admission } from './admission.ts';
 import type { AdmissionOptions } from './admission.ts';
 import type { Batch } from './batch.ts';
-import { CacheIntegrityError } from '../cache/prefix-cache.ts';
 import { ABORTED, engineFailure, neverFits, outOfMemory } from './finish-reasons.ts';
+import { Inspection } from './inspection.ts';
+import type { SchedulerCounts } from './inspection.ts';
 import type { FinishReason, GenerationRequest, Progress, SchedulerState } from './messages.ts';
 import type { ForcedText } from './forced-text.ts';
 import type { Request } from './request.ts';
 import type { RequestFactory } from './request-factory.ts';
 import type { SchedulerDump } from './state-dump.ts';
-import { dumpRequest } from './state-dump.ts';
 import type { StepLog } from './step-log.ts';
 import type { TokenProcessor } from './token-processing.ts';
 
@@ -40,6 +40,7 @@ export class Scheduler {
   readonly #forced: ForcedText | null;
   readonly #log: StepLog;
   readonly #admission: Admission;
+  readonly #inspection: Inspection;
   readonly #idleCells: number;
   #isTidying = false;
   readonly #outbox: Progress[] = [];
@@ -58,6 +59,7 @@ export class Scheduler {
     this.#log = parts.log;
     this.#idleCells = parts.idleCells;
     this.#admission = new Admission(parts.cache, parts.engine.limits, parts.admission);
+    this.#inspection = new Inspection(parts.engine, parts.cache, this.#admission);
   }
 
   /** Something is running, waiting, or not yet reported. */
@@ -121,53 +123,26 @@ export class Scheduler {
   }
 
   get state(): SchedulerState {
-    const { cached, host, freeSequences } = this.#cache.statistics;
-    return {
-      running: this.#admission.running.length,
-      queued: this.#admission.waiting.length,
-      cells: { all: this.#engine.limits.cells, cached, inUse: this.#admission.cellsInUse },
-      host,
-      freeSequences,
-      steps: this.#steps,
-      generatedTokens: this.#generatedTokens,
-      forcedTokens: this.#forced?.tokens ?? 0,
-      retractions: this.#admission.retractions,
-      lastThroughput: this.#log.lastThroughput,
-    };
+    return this.#inspection.state(this.#counts);
   }
 
+  /** Everything that there is to know, for bug reports. */
   dump(): SchedulerDump {
-    const { running, waiting } = this.#admission;
-    return {
-      state: this.state,
-      violation: this.#violation(),
-      requests: [...running, ...waiting].map(dumpRequest),
-      cachedPrefixes: this.#cache.prefixes,
-    };
-  }
-
-  #violation(): string | null {
-    try {
-      this.checkIntegrity();
-      return null;
-    } catch (error) {
-      if (error instanceof CacheIntegrityError) return error.message;
-      throw error;
-    }
+    return this.#inspection.dump(this.#counts);
   }
 
   /** Throws `CacheIntegrityError` unless free + cached + in use = all cells. */
   checkIntegrity(): void {
-    this.#cache.checkIntegrity();
-    const free = this.#admission.freeCells;
-    if (free < 0) throw new CacheIntegrityError(`${-free} more cells are in use than there are`);
-    for (const { lease, computed } of this.#admission.running) {
-      const length = lease === null ? computed : this.#engine.sequenceLength(lease.sequence);
-      if (length === computed) continue;
-      throw new CacheIntegrityError(
-        `a request computed ${computed} cells, the engine has ${length}`,
-      );
-    }
+    this.#inspection.checkIntegrity();
+  }
+
+  get #counts(): SchedulerCounts {
+    return {
+      steps: this.#steps,
+      generatedTokens: this.#generatedTokens,
+      forcedTokens: this.#forced?.tokens ?? 0,
+      lastThroughput: this.#log.lastThroughput,
+    };
   }
 
   /** A constraint that leaves no choice needs no model; what can never fit is refused at once. */

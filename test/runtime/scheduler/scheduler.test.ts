@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { createConstraintCompiler } from '../../../runtime/src/constraints/compiler.ts';
 import { argmax } from '../../../runtime/src/sampling/token-set.ts';
 import { promptLogprob } from '../../../runtime/src/sampling/logprobs.ts';
 import { lehmer, SchedulerBench } from './scheduler-bench.ts';
@@ -240,6 +241,24 @@ describe('constraints', () => {
     );
     expect(result!.text).toMatch(/^[0-9]{4}-[0-9]{2}$/);
     expect(result!.finish).toEqual({ type: 'stop', matched: 274 });
+  });
+
+  it('take the token that the mask leaves first, also where it was not computed', () => {
+    for (const pattern of ['[a-m ]{30}', '(?s).{20,}', '(in|on|er| the|[x-z])+']) {
+      const bench = new SchedulerBench();
+      const constraint = { kind: 'regex', pattern } as const;
+      const ids = bench.ids('prompt');
+      const request = bench.request(ids, { maxNewTokens: 30, ignoreEos: false, constraint });
+      const [result] = bench.run(request);
+      const matcher = createConstraintCompiler(bench.engine.vocabulary).compile(constraint).start();
+      const history = [...ids];
+      for (const token of result!.tokens) {
+        expect(token).toBe(argmax(bench.engine.logitsAfter(history), matcher.mask()));
+        expect(matcher.knowsMask).toBe(true);
+        expect(matcher.accept(token)).toBe(true);
+        history.push(token);
+      }
+    }
   });
 
   it('say so when the length cuts the match', () => {

@@ -8,6 +8,7 @@ import { HostTier } from './cache/host-tier.ts';
 import { NaiveCache } from './cache/naive-cache.ts';
 import { RadixCache } from './cache/radix-cache.ts';
 import { createConstraintCompiler } from './constraints/compiler.ts';
+import { loadWithOffload } from './devices/offload.ts';
 import type { Engine } from './engine/engine.ts';
 import { EngineError } from './engine/engine.ts';
 import { defaultThreads, loadEngine } from './engine/llama-engine.ts';
@@ -139,7 +140,13 @@ function loop(scheduler: Scheduler): void {
 }
 
 try {
-  const engine = loadEngine(data.engine);
+  const engine = loadWithOffload(
+    data.engine.gpuLayers ?? 0,
+    data.layers ?? 0,
+    (gpuLayers) => loadEngine({ ...data.engine, gpuLayers }),
+    (gpuLayers, reason) =>
+      post({ type: 'log', line: `NOTICE: ${gpuLayers} layers on the GPU now: ${reason}` }),
+  );
   const encoder = visionEncoder();
   try {
     const images = encoder === null ? null : new ImageRows(encoder, logImage);

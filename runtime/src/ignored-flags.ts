@@ -17,7 +17,7 @@ const groups: readonly (readonly [IgnoredFlag['values'], string, readonly string
     ONE_DEVICE,
     ['tp', 'tp-size', 'tensor-parallel-size', 'dp', 'dp-size', 'data-parallel-size', 'pp-size']
       .concat(['ep-size', 'expert-parallel-size', 'nnodes', 'node-rank', 'dist-init-addr'])
-      .concat(['nccl-init-addr', 'dist-timeout', 'base-gpu-id', 'gpu-id-step', 'device'])
+      .concat(['nccl-init-addr', 'dist-timeout', 'base-gpu-id', 'gpu-id-step'])
       .concat(['load-balance-method', 'init-expert-location', 'moe-a2a-backend']),
   ],
   [

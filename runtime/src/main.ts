@@ -2,7 +2,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { chooseDevice } from './devices/choose-device.ts';
+import { runProbe } from './devices/probe-library.ts';
+import { listDevices } from './engine/device-list.ts';
 import { EngineError } from './engine/engine.ts';
+import { loadLlama } from './engine/llama-binding.ts';
 import { openVocabulary } from './engine/llama-vocabulary.ts';
 import { checkModelFile } from './engine/model-file.ts';
 import { listen } from './http/server.ts';
@@ -19,6 +23,13 @@ import { ProjectorError } from './vision/projector-error.ts';
 
 const VERSION = '0.1.0';
 
+const STARTER_FILES = ['./starter.gguf', '../starter-model/starter.gguf'].map((path) =>
+  fileURLToPath(new URL(path, import.meta.url)),
+);
+
+/** How the engine thread marks lines that are for the user. */
+const NOTICE = 'NOTICE: ';
+
 /** How long requests may go on after SIGTERM, milliseconds. */
 const DRAIN = 5_000;
 
@@ -29,9 +40,7 @@ async function run(options: RuntimeOptions): Promise<void> {
 
   const model = resolveModel(options.modelPath, {
     modelDirectories: modelDirectories(process.env, process.platform),
-    starterFiles: ['./starter.gguf', '../starter-model/starter.gguf'].map((path) =>
-      fileURLToPath(new URL(path, import.meta.url)),
-    ),
+    starterFiles: STARTER_FILES,
   });
   if (model.notice !== null) log.notice(model.notice);
 
@@ -46,9 +55,18 @@ async function run(options: RuntimeOptions): Promise<void> {
   );
   if (projector.notice !== null) log.notice(projector.notice);
   const maxRunning = options.maxRunningRequests ?? limits.maxRunning;
+  const device = await chooseDevice(options, model.file, header, limits.engine);
+  for (const notice of device.notices) log.notice(notice);
   const engine = await EngineClient.start({
     data: {
-      engine: { modelPath: model.file, threads: options.threads ?? undefined, ...limits.engine },
+      engine: {
+        modelPath: model.file,
+        threads: options.threads ?? undefined,
+        gpuLayers: device.gpuLayers,
+        library: device.library,
+        ...limits.engine,
+      },
+      layers: device.layers,
       projectorFile: projector.shape?.file ?? null,
       prefillTokens: options.chunkedPrefillSize,
       maxRunning,
@@ -57,11 +75,13 @@ async function run(options: RuntimeOptions): Promise<void> {
       hostCacheBytes: options.hostCacheBytes,
       schedulePolicy: options.schedulePolicy,
     },
-    onLog: (line) => log.scheduler(line),
+    onLog: (line) =>
+      line.startsWith(NOTICE) ? log.notice(line.slice(NOTICE.length)) : log.scheduler(line),
   });
   const runtime = createRuntimeServer({
     engine,
-    vocabulary: openVocabulary(model.file),
+    vocabulary: openVocabulary(model.file, device.library),
+    devices: () => listDevices(loadLlama(device.library)),
     log,
     options,
     modelPath: model.reportedPath,
@@ -131,7 +151,12 @@ process.stderr.on('error', () => {});
 try {
   const options = parseOptions(process.argv.slice(2));
   if (options === 'help') process.stdout.write(`${HELP}\n`);
-  else await run(options);
+  else if (options.probeLibrary) {
+    runProbe(
+      { directory: options.llamaLibrary ?? undefined, cpuOnly: options.device === 'cpu' },
+      STARTER_FILES.find((path) => existsSync(path)) ?? null,
+    );
+  } else await run(options);
 } catch (error) {
   const { line, exitCode } = explain(error);
   process.stderr.write(`error: ${line}\n`);

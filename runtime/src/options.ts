@@ -35,6 +35,14 @@ export interface RuntimeOptions {
   readonly enableCacheReport: boolean;
   /** Null: chosen from the machine's cores. */
   readonly threads: number | null;
+  /** `cpu` leaves GPUs alone. */
+  readonly device: 'auto' | 'cpu';
+  /** Layers on the GPU, −1 for all; null: as many as fit. */
+  readonly gpuLayers: number | null;
+  /** Folder with llama.cpp's shared libraries in place of the bundled ones. */
+  readonly llamaLibrary: string | null;
+  /** Only tell which devices the library has, and end. */
+  readonly probeLibrary: boolean;
   /** The process exits when this one is gone. */
   readonly parentPid: number | null;
   /** Lines to print at start: flags that mean less here than there. */
@@ -70,6 +78,9 @@ const VALUE_FLAGS = [
   'log-level',
   'logprob-layout',
   'threads',
+  'device',
+  'gpu-layers',
+  'llama-library',
   'parent-pid',
 ] as const;
 const SWITCHES = [
@@ -77,9 +88,13 @@ const SWITCHES = [
   'disable-jump-forward',
   'enable-hierarchical-cache',
   'enable-cache-report',
+  'probe-library',
   'help',
 ] as const;
-const ALIASES: Readonly<Record<string, string>> = { model: 'model-path' };
+const ALIASES: Readonly<Record<string, string>> = {
+  model: 'model-path',
+  'n-gpu-layers': 'gpu-layers',
+};
 
 type ValueFlag = (typeof VALUE_FLAGS)[number];
 type Switch = (typeof SWITCHES)[number];
@@ -108,6 +123,9 @@ Serves a GGUF model on 127.0.0.1 behind SGLang's HTTP API.
   --enable-cache-report        cached tokens in /v1 usage
   --log-level LEVEL            debug, info, warning, error or critical
   --threads N                  compute threads
+  --device auto|cpu            cpu leaves GPUs alone
+  --gpu-layers N               layers on the GPU; as many as fit if left out, -1 for all
+  --llama-library DIR          folder with llama.cpp's shared libraries (SGLNB_LLAMA_LIBRARY)
   --parent-pid N               exit when this process is gone
 
 Other flags of sglang.launch_server are accepted and have no effect here.`;
@@ -141,6 +159,10 @@ export function parseOptions(argv: readonly string[]): RuntimeOptions | 'help' {
     logprobLayout: oneOf(flags.values.get('logprob-layout'), 'logprob-layout', LAYOUTS) ?? 'v0.5',
     enableCacheReport: flags.switches.has('enable-cache-report'),
     threads: number('threads', { least: 1, most: 512 }),
+    device: flags.values.get('device')?.toLowerCase() === 'cpu' ? 'cpu' : 'auto',
+    gpuLayers: number('gpu-layers', { least: -1, most: 10_000 }),
+    llamaLibrary: flags.values.get('llama-library') ?? null,
+    probeLibrary: flags.switches.has('probe-library'),
     parentPid: number('parent-pid', { least: 1 }),
     notices: [...hostNotice(flags.values.get('host')), ...memoryNotice(flags), ...flags.notices],
   };

@@ -19,7 +19,12 @@ import {
 const STACK_BYTES = 16 << 20;
 
 /** The native functions used here; each line is one of llama.h, ggml-backend.h or the C library. */
-function bind(llama: koffi.LibraryHandle, ggml: koffi.LibraryHandle, libc: koffi.LibraryHandle) {
+function bind(
+  llama: koffi.LibraryHandle,
+  ggml: koffi.LibraryHandle,
+  base: koffi.LibraryHandle,
+  libc: koffi.LibraryHandle,
+) {
   // The type parameter is the caller's declaration of the C signature beside it.
   // oxlint-disable-next-line typescript/no-unnecessary-type-parameters
   const l = <F>(signature: string): F => declare<F>(llama, signature);
@@ -32,7 +37,28 @@ function bind(llama: koffi.LibraryHandle, ggml: koffi.LibraryHandle, libc: koffi
       ggml,
       'void ggml_backend_load_all_from_path(const char *dir)',
     ),
+    loadBackend: declare<(path: string) => Pointer>(
+      ggml,
+      'void *ggml_backend_load(const char *path)',
+    ),
     deviceCount: declare<() => number>(ggml, 'size_t ggml_backend_dev_count()'),
+    deviceAt: declare<(index: number) => Pointer>(ggml, 'void *ggml_backend_dev_get(size_t index)'),
+    deviceName: declare<(device: Pointer) => string | null>(
+      base,
+      'const char *ggml_backend_dev_name(void *device)',
+    ),
+    deviceDescription: declare<(device: Pointer) => string | null>(
+      base,
+      'const char *ggml_backend_dev_description(void *device)',
+    ),
+    deviceType: declare<(device: Pointer) => number>(
+      base,
+      'int ggml_backend_dev_type(void *device)',
+    ),
+    deviceMemory: declare<(device: Pointer, free: BigUint64Array, total: BigUint64Array) => void>(
+      base,
+      'void ggml_backend_dev_memory(void *device, void *free, void *total)',
+    ),
     modelDefaults: l<() => ModelParams>('llama_model_params llama_model_default_params()'),
     contextDefaults: l<() => ContextParams>('llama_context_params llama_context_default_params()'),
     loadModel: l<(path: string, params: ModelParams) => Pointer>(
@@ -158,7 +184,7 @@ export function loadLlama(options: NativeLibraryOptions = {}): LlamaBinding {
   const calls = openLibraries(library);
   checkAbi(library, calls);
   calls.logSet(calls.silentFunction, null);
-  if (calls.deviceCount() === 0) calls.loadBackends(library.directory);
+  if (calls.deviceCount() === 0) loadBackends(library, calls, options.cpuOnly === true);
   if (calls.deviceCount() === 0) {
     throw new EngineError(
       'LIBRARY_MISSING',
@@ -170,13 +196,39 @@ export function loadLlama(options: NativeLibraryOptions = {}): LlamaBinding {
   return loaded;
 }
 
+function loadBackends(library: NativeLibrary, calls: NativeCalls, cpuOnly: boolean): void {
+  const processor = cpuOnly ? bestProcessor(library.processors) : null;
+  if (processor === null) calls.loadBackends(library.directory);
+  else calls.loadBackend(processor);
+}
+
+/**
+ * The back end for this processor, chosen as ggml chooses (ggml-backend-reg.cpp): the highest score, of
+ * which 0 means that the processor lacks instructions. `null` where there is only one.
+ */
+function bestProcessor(processors: readonly string[]): string | null {
+  const scored = processors.map((path) => ({ path, score: scoreOf(path) }));
+  const [best] = scored.filter(({ score }) => score > 0).toSorted((a, b) => b.score - a.score);
+  return best?.path ?? null;
+}
+
+function scoreOf(path: string): number {
+  try {
+    return declare<() => number>(koffi.load(path), 'int ggml_backend_score()')();
+  } catch {
+    // Not every build has variants with a score.
+    return 0;
+  }
+}
+
 function openLibraries(library: NativeLibrary): NativeCalls {
   try {
     // Only before the first library is loaded in this thread.
     koffi.config({ sync_stack_size: STACK_BYTES });
     defineLayouts();
     const ggml = koffi.load(library.ggml);
-    return bind(koffi.load(library.llama), ggml, koffi.load(libcName()));
+    const base = koffi.load(library.base);
+    return bind(koffi.load(library.llama), ggml, base, koffi.load(libcName()));
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new EngineError(

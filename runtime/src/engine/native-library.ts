@@ -9,11 +9,17 @@ export interface NativeLibrary {
   readonly directory: string;
   readonly llama: string;
   readonly ggml: string;
+  /** `libggml-base`, which has the functions of devices. */
+  readonly base: string;
+  /** The processor's back ends, one per family of processors. */
+  readonly processors: readonly string[];
 }
 
 export interface NativeLibraryOptions {
   /** Folder with llama.cpp's shared libraries, instead of the one from npm. */
   readonly directory?: string | undefined;
+  /** Load the processor's back ends only: a driver that crashes is never touched. */
+  readonly cpuOnly?: boolean | undefined;
   /** URL of the module from which packages are resolved; by default this one (or its bundle). */
   readonly from?: string | undefined;
   readonly platform?: string | undefined;
@@ -31,6 +37,8 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 
 /** `libllama.so`, `libllama.vulkan.v0.4.0.so`, `llama.v0.4.0.dll`, …; not `libllama-common.so`. */
 const LLAMA = /^(lib)?llama(\.[\w-]+)*?(\.v[\d.]+)?\.(so|dylib|dll)$/;
+const GGML_BASE = /^(lib)?ggml-base(\.v[\d.]+)?\.(so|dylib|dll)$/;
+const GGML_CPU = /^(lib)?ggml-cpu(-[\w.]+)?\.(so|dylib|dll)$/;
 const GGML = /^(lib)?ggml(\.[\w-]+)*?(\.v[\d.]+)?\.(so|dylib|dll)$/;
 
 /**
@@ -77,7 +85,14 @@ function inDirectory(directory: string): NativeLibrary | null {
   const llama = names.find((name) => LLAMA.test(name));
   const ggml = names.find((name) => GGML.test(name));
   if (llama === undefined || ggml === undefined) return null;
-  return { directory, llama: join(directory, llama), ggml: join(directory, ggml) };
+  const base = names.find((name) => GGML_BASE.test(name));
+  return {
+    directory,
+    llama: join(directory, llama),
+    ggml: join(directory, ggml),
+    base: join(directory, base ?? ggml),
+    processors: names.filter((name) => GGML_CPU.test(name)).map((name) => join(directory, name)),
+  };
 }
 
 function missing(where: string, advice: string): never {

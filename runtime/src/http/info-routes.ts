@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Device } from '../engine/device-list.ts';
 import type { EngineClient } from '../scheduler/engine-client.ts';
 import { json, text } from './answer.ts';
 import type { Answer, Route, RouteRequest, Routes } from './answer.ts';
@@ -21,6 +22,7 @@ export interface InfoParts {
   /** Whether the model has a vision tower. */
   readonly seesImages: boolean;
   readonly version: string;
+  readonly devices: () => readonly Device[];
   /** The command line, for `/get_server_info`. */
   readonly serverArgs: Readonly<Record<string, unknown>>;
   readonly isStopping: () => boolean;
@@ -82,6 +84,10 @@ async function serverInfoOf(parts: InfoParts): Promise<unknown> {
     context_length: parts.contextLength,
     version: parts.version,
     model: { ...model, chatTemplate: undefined },
+    memory: {
+      process_bytes: process.memoryUsage.rss(),
+      devices: parts.devices(),
+    },
     internal_states: [
       {
         last_gen_throughput: state.lastThroughput,

@@ -1,4 +1,5 @@
 import type { Server } from 'node:http';
+import type { Device } from '../engine/device-list.ts';
 import type { OpenVocabulary } from '../engine/llama-vocabulary.ts';
 import type { Log } from '../log.ts';
 import type { RuntimeOptions } from '../options.ts';
@@ -31,6 +32,8 @@ export interface RuntimeServerParts {
   readonly contextLength: number;
   readonly maxRunning: number;
   readonly version: string;
+  /** The devices and their memory at this moment. */
+  readonly devices: () => readonly Device[];
 }
 
 export interface RuntimeServer {
@@ -82,6 +85,7 @@ export function createRuntimeServer(parts: RuntimeServerParts): RuntimeServer {
       contextLength: parts.contextLength,
       seesImages: parts.vision !== null,
       version: parts.version,
+      devices: parts.devices,
       serverArgs: serverArgs(options, parts.maxRunning),
       isStopping: () => stopping,
     }),

@@ -4,6 +4,7 @@
  */
 import type { ConstraintSource } from '../constraints/constraint.ts';
 import type { EngineLimits, ModelInfo } from '../engine/engine.ts';
+import type { NativeLibraryOptions } from '../engine/native-library.ts';
 import type { PromptImage } from '../vision/prompt-images.ts';
 import type { SchedulerDump } from './state-dump.ts';
 import type { SchedulePolicy } from './waiting-order.ts';
@@ -121,7 +122,12 @@ export interface EngineThreadData {
     readonly sequences: number;
     readonly batchTokens: number;
     readonly threads: number | undefined;
+    /** −1: all. */
+    readonly gpuLayers?: number;
+    readonly library?: NativeLibraryOptions;
   };
+  /** Repeating layers of the model. */
+  readonly layers?: number;
   /** The mmproj file of a vision model. */
   readonly projectorFile: string | null;
   readonly prefillTokens: number;

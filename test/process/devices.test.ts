@@ -1,0 +1,72 @@
+/** Which build of llama.cpp runs, where, and what happens when one of them cannot. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { findNativeLibrary } from '../../runtime/src/engine/native-library.ts';
+import { makeCrashingLibrary } from '../support/crashing-library.ts';
+import { RuntimeProcess } from './runtime-process.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'devices-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const HELLO = { text: 'Hello', sampling_params: { max_new_tokens: 4, temperature: 0 } };
+
+describe('the runtime', () => {
+  it('computes the same on the processor alone, and tells its memory', async () => {
+    const answers: string[] = [];
+    for (const flags of [[], ['--device', 'cpu']]) {
+      const runtime = await RuntimeProcess.start(flags);
+      try {
+        answers.push((await runtime.generate(HELLO)).text);
+        const { body } = await runtime.get('/get_server_info');
+        expect(body.memory.process_bytes).toBeGreaterThan(20e6);
+        expect(body.memory.devices).toContainEqual(
+          expect.objectContaining({ name: 'CPU', kind: 'cpu' }),
+        );
+        expect(body.memory.devices[0].total).toBeGreaterThan(1e9);
+      } finally {
+        await runtime.stop();
+      }
+    }
+    expect(answers[0]).toBe(answers[1]);
+    expect(answers[0]).not.toBe('');
+  });
+
+  it('runs on the bundled library when the named one ends its process, and says why', async ({
+    skip,
+  }) => {
+    skip(process.platform !== 'linux', 'the broken library is made for Linux only');
+    const broken = join(folder, 'broken');
+    makeCrashingLibrary(dirname(findNativeLibrary().llama), broken);
+    const runtime = await RuntimeProcess.start(['--llama-library', broken]);
+    try {
+      expect(runtime.output).toMatch(
+        /NOTICE: the library in .*broken cannot be used: it was ended by SIGILL/,
+      );
+      expect((await runtime.generate(HELLO)).text).not.toBe('');
+    } finally {
+      await runtime.stop();
+    }
+  });
+
+  it('runs on the bundled library when the named folder holds none', async () => {
+    const runtime = await RuntimeProcess.start([], { SGLNB_LLAMA_LIBRARY: folder });
+    try {
+      expect(runtime.output).toMatch(/cannot be used: llama.cpp was not found in .*devices-/);
+    } finally {
+      await runtime.stop();
+    }
+  });
+
+  it('takes a library of the same version from anywhere', async () => {
+    const directory = dirname(findNativeLibrary().llama);
+    const runtime = await RuntimeProcess.start(['--llama-library', directory]);
+    try {
+      expect(runtime.output).not.toContain('cannot be used');
+      expect((await runtime.generate(HELLO)).text).not.toBe('');
+    } finally {
+      await runtime.stop();
+    }
+  });
+});

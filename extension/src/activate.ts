@@ -1,6 +1,7 @@
 /** Entry of the extension: builds and registers, nothing else. */
 import { Uri, window, workspace, languages, notebooks, type ExtensionContext } from 'vscode';
 import { join } from 'node:path';
+import { ApiKeys } from './api-keys.ts';
 import { ProgramCodeLensProvider } from './code-lens.ts';
 import { PromptPreview } from './commands/preview-prompt.ts';
 import { ProgramHomes } from './commands/program-homes.ts';
@@ -13,10 +14,14 @@ import { KernelStatusBar } from './kernel-status.ts';
 import { createLanguageClient, registerRevealCell, sendGeneratedValue } from './language-client.ts';
 import { keepCellIds } from './notebook/cell-identity.ts';
 import { KernelSurvival } from './notebook/kernel-survival.ts';
+import type { KernelSession } from './kernel-client/kernel-session.ts';
 import { SglangNotebookController } from './notebook/notebook-controller.ts';
 import { NOTEBOOK_TYPE, SUPPORTED_LANGUAGES } from './notebook/notebook-type.ts';
 import { SglnbSerializer } from './notebook/sglnb-serializer.ts';
-import { maximumImageSize } from './settings.ts';
+import { RuntimeMonitor } from './runtime-manager/runtime-monitor.ts';
+import { RuntimeStatusBar } from './runtime-manager/runtime-status.ts';
+import { cellLanguage, maximumImageSize } from './settings.ts';
+import { SettingsWarning } from './settings-warning.ts';
 import { DiagnosticsPage } from './views/diagnostics-page.ts';
 import { SessionsView } from './views/sessions-view.ts';
 import { VariablesView } from './views/variables-view.ts';
@@ -28,9 +33,13 @@ export function activate(context: ExtensionContext): void {
   const serializer = new SglnbSerializer(
     (warnings) => warnings.forEach((warning) => log.warn(warning)),
     maximumImageSize,
+    cellLanguage,
   );
   const page = new DiagnosticsPage(context.asAbsolutePath('dist'), () => controller);
   const models = new WorkspaceModels(context, () => controller);
+  const apiKeys = new ApiKeys(context.secrets);
+  const settingsWarning = new SettingsWarning(context.extension, (message) => log.warn(message));
+  void settingsWarning.check();
   const homes = new ProgramHomes();
   const preview = new PromptPreview({
     memory: context.workspaceState,
@@ -47,6 +56,8 @@ export function activate(context: ExtensionContext): void {
     client,
     registerRevealCell(),
     models,
+    apiKeys,
+    settingsWarning,
     ...registerCommands({
       controller: () => controller,
       log,
@@ -55,6 +66,7 @@ export function activate(context: ExtensionContext): void {
       homes,
       preview,
       models,
+      apiKeys,
       tour: Uri.file(context.asAbsolutePath('extension/examples/sglang-tour.sglnb')),
     }),
   );
@@ -71,12 +83,52 @@ export function activate(context: ExtensionContext): void {
     const insight = new NotebookInsight();
     const diagnostics = new CellDiagnostics();
     const cellStatus = new GenStatusProvider(insight);
-    const sessions = new SessionsView(() => controller?.sessions ?? new Map());
+    const survival = new KernelSurvival(
+      join(context.globalStorageUri.fsPath, 'kernels'),
+      context.workspaceState,
+    );
+    const runtimesOf = (session: KernelSession) =>
+      session.processes.flatMap(({ kind, pid, url }) =>
+        kind === 'runtime' && url !== null ? [{ pid, url }] : [],
+      );
+    const monitor = new RuntimeMonitor({
+      runtimes: () => [...(controller?.sessions.values() ?? [])].flatMap(runtimesOf),
+      changed: () => {
+        sessions.refresh();
+        runtimeStatus.refresh();
+      },
+      log: (message) => log.warn(message),
+    });
+    const health = (pid: number) => monitor.health(pid);
+    const runtimeStatus = new RuntimeStatusBar({
+      active: () => {
+        const notebook = window.activeNotebookEditor?.notebook;
+        const session = notebook && controller?.session(notebook);
+        return session && runtimesOf(session).at(-1);
+      },
+      health,
+    });
+    const sessions = new SessionsView({
+      sessions: () => controller?.sessions ?? new Map(),
+      records: () => survival.records,
+      health,
+    });
     const running = new SglangNotebookController(
       context.asAbsolutePath('dist/kernel.mjs'),
       log,
-      models,
-      new KernelSurvival(join(context.globalStorageUri.fsPath, 'kernels'), context.workspaceState),
+      // Kernels get the keys of services beside what the models say.
+      {
+        prepare: async (notebook) => {
+          await Promise.all([apiKeys.prepare(), models.prepare(notebook)]);
+        },
+        options: (notebook) => models.options(notebook),
+        environment: (notebook) => ({
+          ...apiKeys.environment(),
+          ...models.environment(notebook),
+        }),
+        choose: (name, notebook, signal) => models.choose(name, notebook, signal),
+      },
+      survival,
       {
         status: (notebook, kernelStatus) => {
           status.status(notebook, kernelStatus);
@@ -98,6 +150,8 @@ export function activate(context: ExtensionContext): void {
         closed: (notebook) => diagnostics.clearNotebook(notebook),
         sessions: () => {
           sessions.refresh();
+          monitor.refresh();
+          runtimeStatus.refresh();
           void variables.refresh();
         },
       },
@@ -115,8 +169,9 @@ export function activate(context: ExtensionContext): void {
       diagnostics,
       cellStatus,
       sessions,
+      monitor,
+      runtimeStatus,
       variables,
-      window.registerTreeDataProvider('sglang.sessions', sessions),
       notebooks.registerNotebookCellStatusBarItemProvider(NOTEBOOK_TYPE, cellStatus),
       languages.registerCodeLensProvider(selector, lenses),
       workspace.onDidChangeConfiguration((change) => {

@@ -14,13 +14,14 @@ export function kernelSettings(resource: Uri | undefined): KernelSettings {
   return {
     endpoint: text('kernel.endpoint', resource),
     modelPath: text('runtime.modelPath', resource),
-    interruptTimeout: number('kernel.interruptTimeout', resource, 5) * 1000,
+    interruptTimeout:
+      number('kernel.interruptTimeout', resource, { fallback: 5, minimum: 1, maximum: 120 }) * 1000,
   };
 }
 
 /** Milliseconds that an idle kernel waits for a window; 0 ends it with its window. */
 export function kernelKeepAlive(resource: Uri): number {
-  return number('kernel.keepAlive', resource, 10) * 60_000;
+  return number('kernel.keepAlive', resource, { fallback: 10, minimum: 0, maximum: 1440 }) * 60_000;
 }
 
 /** Whether the certificates of `https` servers must be good. */
@@ -59,7 +60,12 @@ export function modelSettings(): ModelSettings {
 
 /** Largest image in bytes that is stored in a notebook file. */
 export function maximumImageSize(): number {
-  return number('notebook.maximumImageSize', undefined, 1_048_576);
+  return number('notebook.maximumImageSize', undefined, { fallback: 1_048_576, minimum: 0 });
+}
+
+/** Language of code cells: the extension's own, or plain Python for other Python extensions. */
+export function cellLanguage(): 'sglang-python' | 'python' {
+  return text('notebook.cellLanguage', undefined) === 'python' ? 'python' : 'sglang-python';
 }
 
 export function codeLensEnabled(resource: Uri): boolean {
@@ -76,7 +82,14 @@ function text(key: string, resource: Uri | undefined): string | null {
   return typeof value === 'string' && value.trim() !== '' ? value.trim() : null;
 }
 
-function number(key: string, resource: Uri | undefined, fallback: number): number {
+interface Range {
+  readonly fallback: number;
+  readonly minimum: number;
+  readonly maximum?: number;
+}
+
+function number(key: string, resource: Uri | undefined, range: Range): number {
   const value: unknown = workspace.getConfiguration('sglang', resource).get(key);
-  return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : fallback;
+  const { fallback, minimum, maximum = Infinity } = range;
+  return typeof value === 'number' && value >= minimum && value <= maximum ? value : fallback;
 }

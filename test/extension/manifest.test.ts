@@ -12,6 +12,7 @@ const read = (file: string): string => readFileSync(join(root, file), 'utf8');
 interface Manifest {
   readonly contributes: {
     readonly commands: readonly { readonly command: string }[];
+    readonly configuration: readonly { readonly properties: Readonly<Record<string, unknown>> }[];
     readonly notebooks: readonly { readonly type: string }[];
     readonly languages: readonly { readonly id: string; readonly configuration: string }[];
     readonly grammars: readonly { readonly path: string }[];
@@ -39,6 +40,14 @@ describe('manifest', () => {
       name.endsWith('_MIME') ? [value] : [],
     );
     expect(contributes.notebookRenderer[0]?.mimeTypes.toSorted()).toEqual(mimes.toSorted());
+  });
+
+  it('declares exactly the settings that the code reads', () => {
+    const declared = Object.assign({}, ...contributes.configuration.map((part) => part.properties));
+    const source = read('extension/src/settings.ts');
+    const found = [...source.matchAll(/\b(?:text|truth|number)\(\s*'([^']+)'/g)];
+    const used = found.map(([, key]) => `sglang.${key}`);
+    expect(Object.keys(declared).toSorted()).toEqual([...new Set(used)].toSorted());
   });
 
   it('points at files that exist', () => {

@@ -16,5 +16,8 @@ export const COMMANDS = {
   showLog: 'sglang.showLog',
   showDiagnostics: 'sglang.showDiagnostics',
   forceKillKernel: 'sglang.forceKillKernel',
+  setApiKey: 'sglang.setApiKey',
+  deleteApiKey: 'sglang.deleteApiKey',
+  attachKernel: 'sglang.attachKernel',
   refreshVariables: 'sglang.refreshVariables',
 } as const;

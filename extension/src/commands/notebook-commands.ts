@@ -8,7 +8,8 @@ import {
   window,
   workspace,
 } from 'vscode';
-import { CELL_LANGUAGE, NOTEBOOK_TYPE } from '../notebook/notebook-type.ts';
+import { NOTEBOOK_TYPE } from '../notebook/notebook-type.ts';
+import { cellLanguage } from '../settings.ts';
 
 const FIRST_CELL = `from sglang import RuntimeEndpoint, assistant, function, gen, set_default_backend, user
 from sglang.utils import execute_shell_command, terminate_process, wait_for_server
@@ -28,7 +29,7 @@ state["capital"]`;
 
 export async function newNotebook(): Promise<void> {
   const cells = [FIRST_CELL, SECOND_CELL].map(
-    (source) => new NotebookCellData(NotebookCellKind.Code, source, CELL_LANGUAGE),
+    (source) => new NotebookCellData(NotebookCellKind.Code, source, cellLanguage()),
   );
   const document = await workspace.openNotebookDocument(NOTEBOOK_TYPE, new NotebookData(cells));
   await window.showNotebookDocument(document);

@@ -1,20 +1,24 @@
 /** The table of commands: id → function. */
 import {
   commands,
+  l10n,
   type Uri,
   window,
+  workspace,
   type Disposable,
   type LogOutputChannel,
   type Memento,
   type NotebookDocument,
 } from 'vscode';
+import type { KernelRecord } from '../../protocol/attach-protocol.ts';
 import type { KernelSession } from '../kernel-client/kernel-session.ts';
 import type { SglangNotebookController } from '../notebook/notebook-controller.ts';
 import type { WorkspaceModels } from '../models/workspace-models.ts';
 import { NOTEBOOK_TYPE } from '../notebook/notebook-type.ts';
 import type { ScannedProgram } from '../program-scan.ts';
 import type { DiagnosticsPage } from '../views/diagnostics-page.ts';
-import type { SessionNode } from '../views/sessions-view.ts';
+import { notebookOf, type SessionNode } from '../views/sessions-view.ts';
+import type { ApiKeys } from '../api-keys.ts';
 import { COMMANDS } from './command-ids.ts';
 import { exportNotebook, importNotebook } from './convert-commands.ts';
 import { newNotebook, openTour } from './notebook-commands.ts';
@@ -31,6 +35,7 @@ export interface CommandContext {
   readonly homes: ProgramHomes;
   readonly preview: PromptPreview;
   readonly models: Pick<WorkspaceModels, 'chooseModel' | 'connectToServer' | 'runStarterIn'>;
+  readonly apiKeys: ApiKeys;
   readonly tour: Uri;
 }
 
@@ -47,6 +52,17 @@ export function registerCommands(context: CommandContext): Disposable[] {
       const session = context.controller()?.session(notebook);
       return session && action(session, notebook);
     });
+  /** On a row of the sessions view that is no kernel of this window, or as usual. */
+  const onSurvivorOr =
+    (
+      action: (record: KernelRecord, controller: SglangNotebookController) => unknown,
+      otherwise: (node?: unknown) => unknown,
+    ) =>
+    (node?: unknown) => {
+      const record = clickedSurvivor(node);
+      const controller = context.controller();
+      return record && controller ? action(record, controller) : otherwise(node);
+    };
   const table: Readonly<Record<keyof typeof COMMANDS, Action>> = {
     newNotebook,
     openTour: async () => context.models.runStarterIn(await openTour(context.tour)),
@@ -56,8 +72,18 @@ export function registerCommands(context: CommandContext): Disposable[] {
       await context.controller()?.session(notebook)?.restart();
       await commands.executeCommand('notebook.execute', notebook.uri);
     }),
-    shutDownKernel: onSession((session) => session.stop()),
-    forceKillKernel: onSession((session) => session.kill()),
+    shutDownKernel: onSurvivorOr(
+      (record, controller) => controller.endSurvivor(record),
+      onSession((session) => session.stop()),
+    ),
+    forceKillKernel: onSurvivorOr(
+      (record) => process.kill(record.pid, 'SIGKILL'),
+      onSession((session) => session.kill()),
+    ),
+    attachKernel: onSurvivorOr(
+      (record, controller) => attachKernel(record, controller),
+      () => undefined,
+    ),
     runProgram: (source: Uri, program: ScannedProgram) => runProgram(context, source, program),
     runBatch: (source: Uri, program: ScannedProgram) => runBatch(context, source, program),
     previewPrompt: (source: Uri, program: ScannedProgram) => context.preview.show(source, program),
@@ -66,6 +92,8 @@ export function registerCommands(context: CommandContext): Disposable[] {
     importNotebook,
     chooseModel: () => context.models.chooseModel(),
     connectToServer: () => context.models.connectToServer(),
+    setApiKey: () => context.apiKeys.set(),
+    deleteApiKey: () => context.apiKeys.delete(),
     showLog: () => context.log.show(),
     showDiagnostics: () => context.page.show(),
   };
@@ -76,8 +104,30 @@ export function registerCommands(context: CommandContext): Disposable[] {
 }
 
 function clickedNotebook(node: unknown): NotebookDocument | undefined {
+  const row = clickedRow(node);
+  return row?.kind === 'kernel' ? row.notebook : undefined;
+}
+
+function clickedSurvivor(node: unknown): KernelRecord | undefined {
+  const row = clickedRow(node);
+  return row?.kind === 'survivor' ? row.record : undefined;
+}
+
+function clickedRow(node: unknown): SessionNode | undefined {
   if (typeof node !== 'object' || node === null || !('kind' in node)) return undefined;
   // SAFETY: rows of the sessions view are the only arguments with a `kind`.
-  const row = node as SessionNode;
-  return row.kind === 'kernel' ? row.notebook : undefined;
+  return node as SessionNode;
+}
+
+/** Opens the notebook of a kernel without this window, and takes the kernel over. */
+async function attachKernel(
+  record: KernelRecord,
+  controller: SglangNotebookController,
+): Promise<void> {
+  const notebook = await workspace.openNotebookDocument(notebookOf(record));
+  await window.showNotebookDocument(notebook);
+  if (await controller.attach(notebook, record)) return;
+  await window.showErrorMessage(
+    l10n.t('Process {0} could not be attached to; the log says why.', record.pid),
+  );
 }

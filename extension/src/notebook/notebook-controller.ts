@@ -24,13 +24,14 @@ import type {
   KernelStatus,
   RunOutcome,
 } from '../../protocol/kernel-protocol.ts';
+import { endKernel } from '../kernel-client/end-kernel.ts';
 import {
   KernelSession,
   type KernelLaunch,
   type RunSink,
   type SessionListener,
 } from '../kernel-client/kernel-session.ts';
-import { kernelSettings } from '../settings.ts';
+import { cellLanguage, kernelSettings } from '../settings.ts';
 import { CellExecution } from './cell-execution.ts';
 import { cellOfRun, cellReference, cellUri } from './cell-identity.ts';
 import { onNotebookClosed } from './closed-notebooks.ts';
@@ -102,7 +103,7 @@ export class SglangNotebookController implements Disposable {
       'SGLang',
     );
     this.#controller.description = l10n.t('bundled Python and runtime');
-    this.#controller.supportedLanguages = [...SUPPORTED_LANGUAGES];
+    this.#orderLanguages();
     this.#controller.supportsExecutionOrder = true;
     this.#controller.executeHandler = (cells, notebook) => this.#execute(cells, notebook);
     this.#controller.interruptHandler = (notebook) => this.#sessions.get(notebook)?.interrupt();
@@ -112,6 +113,9 @@ export class SglangNotebookController implements Disposable {
       if (this.#survival.hasKernelFor(notebook)) void this.attach(notebook);
     };
     this.#subscriptions.push(
+      workspace.onDidChangeConfiguration((change) => {
+        if (change.affectsConfiguration('sglang.notebook.cellLanguage')) this.#orderLanguages();
+      }),
       this.#controller.onDidChangeSelectedNotebooks(({ notebook, selected }) => {
         if (selected) this.#selected.add(notebook);
         else this.#selected.delete(notebook);
@@ -123,6 +127,13 @@ export class SglangNotebookController implements Disposable {
       ),
     );
     workspace.notebookDocuments.forEach(prefer);
+  }
+
+  /** New cells get the first language. */
+  #orderLanguages(): void {
+    const first = cellLanguage();
+    const rest = SUPPORTED_LANGUAGES.filter((language) => language !== first);
+    this.#controller.supportedLanguages = [first, ...rest];
   }
 
   /** Notebooks that have had a kernel, with its session. */
@@ -145,6 +156,12 @@ export class SglangNotebookController implements Disposable {
 
   /** Has the views of kernels and variables drawn afresh. */
   refreshViews(): void {
+    this.#listener.sessions();
+  }
+
+  /** Ends a kernel that has no window, or another one. */
+  async endSurvivor(record: KernelRecord): Promise<void> {
+    await endKernel(this.#survival.folder, record);
     this.#listener.sessions();
   }
 

@@ -20,15 +20,20 @@ import type {
   SglnbNotebookMetadata,
 } from './file-data.ts';
 import { fromVsCodeOutput, toVsCodeOutput } from './nbformat-outputs.ts';
-import { CELL_LANGUAGE } from './notebook-type.ts';
 
 export class SglnbSerializer implements NotebookSerializer {
   readonly #onWarnings: (warnings: readonly string[]) => void;
   readonly #maximumImageSize: () => number;
+  readonly #cellLanguage: () => string;
 
-  constructor(onWarnings: (warnings: readonly string[]) => void, maximumImageSize: () => number) {
+  constructor(
+    onWarnings: (warnings: readonly string[]) => void,
+    maximumImageSize: () => number,
+    cellLanguage: () => string,
+  ) {
     this.#onWarnings = onWarnings;
     this.#maximumImageSize = maximumImageSize;
+    this.#cellLanguage = cellLanguage;
   }
 
   deserializeNotebook(content: Uint8Array): NotebookData {
@@ -60,7 +65,7 @@ export class SglnbSerializer implements NotebookSerializer {
       this.#onWarnings(warnings.map((warning) => `line ${warning.line}: ${warning.message}`));
     }
     const { cells, ...rest } = document;
-    const data = new NotebookData(cells.map(cellData));
+    const data = new NotebookData(cells.map((cell) => cellData(cell, this.#cellLanguage())));
     const metadata: SglnbNotebookMetadata = { sglnb: rest };
     data.metadata = { ...metadata };
     return data;
@@ -91,18 +96,12 @@ function brokenNotebook(content: Uint8Array, reason: string): NotebookData {
   return data;
 }
 
-const LANGUAGES: Readonly<Record<CellKind, string>> = {
-  code: CELL_LANGUAGE,
-  markdown: 'markdown',
-  raw: 'raw',
-};
-
-function cellData(cell: NotebookCell): NotebookCellData {
+function cellData(cell: NotebookCell, codeLanguage: string): NotebookCellData {
   const { kind, source, outputs, ...rest } = cell;
   const data = new NotebookCellData(
     kind === 'markdown' ? NotebookCellKind.Markup : NotebookCellKind.Code,
     source,
-    LANGUAGES[kind],
+    kind === 'code' ? codeLanguage : kind,
   );
   const metadata: SglnbCellMetadata = { sglnb: rest };
   data.metadata = { ...metadata };

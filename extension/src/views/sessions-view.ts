@@ -1,17 +1,27 @@
-/** Tree of the live kernels and, under each, the programs its cells started. */
+/**
+ * Tree of the live kernels and, under each, the programs its cells started; also kernels that wait for a
+ * window or belong to another one. While it is visible it is drawn afresh every few seconds.
+ */
 import {
   EventEmitter,
   l10n,
   ThemeIcon,
   TreeItem,
   TreeItemCollapsibleState,
+  Uri,
+  window,
   type Disposable,
   type NotebookDocument,
   type TreeDataProvider,
+  type TreeView,
 } from 'vscode';
+import type { KernelRecord } from '../../protocol/attach-protocol.ts';
 import type { ChildProcessInfo } from '../../protocol/kernel-protocol.ts';
 import type { KernelSession } from '../kernel-client/kernel-session.ts';
 import { kernelStatusText } from '../kernel-status.ts';
+import { residentMemory } from '../runtime-manager/process-memory.ts';
+import { describeRuntime, formatBytes } from '../runtime-manager/runtime-info.ts';
+import type { RuntimeHealth } from '../runtime-manager/runtime-monitor.ts';
 
 export type SessionNode =
   | {
@@ -19,61 +29,162 @@ export type SessionNode =
       readonly notebook: NotebookDocument;
       readonly session: KernelSession;
     }
-  | { readonly kind: 'process'; readonly info: ChildProcessInfo };
+  | { readonly kind: 'process'; readonly info: ChildProcessInfo }
+  /** A kernel without a window, or of another window. */
+  | { readonly kind: 'survivor'; readonly record: KernelRecord };
+
+export interface SessionsSource {
+  readonly sessions: () => ReadonlyMap<NotebookDocument, KernelSession>;
+  /** All live kernels of this user. */
+  readonly records: () => readonly KernelRecord[];
+  readonly health: (pid: number) => RuntimeHealth | undefined;
+}
+
+/** Milliseconds between two drawings of the visible tree. */
+const INTERVAL = 5_000;
 
 export class SessionsView implements TreeDataProvider<SessionNode>, Disposable {
-  readonly #sessions: () => ReadonlyMap<NotebookDocument, KernelSession>;
+  readonly #source: SessionsSource;
   readonly #changed = new EventEmitter<void>();
+  readonly #view: TreeView<SessionNode>;
+  readonly #timer: ReturnType<typeof setInterval>;
+  readonly #subscription: Disposable;
   readonly onDidChangeTreeData = this.#changed.event;
+  #memory: ReadonlyMap<number, number> = new Map();
 
-  constructor(sessions: () => ReadonlyMap<NotebookDocument, KernelSession>) {
-    this.#sessions = sessions;
+  constructor(source: SessionsSource) {
+    this.#source = source;
+    this.#view = window.createTreeView('sglang.sessions', { treeDataProvider: this });
+    this.#subscription = this.#view.onDidChangeVisibility(() => this.refresh());
+    this.#timer = setInterval(() => {
+      if (this.#view.visible) this.refresh();
+    }, INTERVAL);
   }
 
   refresh(): void {
     this.#changed.fire();
   }
 
-  getChildren(node?: SessionNode): SessionNode[] {
-    if (node === undefined) {
-      return [...this.#sessions()]
-        .filter(([, session]) => session.pid !== undefined)
-        .map(([notebook, session]) => ({ kind: 'kernel', notebook, session }));
-    }
-    if (node.kind === 'process') return [];
-    return node.session.processes.map((info) => ({ kind: 'process', info }));
+  async getChildren(node?: SessionNode): Promise<SessionNode[]> {
+    if (node?.kind === 'kernel')
+      return node.session.processes.map((info) => ({ kind: 'process', info }));
+    if (node !== undefined) return [];
+    const kernels = [...this.#source.sessions()].filter(([, session]) => session.pid !== undefined);
+    const own = new Set(kernels.map(([, session]) => session.pid));
+    const others = this.#source.records().filter(({ pid }) => !own.has(pid));
+    this.#memory = await residentMemory([
+      ...kernels.flatMap(([, { pid, processes }]) => [
+        pid ?? 0,
+        ...processes.map((info) => info.pid),
+      ]),
+      ...others.map(({ pid }) => pid),
+    ]);
+    return [
+      ...kernels.map(([notebook, session]) => ({ kind: 'kernel' as const, notebook, session })),
+      ...others.map((record) => ({ kind: 'survivor' as const, record })),
+    ];
   }
 
   getTreeItem(node: SessionNode): TreeItem {
-    return node.kind === 'kernel' ? kernelItem(node) : processItem(node.info);
+    switch (node.kind) {
+      case 'kernel':
+        return kernelItem(node, this.#size(node.session.pid));
+      case 'process':
+        return processItem(
+          node.info,
+          this.#source.health(node.info.pid),
+          this.#size(node.info.pid),
+        );
+      case 'survivor':
+        return survivorItem(node.record, this.#size(node.record.pid));
+      default:
+        return node satisfies never;
+    }
   }
 
   dispose(): void {
+    clearInterval(this.#timer);
+    this.#subscription.dispose();
+    this.#view.dispose();
     this.#changed.dispose();
+  }
+
+  /** ` · 120 MiB`, or nothing when it is not known. */
+  #size(pid: number | undefined): string {
+    const bytes = pid === undefined ? undefined : this.#memory.get(pid);
+    return bytes === undefined ? '' : ` · ${formatBytes(bytes)}`;
   }
 }
 
-function kernelItem({ notebook, session }: SessionNode & { readonly kind: 'kernel' }): TreeItem {
-  const name = notebook.uri.path.slice(notebook.uri.path.lastIndexOf('/') + 1);
-  const item = new TreeItem(name, TreeItemCollapsibleState.Expanded);
+function kernelItem(
+  { notebook, session }: SessionNode & { readonly kind: 'kernel' },
+  size: string,
+): TreeItem {
+  const item = new TreeItem(fileName(notebook.uri), TreeItemCollapsibleState.Expanded);
   item.id = `${notebook.uri.toString()}#${session.pid}`;
-  item.description = l10n.t(
-    '{0} · process {1}',
-    kernelStatusText(session.status),
-    session.pid ?? '–',
-  );
+  item.description =
+    l10n.t('{0} · process {1}', kernelStatusText(session.status), session.pid ?? '–') + size;
   item.iconPath = new ThemeIcon(session.status === 'busy' ? 'sync' : 'server-process');
   item.contextValue = 'kernel';
   item.tooltip = l10n.t('Python {0}', session.python ?? '…');
   return item;
 }
 
-function processItem(info: ChildProcessInfo): TreeItem {
+function processItem(
+  info: ChildProcessInfo,
+  health: RuntimeHealth | undefined,
+  size: string,
+): TreeItem {
   const isRuntime = info.kind === 'runtime';
   const item = new TreeItem(isRuntime ? l10n.t('SGLang runtime') : info.command);
-  item.description = l10n.t('{0} · process {1}', info.url ?? l10n.t('shell'), info.pid);
-  item.iconPath = new ThemeIcon(isRuntime ? 'vm-running' : 'terminal');
+  item.id = `process#${info.pid}`;
+  const state = isRuntime ? healthText(health) : '';
+  item.description =
+    l10n.t('{0} · process {1}', state || info.url || l10n.t('shell'), info.pid) +
+    (health?.kind === 'ready' ? '' : size);
+  item.iconPath = new ThemeIcon(
+    health?.kind === 'silent' ? 'warning' : isRuntime ? 'vm-running' : 'terminal',
+  );
   item.contextValue = info.kind;
-  item.tooltip = info.command;
+  item.tooltip = info.url === null ? info.command : `${info.command}\n${info.url}`;
   return item;
+}
+
+export function healthText(health: RuntimeHealth | undefined): string {
+  switch (health?.kind) {
+    case undefined:
+      return '';
+    case 'starting':
+      return l10n.t('starting');
+    case 'silent':
+      return l10n.t('does not answer');
+    case 'ready':
+      return describeRuntime(health.info, {
+        cached: (percent) => l10n.t('{0} % cached', percent),
+      });
+    default:
+      return health satisfies never;
+  }
+}
+
+function survivorItem(record: KernelRecord, size: string): TreeItem {
+  const item = new TreeItem(fileName(notebookOf(record)));
+  item.id = `survivor#${record.id}`;
+  item.description =
+    (record.driven
+      ? l10n.t('in another window · process {0}', record.pid)
+      : l10n.t('waits for a window · process {0}', record.pid)) + size;
+  item.iconPath = new ThemeIcon(record.driven ? 'multiple-windows' : 'debug-disconnect');
+  item.contextValue = 'survivor';
+  item.tooltip = l10n.t('Started {0}', new Date(record.startedAt).toLocaleString());
+  return item;
+}
+
+/** URI of a record's notebook; an untitled one's name goes with its workspace. */
+export function notebookOf(record: KernelRecord): Uri {
+  return Uri.parse(record.notebook.replace(/^(untitled:[^@]*)@.*$/, '$1'));
+}
+
+function fileName(uri: Uri): string {
+  return uri.path.slice(uri.path.lastIndexOf('/') + 1);
 }

@@ -1,0 +1,73 @@
+/** Tells the user once of settings that are not used because their values do not fit. */
+import { commands, l10n, window, workspace, type Disposable, type Extension } from 'vscode';
+import { findWrongSettings, type SettingSchema, type WrongSetting } from './wrong-settings.ts';
+
+export class SettingsWarning implements Disposable {
+  readonly #schemas: Readonly<Record<string, SettingSchema>>;
+  readonly #warn: (message: string) => void;
+  readonly #subscription: Disposable;
+  #shown = '';
+
+  /** `log` gets every message, the user one at a time. */
+  constructor(extension: Extension<unknown>, log: (message: string) => void) {
+    this.#schemas = schemasOf(extension.packageJSON);
+    this.#warn = log;
+    this.#subscription = workspace.onDidChangeConfiguration((change) => {
+      if (change.affectsConfiguration('sglang')) void this.check();
+    });
+  }
+
+  async check(): Promise<void> {
+    const configuration = workspace.getConfiguration();
+    const wrong = findWrongSettings(this.#schemas, (key) => configuration.get(key));
+    const message = wrong.map(describe).join(' ');
+    if (message === this.#shown) return;
+    this.#shown = message;
+    if (message === '') return;
+    this.#warn(message);
+    const open = l10n.t('Open Settings');
+    if ((await window.showWarningMessage(message, open)) !== open) return;
+    await commands.executeCommand('workbench.action.openSettings', wrong[0]?.key);
+  }
+
+  dispose(): void {
+    this.#subscription.dispose();
+  }
+}
+
+function describe({ key, value, expected, fallback }: WrongSetting): string {
+  switch (expected.kind) {
+    case 'type':
+      return l10n.t('{0} is {1}, not a {2}; {3} is used.', key, value, expected.type, fallback);
+    case 'choice':
+      return l10n.t(
+        '{0} is {1}, not one of {2}; {3} is used.',
+        key,
+        value,
+        expected.choices.join(', '),
+        fallback,
+      );
+    case 'range':
+      return l10n.t(
+        '{0} is {1}, not from {2} to {3}; {4} is used.',
+        key,
+        value,
+        expected.minimum,
+        expected.maximum,
+        fallback,
+      );
+    default:
+      return expected satisfies never;
+  }
+}
+
+/** Every setting that the manifest declares, by its full name. */
+function schemasOf(manifest: unknown): Record<string, SettingSchema> {
+  const groups = field(field(manifest, 'contributes'), 'configuration');
+  const all = Array.isArray(groups) ? groups : [groups];
+  return Object.assign({}, ...all.map((group) => field(group, 'properties') ?? {}));
+}
+
+function field(value: unknown, key: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
+}

@@ -1,28 +1,45 @@
-/** Remembers what kernels generated last, newest first, a few per variable. */
-import type { LastValue, LastValues } from './features/hover.ts';
+/** Remembers what kernels generated last, newest first, a few per variable of each notebook. */
+import type { LastValue } from './features/hover.ts';
 
 const kept = 3;
 
-export class GeneratedValues implements LastValues {
-  readonly #values = new Map<string, LastValue[]>();
+export type GeneratedValue = Omit<LastValue, 'stale'>;
 
-  add(program: string | null, name: string, value: LastValue): void {
+interface Entry {
+  readonly value: GeneratedValue;
+  /** The program's code when it was generated; `null`: not known. */
+  readonly source: string | null;
+}
+
+export class GeneratedValues {
+  readonly #notebooks = new Map<string, Map<string, readonly Entry[]>>();
+
+  add(
+    notebook: string,
+    program: string | null,
+    name: string,
+    value: GeneratedValue,
+    source: string | null,
+  ): void {
+    const values = this.#notebooks.get(notebook) ?? new Map<string, readonly Entry[]>();
+    this.#notebooks.set(notebook, values);
     const key = keyOf(program, name);
-    this.#values.set(key, [value, ...(this.#values.get(key) ?? [])].slice(0, kept));
+    values.set(key, [{ value, source }, ...(values.get(key) ?? [])].slice(0, kept));
   }
 
-  lastValues(program: string | null, name: string): readonly LastValue[] {
-    return this.#values.get(keyOf(program, name)) ?? [];
+  /** A value is stale when the program's code is no longer `source`. */
+  lastValues(
+    notebook: string,
+    program: string | null,
+    name: string,
+    source: string | null,
+  ): readonly LastValue[] {
+    const entries = this.#notebooks.get(notebook)?.get(keyOf(program, name)) ?? [];
+    return entries.map((entry) => ({ ...entry.value, stale: entry.source !== source }));
   }
 
-  /** The code changed: what was generated before may not be what it generates now. */
-  markStale(): void {
-    for (const [key, values] of this.#values) {
-      this.#values.set(
-        key,
-        values.map((value) => ({ ...value, stale: true })),
-      );
-    }
+  close(notebook: string): void {
+    this.#notebooks.delete(notebook);
   }
 }
 

@@ -21,6 +21,7 @@ import type { Location } from './features/lookup.ts';
 import { RenameError } from './features/navigation.ts';
 import { rules, type Severity, type SeverityOverrides } from './features/rules.ts';
 import { tokenTypes } from './features/semantic-tokens.ts';
+import { programSource } from './features/program-source.ts';
 import type { GeneratedValues } from './generated-values.ts';
 import {
   encodeTokens,
@@ -163,6 +164,7 @@ export function startServer({
   notebooks.onDidClose((notebook) => {
     for (const uri of service.unitsOf(notebook.uri)) clear(uri);
     service.close(notebook.uri);
+    values.close(notebook.uri);
     engine?.closeNotebook(notebook.uri);
   });
 
@@ -361,9 +363,12 @@ export function startServer({
       })),
     };
   });
-  connection.onNotification(VALUES_NOTIFICATION, ({ values: added }: ValuesParams) => {
-    for (const { program, name, ...value } of added)
-      values.add(program, name, { ...value, stale: false });
+  connection.onNotification(VALUES_NOTIFICATION, ({ notebook, values: added }: ValuesParams) => {
+    const analysis = service.analysis(service.unitsOf(notebook)[0] ?? '');
+    for (const { program, name, ...value } of added) {
+      const source = program && analysis ? programSource(analysis, program) : null;
+      values.add(notebook, program, name, value, source);
+    }
   });
 
   texts.listen(connection);

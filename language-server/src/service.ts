@@ -15,7 +15,7 @@ import { programLenses, type ProgramLens } from './features/code-lens.ts';
 import { completions, type CompletionItem } from './features/completion.ts';
 import { diagnose, type Diagnostic } from './features/diagnostics.ts';
 import { foldingRanges, type FoldingRange } from './features/folding.ts';
-import { hover, type Hover, type LastValues } from './features/hover.ts';
+import { hover, type Hover, type LastValue, type LastValues } from './features/hover.ts';
 import { inlayHints, type InlayHint } from './features/inlay-hints.ts';
 import type { Location } from './features/lookup.ts';
 import {
@@ -27,6 +27,7 @@ import {
   type RenameEdit,
   type RenameTarget,
 } from './features/navigation.ts';
+import { programSource } from './features/program-source.ts';
 import type { SeverityOverrides } from './features/rules.ts';
 import { semanticTokens, type SemanticToken } from './features/semantic-tokens.ts';
 import { signatureHelp, type SignatureHelp } from './features/signatures.ts';
@@ -52,10 +53,20 @@ export interface ModuleHost {
   ): { readonly uri: string; readonly text: string } | null;
 }
 
+/** What kernels generated for the variables of a notebook; `source`: the program's code as it is now. */
+export interface GeneratedValueSource {
+  lastValues(
+    notebook: string,
+    program: string | null,
+    name: string,
+    source: string | null,
+  ): readonly LastValue[];
+}
+
 export interface ServiceOptions {
   readonly settings?: Partial<Settings>;
   readonly modules?: ModuleHost;
-  readonly lastValues?: LastValues;
+  readonly lastValues?: GeneratedValueSource;
 }
 
 export interface LanguageService {
@@ -118,6 +129,16 @@ export function createLanguageService(options: ServiceOptions = {}): LanguageSer
       return analyses.withoutTransient(uri, found).filter((entry) => entry.uri === uri);
     });
 
+  const valuesOf = (uri: string, analysis: ModuleAnalysis): LastValues => ({
+    lastValues: (program, name) =>
+      options.lastValues?.lastValues(
+        documents.moduleOf(uri)?.uri ?? uri,
+        program,
+        name,
+        program === null ? null : programSource(analysis, program),
+      ) ?? [],
+  });
+
   return Object.freeze<LanguageService>({
     configure(changed) {
       settings = { ...settings, ...changed };
@@ -146,7 +167,7 @@ export function createLanguageService(options: ServiceOptions = {}): LanguageSer
     completions: (uri, offset) =>
       withAnalysis(uri, [], (analysis) => completions(analysis, uri, offset)),
     hover: (uri, offset) =>
-      withAnalysis(uri, null, (analysis) => hover(analysis, uri, offset, options.lastValues)),
+      withAnalysis(uri, null, (analysis) => hover(analysis, uri, offset, valuesOf(uri, analysis))),
     inlayHints: (uri, start, end) =>
       withAnalysis(uri, [], (analysis) => inlayHints(analysis, uri, start, end)),
     definitions: (uri, offset) =>

@@ -19,6 +19,7 @@ function record(more: Partial<GenRecord>): GenRecord {
     cachedTokens: 10,
     completionTokens: 20,
     milliseconds: 100,
+    probability: null,
     request: null,
     ...more,
   };

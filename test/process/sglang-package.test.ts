@@ -133,10 +133,15 @@ def notes(state, name):
 def empty(s):
     s += "text"
 report(notes(p.run(), "anser")); report(notes(p.run(), "zzz")); report(notes(empty.run(), "x"))
+@function
+def soon(s):
+    s += gen("later", max_tokens=8)
+report(notes(soon.run(), "late"))
 `,
       ['KeyError', "'anser'", "Did you mean 'answer'? The program has set 'answer', 'reason'."],
       ['KeyError', "'zzz'", "The program has set 'answer', 'reason'."],
       ['KeyError', "'x'", 'The program has set no variable.'],
+      ['KeyError', "'late'", "Did you mean 'later'? The program has set 'later'."],
     ));
 
   test('nested forks give lists of lists; copy gives lists of one', () =>
@@ -307,7 +312,7 @@ report([type(s.error()).__name__ for s in states])
       ['RuntimeError', 'RuntimeError'],
     );
     const last = outputs.filter(({ kind }) => kind === 'update').at(-1);
-    expect(last).toMatchObject({ data: { 'text/plain': '2/2 programs, 2 failed' } });
+    expect(last).toMatchObject({ data: { 'text/plain': expect.stringMatching(/^2\/2 programs, 2 failed\n1: .*error=/) } });
   });
 
   test('no server: the constructor says what to do', () =>

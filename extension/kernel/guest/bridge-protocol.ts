@@ -90,7 +90,8 @@ export type BridgePost =
 
 export type VariableReply =
   | { readonly status: 'value'; readonly value: JsonValue }
-  | { readonly status: 'missing' }
+  /** `known`: names that the program has set or is about to. */
+  | { readonly status: 'missing'; readonly known: readonly string[] }
   | { readonly status: 'failed'; readonly error: WireError };
 
 export interface BridgeCalls {

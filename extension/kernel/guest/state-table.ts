@@ -166,7 +166,8 @@ export class StateTable {
     return { piece: text, position, done, error: whole ? executor.failure : failed, meta };
   }
 
-  #record(program: string | null, { expression, value, error, timing, request }: GenOutcome): void {
+  #record(program: string | null, outcome: GenOutcome): void {
+    const { expression, value, error, timing, probability, request } = outcome;
     const [file, line] = expression.at ?? [null, null];
     this.#options.onGen({
       program,
@@ -180,6 +181,7 @@ export class StateTable {
       cachedTokens: timing.cachedTokens,
       completionTokens: timing.completionTokens,
       milliseconds: timing.milliseconds,
+      probability,
       request,
     });
   }

@@ -7,7 +7,7 @@ import type { Expression, GenExpression, SelectExpression } from './ir.ts';
 import { ProgramError } from './program-error.ts';
 import type { ProgramState } from './program-state.ts';
 import { describeConstraint, resolveSampling } from './sampling-params.ts';
-import { tokenProbabilities } from './token-probabilities.ts';
+import { choiceProbability, textProbability, tokenProbabilities } from './token-probabilities.ts';
 
 /** What a finished gen or select tells the kernel. */
 export interface GenOutcome {
@@ -15,6 +15,8 @@ export interface GenOutcome {
   readonly value: string | readonly string[] | null;
   readonly error: string | null;
   readonly timing: GenTiming;
+  /** Of the whole text, or of the choice among the choices; 0 to 1, `null` if the server told none. */
+  readonly probability: number | null;
   readonly request: SentRequest | null;
 }
 
@@ -70,6 +72,8 @@ class Progress {
   #first: number | null = null;
   request: SentRequest | null = null;
   meta: JsonObject = {};
+  /** Of a select's choice; a gen's is in its meta information. */
+  choice: number | null = null;
 
   readonly onRequest = (request: SentRequest): void => {
     this.request = request;
@@ -77,6 +81,10 @@ class Progress {
 
   firstToken(): void {
     this.#first ??= performance.now() - this.#start;
+  }
+
+  probability(): number | null {
+    return this.choice ?? textProbability(this.meta);
   }
 
   timing(): GenTiming {
@@ -100,7 +108,14 @@ async function timed(
 ): Promise<void> {
   const progress = new Progress();
   const report = (value: GenOutcome['value'], error: string | null): void => {
-    host.record({ expression, value, error, timing: progress.timing(), request: progress.request });
+    host.record({
+      expression,
+      value,
+      error,
+      timing: progress.timing(),
+      probability: typeof value === 'string' ? progress.probability() : null,
+      request: progress.request,
+    });
   };
   try {
     const value =
@@ -204,6 +219,7 @@ async function choose(expression: SelectExpression, host: ExecutionHost, progres
     host.signal,
   );
   const { chosen, normalized, meta } = decide(method, evidence);
+  progress.choice = choiceProbability(evidence.tokens, chosen);
   return settle(expression, state, chosen, normalized, meta);
 }
 

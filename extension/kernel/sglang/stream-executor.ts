@@ -26,7 +26,8 @@ export interface ExecutorOptions {
 
 export type Variable =
   | { readonly status: 'value'; readonly value: JsonValue }
-  | { readonly status: 'missing' }
+  /** `known`: names that the program has set or is about to. */
+  | { readonly status: 'missing'; readonly known: readonly string[] }
   | { readonly status: 'failed'; readonly error: WireError };
 
 /** A piece of a growing text: `position` is where the next one starts. */
@@ -132,7 +133,15 @@ export class StreamExecutor {
     const error = this.failure;
     const value = this.state.variables.get(name);
     if (value !== undefined && !(this.#pending.get(name) ?? 0)) return { status: 'value', value };
-    return error === null ? { status: 'missing' } : { status: 'failed', error };
+    return error === null
+      ? { status: 'missing', known: this.#names() }
+      : { status: 'failed', error };
+  }
+
+  /** Of the variables that are set or on their way. */
+  #names(): readonly string[] {
+    const names = new Set([...this.state.variables.keys(), ...this.#pending.keys()]);
+    return [...names].filter((name) => name !== null);
   }
 
   async meta(name: string | null, timeoutSeconds: number | null): Promise<JsonValue> {

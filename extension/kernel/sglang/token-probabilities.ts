@@ -1,5 +1,6 @@
 /** Token probabilities of a completion, for renderers, from SGLang's `meta_info`. */
 import type { JsonObject, JsonValue } from '../../protocol/kernel-protocol.ts';
+import type { TokenLogprob } from '../backends/backend.ts';
 import type { TokenProbability } from '../../protocol/output-payloads.ts';
 
 /** `null` unless the gen asked for log probabilities with their text. */
@@ -30,4 +31,35 @@ function textAndLogprob(entry: JsonValue): { text: string; logprob: number | nul
   const [logprob, , text] = entry;
   if (typeof text !== 'string') return null;
   return { text, logprob: typeof logprob === 'number' ? logprob : null };
+}
+
+/**
+ * Probability of a completion's whole text, 0 to 1: the product of its tokens' probabilities. `null`
+ * unless the gen asked for log probabilities.
+ */
+export function textProbability(meta: JsonObject): number | null {
+  const entries = meta['output_token_logprobs'];
+  if (!Array.isArray(entries) || entries.length === 0) return null;
+  const logprobs = entries.map((entry) => (Array.isArray(entry) ? entry[0] : null));
+  const numbers = logprobs.filter((logprob) => typeof logprob === 'number');
+  return numbers.length === logprobs.length ? Math.exp(sum(numbers)) : null;
+}
+
+/**
+ * Probability of the chosen option among the options, 0 to 1, from the log probabilities of the
+ * options' tokens. (Not what decides: SGLang's default compares means per token.)
+ */
+export function choiceProbability(
+  options: readonly (readonly TokenLogprob[])[],
+  chosen: number,
+): number | null {
+  const totals = options.map((tokens) => sum(tokens.map(([logprob]) => logprob ?? 0)));
+  const highest = Math.max(...totals);
+  const shares = totals.map((total) => Math.exp(total - highest));
+  const own = shares[chosen];
+  return own === undefined ? null : own / sum(shares);
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
 }

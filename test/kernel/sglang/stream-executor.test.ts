@@ -21,6 +21,7 @@ function start(options: { template?: string; stream?: boolean } = {}) {
     defaults: {},
     record: (outcome) => outcomes.push(outcome),
     readImage: async (path) => Buffer.from(path).toString('base64'),
+    readVideo: async (path) => ({ data: `video:${path}`, first: path }),
     unseenFailure: (message) => unseen.push(message),
   });
   return { backend, executor, outcomes, unseen };
@@ -78,7 +79,7 @@ describe('order', () => {
   });
 
   test('a variable that no one defines is missing, at once', async () => {
-    expect(await start().executor.variable('x')).toEqual({ status: 'missing' });
+    expect(await start().executor.variable('x')).toEqual({ status: 'missing', known: [] });
   });
 
   test('n > 1 makes the value a list; the text goes on with the first', async () => {

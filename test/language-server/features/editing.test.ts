@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { LastValues } from '../../../language-server/src/features/hover.ts';
+import { programSource } from '../../../language-server/src/features/program-source.ts';
+import { GeneratedValues } from '../../../language-server/src/generated-values.ts';
 import {
   createLanguageService,
   type LanguageService,
+  type ServiceOptions,
 } from '../../../language-server/src/service.ts';
 import { cursor, imports } from '../support/check.ts';
 
@@ -18,7 +20,7 @@ def f(s, q: str = "x"):
 /** A notebook of imports, the cells given, and the cursor in one of them. */
 function at(
   cells: readonly string[],
-  lastValues?: LastValues,
+  lastValues?: ServiceOptions['lastValues'],
 ): { service: LanguageService; uri: string; offset: number; texts: string[] } {
   const service = createLanguageService(lastValues ? { lastValues } : {});
   let place = { uri: '', offset: -1 };
@@ -124,8 +126,8 @@ describe('hover', () => {
     expect(service.hover(uri, offset)).toBeNull();
   });
   it('shows the last values, fenced whatever they hold, stale ones marked', () => {
-    const values: LastValues = {
-      lastValues: (owner, name) => [
+    const values: ServiceOptions['lastValues'] = {
+      lastValues: (_notebook, owner, name) => [
         {
           value: `${owner} ${name} \`\`\`\n<b>`,
           probability: 0.254,
@@ -142,6 +144,27 @@ describe('hover', () => {
     expect(markdown).toContain(
       'p = 0.25 · 7 tokens · 31 ms · stale: the code changed since · [show output](command:show)',
     );
+  });
+  it('calls a value stale while the program, or what it calls, is not as it was', () => {
+    const values = new GeneratedValues();
+    const helper = 'def h(s):\n    s += gen("x")';
+    const caller = '@function\ndef p(s):\n    h(s)\n    s += gen("y")';
+    const { service, uri, offset } = at([helper, caller, 'p.run()["|y"]', 'z = 1'], values);
+    const analysis = service.analysis(uri)!;
+    const value = { value: 'v', probability: null, tokens: 1, milliseconds: 2, output: null };
+    values.add('notebook:', 'p', 'y', value, programSource(analysis, 'p'));
+    const isStale = (cell: string, text: string) => {
+      service.setCell(cell, text);
+      return service.hover(uri, offset)?.markdown.includes('stale');
+    };
+    expect(isStale('cell:4', 'z = 2')).toBe(false);
+    expect(isStale('cell:2', caller.replace('"y"', '"y", stop="."'))).toBe(true);
+    expect(isStale('cell:2', caller)).toBe(false);
+    expect(isStale('cell:1', helper.replace('"x"', '"x", stop="."'))).toBe(true);
+    expect(isStale('cell:1', helper)).toBe(false);
+    expect(values.lastValues('other:', 'p', 'y', null)).toEqual([]);
+    values.close('notebook:');
+    expect(values.lastValues('notebook:', 'p', 'y', null)).toEqual([]);
   });
 });
 

@@ -135,7 +135,7 @@ class ProgramState:
             return value_of(executor.local[name])
         if reply["status"] == "failed":
             raise failed(name, reply["error"])
-        raise unset(name, executor.variables)
+        raise unset(name, list(dict.fromkeys([*reply["known"], *executor.local])))
 
     def __getitem__(self, name):
         return self.get_var(name)

@@ -23,6 +23,8 @@ export interface StatePayload {
   readonly segments: readonly StateSegment[];
   /** Forks of this state, in order, each with what it appended after the fork point. */
   readonly forks: readonly StatePayload[];
+  /** Of a fork: how many segments of the state it came from lie before it. Absent: all. */
+  readonly after?: number;
 }
 
 /** The state's text in order: constants, generated values, images, each with the role it lies in. */
@@ -57,6 +59,10 @@ export interface GenTiming {
   readonly promptTokens: number | null;
   readonly cachedTokens: number | null;
   readonly completionTokens: number | null;
+  /** Waiting for a place in the server's batch; absent when the server does not tell. */
+  readonly queueMilliseconds?: number;
+  /** Computing the prompt; absent when the server does not tell. */
+  readonly prefillMilliseconds?: number;
 }
 
 export interface TokenProbability {
@@ -80,6 +86,19 @@ export interface BatchPayload {
   readonly total: number;
   readonly finished: number;
   readonly failed: number;
+  /** Finished rows by their place in the batch; a long batch is cut to its first ones. */
+  readonly rows?: readonly BatchRow[];
+}
+
+/** One program of a batch. Texts are cut to what a table can show. */
+export interface BatchRow {
+  /** Place in the batch, from 0. */
+  readonly index: number;
+  readonly arguments: Readonly<Record<string, string>>;
+  readonly values: Readonly<Record<string, string>>;
+  /** Why it failed; `null` when it did not. */
+  readonly error: string | null;
+  readonly milliseconds: number;
 }
 
 /** A notice of the kernel itself (model replaced, host rebound …), never model output. */

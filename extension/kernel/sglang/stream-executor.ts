@@ -8,7 +8,7 @@ import type { StatePayload } from '../../protocol/output-payloads.ts';
 import type { Backend } from '../backends/backend.ts';
 import type { WireError } from '../guest/bridge-protocol.ts';
 import { executeExpression, type ExecutionHost } from './execute-expression.ts';
-import { definedName, type Expression } from './ir.ts';
+import { definedNames, type Expression } from './ir.ts';
 import { InterruptedProgramError, wireError } from './program-error.ts';
 import { ProgramState } from './program-state.ts';
 
@@ -20,6 +20,7 @@ export interface ExecutorOptions {
   readonly defaults: ExecutionHost['defaults'];
   readonly record: ExecutionHost['record'];
   readonly readImage: ExecutionHost['readImage'];
+  readonly readVideo: ExecutionHost['readVideo'];
   /** A state failed while nothing waited for it. */
   readonly unseenFailure: (message: string) => void;
 }
@@ -74,8 +75,8 @@ export class StreamExecutor {
   submit(expressions: readonly Expression[]): void {
     if (this.#failure !== null) return;
     for (const expression of expressions) {
-      const name = definedName(expression);
-      if (name !== undefined) this.#pending.set(name, (this.#pending.get(name) ?? 0) + 1);
+      for (const name of definedNames(expression))
+        this.#pending.set(name, (this.#pending.get(name) ?? 0) + 1);
       this.#queue.push(expression);
     }
     if (!this.#running && this.#queue.length > 0) void this.#drain();
@@ -173,7 +174,10 @@ export class StreamExecutor {
       running: !this.idle,
       error: this.failure?.message ?? null,
       segments: whole ? [...inherited, ...segments] : [...segments],
-      forks: this.forks.map((child) => child.snapshot(false)),
+      forks: this.forks.map((child) => ({
+        ...child.snapshot(false),
+        after: child.state.inherited.length - (whole ? 0 : inherited.length),
+      })),
     };
   }
 
@@ -218,14 +222,13 @@ export class StreamExecutor {
     } else {
       await executeExpression(expression, this.#host());
     }
-    const name = definedName(expression);
-    if (name !== undefined)
+    for (const name of definedNames(expression))
       this.#pending.set(name, Math.max(0, (this.#pending.get(name) ?? 0) - 1));
     this.#notify();
   }
 
   #host(): ExecutionHost {
-    const { backend, state, stream, defaults, record, readImage } = this.options;
+    const { backend, state, stream, defaults, record, readImage, readVideo } = this.options;
     const changed = (): void => this.#notify();
     return {
       backend,
@@ -234,6 +237,7 @@ export class StreamExecutor {
       defaults,
       record,
       readImage,
+      readVideo,
       changed,
       signal: this.#abort.signal,
     };

@@ -17,21 +17,31 @@ function readingCode(path: string): string | null {
 }
 
 /**
- * Rows may have more columns than the program has parameters. The cell's value is the rows with what
- * was generated for each. `path` is relative to the notebook's folder.
+ * Rows may have more columns than the program has parameters, and fewer where those have defaults. The
+ * cell shows a table; `results` holds the rows with what was generated for each. `path` is absolute or
+ * relative to the notebook's folder.
  */
 export function batchCode(program: ScannedProgram, path: string): string | null {
   const reading = readingCode(path);
   if (reading === null) return null;
-  const taken = program.parameters.map(
-    ({ name }) => `${JSON.stringify(name)}: row[${JSON.stringify(name)}]`,
-  );
+  const names = JSON.stringify(program.parameters.map(({ name }) => name)).replaceAll(',', ', ');
   const made = program.variables.map(
     (name) => `${JSON.stringify(name)}: state[${JSON.stringify(name)}]`,
   );
   return [
     reading,
-    `states = ${program.name}.run_batch([{${taken.join(', ')}} for row in rows], progress_bar=True)`,
-    `[{${['**row', ...made].join(', ')}} for row, state in zip(rows, states)]`,
+    ...typing(program, path),
+    `names = ${names}\nstates = ${program.name}.run_batch([{name: row[name] for name in names if name in row} for row in rows], progress_bar=True)`,
+    `results = [{${['**row', ...made].join(', ')}} for row, state in zip(rows, states) if state.error() is None]`,
   ].join('\n\n');
+}
+
+/** A CSV file holds text only: what the program takes as numbers becomes numbers. */
+function typing(program: ScannedProgram, path: string): string[] {
+  if (!/\.csv$/i.test(path)) return [];
+  return program.parameters.flatMap(({ name, annotation }) => {
+    if (annotation !== 'int' && annotation !== 'float') return [];
+    const field = `row[${JSON.stringify(name)}]`;
+    return [`for row in rows:\n    ${field} = ${annotation}(${field})`];
+  });
 }

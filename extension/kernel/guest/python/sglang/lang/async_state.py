@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import os
+import time
 
+from sglang._errors import cause_of
 from sglang.lang.interpreter import ProgramState, in_background, new_state, run_body
 from sglang.lang.state_group import ProgramStateGroup, check_mode, value_of
 from sglang.lang.stream_executor import bodies
@@ -91,14 +93,18 @@ async def run_batch_async(run_one, batch, num_threads, progress):
     """Runs ``run_one(arguments)`` for every item, so many at a time; the states in the items' order."""
     limit = asyncio.Semaphore(max(96, (os.cpu_count() or 1) * 16) if num_threads == "auto" else max(1, num_threads))
 
-    async def one(arguments):
+    async def one(index, arguments):
         async with limit:
+            began = time.monotonic()
             state = await run_one(arguments)
             if progress is not None:
-                progress.step(await state.stream_executor.call_async("error") is not None)
+                error = await state.stream_executor.call_async("error")
+                values = await state.stream_executor.call_async("variables")
+                cause = None if error is None else cause_of(error)
+                progress.step(index, arguments, values, cause, time.monotonic() - began)
             return state
 
-    found = await asyncio.gather(*[one(arguments) for arguments in batch], return_exceptions=True)
+    found = await asyncio.gather(*[one(index, arguments) for index, arguments in enumerate(batch)], return_exceptions=True)
     for item in found:
         if isinstance(item, BaseException):
             raise item

@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import time
 import warnings
 
 from sglang import _transport
@@ -175,16 +176,20 @@ class SglFunction:
     def _batch(self, batch, backend, options, progress):
         sampling = _sampling(options)
         states = [None] * len(batch)
+        before = 0 if progress is None else progress.finished
         items = iter(list(enumerate(batch)))
 
         def worker():
             for index, arguments in items:  # shared: each worker takes the next item
                 state = new_state(self.__name__, backend, sampling, False, True)
                 states[index] = state
+                began = time.monotonic()
                 run_body(self, state, (), {**arguments, **self.bind_arguments})
                 state.sync()
                 if progress is not None:
-                    progress.step(state.error() is not None)
+                    values = state.stream_executor.variables
+                    seconds = time.monotonic() - began
+                    progress.step(before + index, arguments, values, state.error(), seconds)
 
         count = min(_threads(options["num_threads"]), len(batch))
         if count == 1:

@@ -93,6 +93,7 @@ function apply(expression: Expression, counter: Counter, state: ProgramState): v
       state.endRole();
       break;
     case 'image':
+    case 'video':
       state.text += state.template.imageToken;
       break;
     case 'gen':

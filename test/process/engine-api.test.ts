@@ -38,6 +38,13 @@ greedy = {"temperature": 0, "max_new_tokens": 4}
 one = engine.generate("Once", greedy)
 many = engine.generate(["Once", "The"], greedy)
 later = await engine.async_generate("Once", sampling_params=greedy)
+pieces = [chunk["text"] for chunk in engine.generate("Once", greedy, stream=True)]
+assert pieces[-1] == one["text"] and all(pieces[-1].startswith(p) for p in pieces), pieces
+last = None
+async for last in await engine.async_generate("Once", greedy, stream=True): pass
+assert last["text"] == one["text"] and last["meta_info"]["completion_tokens"] == 4, last
+try: engine.encode("Once")
+except ValueError as e: assert "404" in str(e) or "embed" in str(e).lower() or "Not Found" in str(e), e
 assert one["meta_info"]["completion_tokens"] <= 4
 assert many[0]["text"] == one["text"] == later["text"], (one, many, later)
 engine.shutdown()

@@ -23,6 +23,8 @@ export type WireExpression =
       readonly t: 'gen';
       readonly name: string | null;
       readonly sampling: SamplingFields;
+      /** Family of a reasoning model: the reasoning goes to `<name>_reasoning_content`. */
+      readonly reasoning?: string;
       readonly at: SourcePosition | null;
     }
   | {
@@ -35,6 +37,7 @@ export type WireExpression =
     }
   /** `path` is a real path of the host; the file is read when the expression is executed. */
   | { readonly t: 'image'; readonly path: string | null; readonly base64: string | null }
+  | { readonly t: 'video'; readonly path: string; readonly frames: number }
   | { readonly t: 'scope_begin' | 'scope_end'; readonly name: string }
   /** Something that cannot be executed: the state fails with this error when it gets there. */
   | { readonly t: 'bad'; readonly error: WireError };
@@ -182,6 +185,8 @@ export interface BridgeCalls {
     always?: boolean;
     answer: null;
   };
+  /** A video's frames as servers take them. */
+  readonly video: { path: string; frames: number; answer: string };
   readonly templates: { answer: readonly WireChatTemplate[] };
   /** The template that SGLang chooses for a model path. */
   readonly match_template: { model: string; answer: WireChatTemplate };

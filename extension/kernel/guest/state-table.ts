@@ -18,6 +18,7 @@ import {
 import type { BridgeCallName, BridgeCalls } from './bridge-protocol.ts';
 import type { BridgeMessage } from './guest.ts';
 import { readImageFile } from './read-image.ts';
+import { readVideoFrames } from './read-video.ts';
 
 type Answer<Name extends BridgeCallName> = Promise<BridgeCalls[Name]['answer']>;
 
@@ -47,6 +48,7 @@ export class StateTable {
       defaults: objectField(message, 'sampling'),
       record: (outcome) => this.#record(program, outcome),
       readImage: (path) => readImageFile(path, this.#options.cwd),
+      readVideo: (path, frames, signal) => readVideoFrames(path, frames, this.#options.cwd, signal),
       unseenFailure: (text) => this.#options.warn(`Error in ${program ?? 'a program'}: ${text}`),
     });
     this.#states.set(numberField(message, 'sid'), executor);
@@ -111,6 +113,10 @@ export class StateTable {
     fork: (message: BridgeMessage): Answer<'fork'> => this.#fork(message),
     join: (message: BridgeMessage): Answer<'join'> => this.#join(message),
     next: (message: BridgeMessage): Answer<'next'> => this.#next(message),
+    video: async (message: BridgeMessage, signal: AbortSignal): Answer<'video'> => {
+      const [path, frames] = [stringField(message, 'path'), numberField(message, 'frames')];
+      return (await readVideoFrames(path, frames, this.#options.cwd, signal)).data;
+    },
   };
 
   #state(message: BridgeMessage): StreamExecutor {

@@ -1,11 +1,12 @@
 /** What each kind of expression does to a program state. */
-import type { JsonObject, JsonValue } from '../../protocol/kernel-protocol.ts';
+import type { JsonObject } from '../../protocol/kernel-protocol.ts';
 import type { ChoiceScore, GenTiming } from '../../protocol/output-payloads.ts';
 import type { Backend, Completion, SentRequest } from '../backends/backend.ts';
 import { decide } from './choices.ts';
 import type { Expression, GenExpression, SelectExpression } from './ir.ts';
 import { ProgramError } from './program-error.ts';
 import type { ProgramState } from './program-state.ts';
+import { reasoningName, splitReasoning } from './reasoning.ts';
 import { describeConstraint, resolveSampling } from './sampling-params.ts';
 import { choiceProbability, textProbability, tokenProbabilities } from './token-probabilities.ts';
 
@@ -20,6 +21,13 @@ export interface GenOutcome {
   readonly request: SentRequest | null;
 }
 
+/** Frames of a video file. @throws ProgramError */
+export type ReadVideo = (
+  path: string,
+  frames: number,
+  signal: AbortSignal,
+) => Promise<{ readonly data: string; readonly first: string }>;
+
 export interface ExecutionHost {
   readonly backend: Backend;
   readonly state: ProgramState;
@@ -33,6 +41,7 @@ export interface ExecutionHost {
   readonly record: (outcome: GenOutcome) => void;
   /** Base64 of an image file. @throws ProgramError */
   readonly readImage: (path: string) => Promise<string>;
+  readonly readVideo: ReadVideo;
 }
 
 type Running = Exclude<Expression, { kind: 'scope_begin' | 'scope_end' }>;
@@ -51,6 +60,10 @@ export async function executeExpression(expression: Running, host: ExecutionHost
       return state.addImage(
         expression.path === null ? expression.base64 : await host.readImage(expression.path),
       );
+    case 'video': {
+      const { data, first } = await host.readVideo(expression.path, expression.frames, host.signal);
+      return state.addImage(data, first);
+    }
     case 'gen':
     case 'select':
       return timed(expression, host);
@@ -147,12 +160,28 @@ async function generate(expression: GenExpression, host: ExecutionHost, progress
   progress.meta = first.meta;
   // n > 1: the variable is the list, the text goes on with the first.
   const many = params.n !== null;
-  const value: JsonValue = many ? answers.map(({ text }) => text) : first.text;
-  state.text += first.text;
-  state.variables.set(expression.name, value);
+  const texts = settleTexts(expression, state, answers, many);
+  const [text = ''] = texts;
+  state.text += text;
+  state.variables.set(expression.name, many ? texts : text);
   state.meta.set(expression.name, many ? answers.map(({ meta }) => meta) : first.meta);
-  state.updateGen({ text: first.text, tokens: tokenProbabilities(first.meta) });
-  return many ? answers.map(({ text }) => text) : first.text;
+  state.updateGen({ text, tokens: tokenProbabilities(first.meta) });
+  return many ? texts : text;
+}
+
+/** The answers' texts; their reasoning, where it is asked for, goes to its own variable. */
+function settleTexts(
+  { name, reasoning }: GenExpression,
+  state: ProgramState,
+  answers: readonly Completion[],
+  many: boolean,
+): string[] {
+  if (reasoning === null) return answers.map(({ text }) => text);
+  const parts = answers.map(({ text }) => splitReasoning(reasoning, text));
+  const thoughts = parts.map((part) => part.reasoning);
+  if (name !== null)
+    state.variables.set(reasoningName(name), many ? thoughts : (thoughts[0] ?? ''));
+  return parts.map(({ answer }) => answer);
 }
 
 /**
@@ -160,7 +189,7 @@ async function generate(expression: GenExpression, host: ExecutionHost, progress
  * was streamed (a stop string that came over several tokens), the final text is what stays.
  */
 async function grow(
-  { name }: GenExpression,
+  { name, reasoning }: GenExpression,
   params: ReturnType<typeof resolveSampling>,
   host: ExecutionHost,
   progress: Progress,
@@ -169,6 +198,17 @@ async function grow(
   const before = state.text;
   let latest: Completion = { text: '', meta: {} };
   state.variables.set(name, '');
+  const show = (full: string, partial: boolean): string => {
+    if (reasoning === null) return full;
+    const { answer, reasoning: thought } = splitReasoning(reasoning, full, partial);
+    if (name !== null) state.variables.set(reasoningName(name), thought);
+    return answer;
+  };
+  const set = (text: string): void => {
+    state.text = before + text;
+    state.variables.set(name, text);
+    state.updateGen({ text });
+  };
   for await (latest of host.backend.generateStream(
     { ...state.prompt() },
     params,
@@ -177,14 +217,14 @@ async function grow(
   )) {
     progress.firstToken();
     progress.meta = latest.meta;
-    state.text = before + latest.text;
-    state.variables.set(name, latest.text);
     state.meta.set(name, latest.meta);
-    state.updateGen({ text: latest.text });
+    set(show(latest.text, true));
     host.changed();
   }
+  const text = show(latest.text, false);
+  set(text);
   state.updateGen({ tokens: tokenProbabilities(latest.meta) });
-  return latest.text;
+  return text;
 }
 
 /** SGLang's select is greedy; it refuses a temperature instead of ignoring it. */

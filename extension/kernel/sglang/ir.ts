@@ -3,6 +3,7 @@ import type { JsonObject, JsonValue } from '../../protocol/kernel-protocol.ts';
 import type { SourcePosition } from '../guest/bridge-protocol.ts';
 import type { ChoicesMethod } from './choices.ts';
 import { ProgramError } from './program-error.ts';
+import { reasoningName } from './reasoning.ts';
 
 export type Expression =
   | { readonly kind: 'text'; readonly text: string }
@@ -11,6 +12,7 @@ export type Expression =
   | GenExpression
   | SelectExpression
   | { readonly kind: 'image'; readonly path: string | null; readonly base64: string }
+  | { readonly kind: 'video'; readonly path: string; readonly frames: number }
   | { readonly kind: 'scope_begin'; readonly name: string }
   | { readonly kind: 'scope_end'; readonly name: string }
   /** Computes the text so far, before forks share it. */
@@ -22,6 +24,8 @@ export interface GenExpression {
   readonly name: string | null;
   /** Only what the program set, under the names of SGLang's sampling parameters. */
   readonly sampling: JsonObject;
+  /** The family of a reasoning model, whose reasoning becomes a variable of its own. */
+  readonly reasoning: string | null;
   readonly at: SourcePosition | null;
 }
 
@@ -40,10 +44,13 @@ export function parseExpressions(value: JsonValue | undefined): Expression[] {
   return value.map(parseExpression);
 }
 
-/** The variable that an expression will define; `undefined` when it defines none. */
-export function definedName(expression: Expression): string | null | undefined {
-  if (expression.kind === 'gen' || expression.kind === 'scope_end') return expression.name;
-  return expression.kind === 'select' ? (expression.name ?? undefined) : undefined;
+/** The variables that an expression will define. */
+export function definedNames(expression: Expression): readonly (string | null)[] {
+  if (expression.kind === 'scope_end') return [expression.name];
+  if (expression.kind === 'select') return expression.name === null ? [] : [expression.name];
+  if (expression.kind !== 'gen') return [];
+  const { name, reasoning } = expression;
+  return reasoning === null || name === null ? [name] : [name, reasoningName(name)];
 }
 
 function parseExpression(value: JsonValue): Expression {
@@ -61,6 +68,7 @@ function parseExpression(value: JsonValue): Expression {
         kind: 'gen',
         name: nameOf(value),
         sampling: object(value['sampling']),
+        reasoning: typeof value['reasoning'] === 'string' ? value['reasoning'] : null,
         at: position(value),
       };
     case 'select':
@@ -71,6 +79,14 @@ function parseExpression(value: JsonValue): Expression {
         kind: 'image',
         path: typeof path === 'string' ? path : null,
         base64: string(value['base64']),
+      };
+    }
+    case 'video': {
+      const frames = value['frames'];
+      return {
+        kind: 'video',
+        path: string(value['path']),
+        frames: typeof frames === 'number' ? frames : 0,
       };
     }
     case 'scope_begin':

@@ -117,14 +117,15 @@ export class ProgramState {
     ];
   }
 
-  addImage(base64: string): void {
+  /** `shown` is what people see of it: a video's first frame. */
+  addImage(base64: string, shown = base64): void {
     this.images.push(base64);
     this.text += this.template.imageToken;
     this.segments.push({
       kind: 'image',
       role: this.#role?.role ?? null,
-      mime: imageMime(base64),
-      ...this.#shownImage(base64),
+      mime: imageMime(shown),
+      ...this.#shownImage(shown),
     });
   }
 

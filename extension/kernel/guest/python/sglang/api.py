@@ -152,7 +152,7 @@ def image(expr):
 
 
 def video(path: str, num_frames: int):
-    """Not supported: a state that reaches it fails with an explanation."""
+    """``num_frames`` frames of a video file, evenly spread; needs the program ffmpeg on this machine."""
     return SglVideo(path, num_frames)
 
 

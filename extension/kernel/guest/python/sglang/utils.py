@@ -136,19 +136,29 @@ class HttpResponse:
 
 def http_request(url, json=None, stream=False, api_key=None, verify=None, method=None, timeout=None):
     """A GET, or a POST when there is a JSON body, through the kernel. ``stream`` is not supported."""
+    return _response(_transport.call(_http(url, json, api_key, method, timeout)))
+
+
+async def http_request_async(url, json=None, api_key=None, method=None, timeout=None):
+    """As ``http_request``, for ``await``."""
+    return _response(await _transport.call_async(_http(url, json, api_key, method, timeout)))
+
+
+def _http(url, json, api_key, method, timeout):
     headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
     if json is not None:
         headers["content-type"] = "application/json"
-    answer = _transport.call(
-        {
-            "op": "http",
-            "method": method or ("GET" if json is None else "POST"),
-            "url": url,
-            "headers": headers,
-            "body": None if json is None else _json.dumps(json),
-            "timeout": timeout,
-        }
-    )
+    return {
+        "op": "http",
+        "method": method or ("GET" if json is None else "POST"),
+        "url": url,
+        "headers": headers,
+        "body": None if json is None else _json.dumps(json),
+        "timeout": timeout,
+    }
+
+
+def _response(answer):
     return HttpResponse(answer["status"], answer["body"])
 
 
@@ -208,3 +218,49 @@ def find_printable_text(text):
     return text[: text.rfind(" ") + 1]
 
 
+def is_same_type(values):
+    """Whether all elements have the type of the first."""
+    return all(isinstance(value, type(values[0])) for value in values[1:]) if values else True
+
+
+def is_in_ci():
+    """Whether this is SGLang's own test environment, which it never is here."""
+    return False
+
+
+def stream_and_merge(llm, prompt, sampling_params):
+    """The whole answer of an Engine that streams."""
+    text = ""
+    for chunk in llm.generate(prompt, sampling_params, stream=True):
+        text = chunk["text"]
+    return text
+
+
+async def async_stream_and_merge(llm, prompt, sampling_params):
+    """Yields the answer of an Engine piece by piece."""
+    text = ""
+    async for chunk in await llm.async_generate(prompt, sampling_params, stream=True):
+        piece = chunk["text"][len(text) :]
+        text += piece
+        yield piece
+
+
+def reserve_port(host, start=30000, end=40000):
+    """A port that is free now, and what ``release_port`` takes: None, because nothing holds it."""
+    return _transport.call({"op": "free_port"}), None
+
+
+def release_port(lock_socket):
+    """Nothing to do: ports are not held here."""
+
+
+def encode_video_base64(video_path, num_frames=16):
+    """``video:`` and frames of a video, evenly spread, as PNG images in base64: what servers take."""
+    path = _transport.real_path(os.fspath(video_path))
+    return _transport.call({"op": "video", "path": path, "frames": num_frames})
+
+
+def resolve_obj_by_qualname(qualname):
+    """The object that ``package.module.name`` names."""
+    module_name, name = qualname.rsplit(".", 1)
+    return getattr(importlib.import_module(module_name), name)

@@ -256,8 +256,7 @@ class SglVideo(SglExpr):
         self.num_frames = num_frames
 
     def wire(self):
-        message = "video() is not supported here: pass some of its frames with image() instead."
-        return {"t": "bad", "error": {"type": "NotImplementedError", "message": message}}
+        return {"t": "video", "path": _transport.real_path(os.fspath(self.path)), "frames": int(self.num_frames)}
 
     def __repr__(self):
         return f"SglVideo({self.path!r}, {self.num_frames})"

@@ -9,6 +9,7 @@ import { registerCommands } from './commands/register-commands.ts';
 import { WorkspaceModels } from './models/workspace-models.ts';
 import { CellDiagnostics } from './insight/cell-diagnostics.ts';
 import { GenStatusProvider } from './insight/cell-status.ts';
+import { answerRenderers } from './insight/renderer-messages.ts';
 import { NotebookInsight } from './insight/notebook-insight.ts';
 import { KernelStatusBar } from './kernel-status.ts';
 import { createLanguageClient, registerRevealCell, sendGeneratedValue } from './language-client.ts';
@@ -166,6 +167,7 @@ export function activate(context: ExtensionContext): void {
       status,
       lenses,
       insight,
+      answerRenderers(),
       diagnostics,
       cellStatus,
       sessions,

@@ -3,7 +3,7 @@
  * Updates of an output patch the existing nodes, so that streaming neither flickers nor scrolls.
  */
 import { render, type ComponentChild } from 'preact';
-import type { ActivationFunction, OutputItem } from 'vscode-notebook-renderer';
+import type { ActivationFunction, OutputItem, RendererContext } from 'vscode-notebook-renderer';
 import {
   BATCH_MIME,
   HIGHLIGHT_MIME,
@@ -14,6 +14,7 @@ import {
   type NoticePayload,
   type StatePayload,
 } from '../../extension/protocol/output-payloads.ts';
+import type { Host } from './host.ts';
 import styles from './styles.css';
 import { BatchView } from './views/batch-view.tsx';
 import { HighlightView } from './views/highlight-view.tsx';
@@ -22,9 +23,9 @@ import { StateView } from './views/state-view.tsx';
 
 const roots = new Map<string, { readonly element: HTMLElement; readonly root: Element }>();
 
-export const activate: ActivationFunction = () => ({
+export const activate: ActivationFunction = (context) => ({
   renderOutputItem(item, element) {
-    render(view(item), rootIn(item.id, element));
+    render(view(item, hostOf(item, context)), rootIn(item.id, element));
   },
   disposeOutputItem(id) {
     for (const [key, { root }] of roots) {
@@ -49,8 +50,22 @@ function rootIn(id: string, element: HTMLElement): Element {
   return root;
 }
 
+/** The extension finds the cell by the output's own text: outputs of saved files have no other name. */
+function hostOf(item: OutputItem, context: RendererContext<unknown>): Host {
+  const post = (message: unknown): void => context.postMessage?.(message);
+  const canRun = context.postMessage !== undefined && context.workspace.isTrusted;
+  return {
+    retry: canRun ? () => post({ type: 'retry', mime: item.mime, text: item.text() }) : null,
+    copy: (text) => {
+      // Without the focus or in an insecure frame, a browser refuses; the extension may.
+      if (!globalThis.isSecureContext) return post({ type: 'copy', text });
+      void navigator.clipboard.writeText(text).catch(() => post({ type: 'copy', text }));
+    },
+  };
+}
+
 /** A payload that this version cannot read is shown as text: a saved file is never a blank. */
-function view(item: OutputItem): ComponentChild {
+function view(item: OutputItem, host: Host): ComponentChild {
   let payload: unknown;
   try {
     payload = item.json();
@@ -63,9 +78,9 @@ function view(item: OutputItem): ComponentChild {
     case HIGHLIGHT_MIME:
       return <HighlightView payload={payload as HighlightPayload} />;
     case STATE_MIME:
-      return <StateView payload={payload as StatePayload} />;
+      return <StateView payload={payload as StatePayload} host={host} />;
     case BATCH_MIME:
-      return <BatchView payload={payload as BatchPayload} />;
+      return <BatchView payload={payload as BatchPayload} host={host} />;
     case NOTICE_MIME:
       return <NoticeView payload={payload as NoticePayload} />;
     default:

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
+  BATCH_MIME,
   HIGHLIGHT_MIME,
   NOTICE_MIME,
   STATE_MIME,
@@ -40,9 +41,14 @@ beforeEach(async () => {
   await page.setContent('<main></main>');
   await page.addScriptTag({ content: script });
   await page.evaluate(() => {
-    const renderer = Reflect.get(window, 'sglangRenderer').activate();
+    const posted: unknown[] = [];
+    const renderer = Reflect.get(window, 'sglangRenderer').activate({
+      workspace: { isTrusted: true },
+      postMessage: (message: unknown) => posted.push(message),
+    });
     const elements = new Map<string, HTMLElement>();
     Object.assign(window, {
+      posted,
       show(id: string, mime: string, payload: unknown) {
         let element = elements.get(id);
         if (!element) {
@@ -68,7 +74,7 @@ async function show(mime: string, payload: unknown, id = 'a'): Promise<void> {
     payload,
   ] as const);
 }
-function text(id = 'a'): Promise<string> {
+function textOf(id = 'a'): Promise<string> {
   return page.evaluate((i) => Reflect.get(window, 'output')(i).textContent, id);
 }
 function count(selector: string, id = 'a'): Promise<number> {
@@ -115,24 +121,30 @@ describe('model output', () => {
       state([gen(attack, { name: attack, constraint: attack })], { error: attack }),
       'state',
     );
+    const rows = [
+      { index: 0, arguments: { [attack]: attack }, values: {}, error: attack, milliseconds: 1 },
+    ];
+    await show(BATCH_MIME, { program: attack, total: 1, finished: 1, failed: 1, rows }, 'batch');
     await page.waitForTimeout(50);
     expect(await page.evaluate(() => Reflect.get(window, 'hacked'))).toBeUndefined();
-    expect(await text('highlight')).toBe(attack);
-    expect(await text('state')).toContain(attack);
+    expect(await textOf('highlight')).toBe(attack);
+    expect(await textOf('state')).toContain(attack);
     expect(await count('script, iframe, img', 'state')).toBe(0);
+    expect(await count('script, iframe, img', 'batch')).toBe(0);
+    expect(await textOf('batch')).toContain(attack);
   });
 
   it('shows control characters instead of obeying them', async () => {
     await show(HIGHLIGHT_MIME, { text: '\u001b[31mred\u001b[0m \u202Eevil\u202C \u0007' });
-    expect(await text()).toBe('␛[31mred␛[0m ⟨U+202E⟩evil⟨U+202C⟩ ␇');
+    expect(await textOf()).toBe('␛[31mred␛[0m ⟨U+202E⟩evil⟨U+202C⟩ ␇');
   });
 
   it('shows a megabyte in one line in parts, all of it on request', async () => {
     const megabyte = 'x'.repeat(1_000_000);
     await show(HIGHLIGHT_MIME, { text: megabyte });
-    expect((await text()).length).toBeLessThan(60_000);
+    expect((await textOf()).length).toBeLessThan(60_000);
     await page.getByRole('button', { name: /950,000 more characters/ }).click();
-    expect(await text()).toBe(megabyte);
+    expect(await textOf()).toBe(megabyte);
   });
 });
 
@@ -147,7 +159,7 @@ describe('state view', () => {
       ]),
     );
     expect(await count('.turn')).toBe(2);
-    expect(await text()).toMatch(/userCapital of France\?assistantIt is answerParis/);
+    expect(await textOf()).toMatch(/userCapital of France\?assistantIt is answerParis/);
     expect(await page.getByRole('region', { name: 'State of qa' }).count()).toBe(1);
   });
 
@@ -158,7 +170,33 @@ describe('state view', () => {
       state([gen('root')], { forks: [fork('one'), fork('two'), fork('three')] }),
     );
     expect(await count('.fork')).toBe(3);
-    expect(await text()).toContain('fork 2 of 3');
+    expect(await textOf()).toContain('fork 2 of 3');
+  });
+
+  it('shows what forks share once, and each where it branches off', async () => {
+    const text = (value: string): StateSegment => ({ kind: 'text', role: 'user', text: value });
+    const fork = (value: string, after: number) => ({ ...state([gen(value)]), after });
+    const nested = { ...state([gen('left'), text('mid')], { forks: [fork('leaf', 1)] }), after: 1 };
+    await show(
+      STATE_MIME,
+      state([text('shared prefix'), text('then joined')], { forks: [nested, fork('right', 1)] }),
+    );
+    const shown = await textOf('a');
+    expect(shown.match(/shared prefix/g)).toHaveLength(1);
+    expect(shown).toMatch(
+      /shared prefix.*fork 1 of 2.*left.*leaf.*mid.*fork 2 of 2.*right.*then joined/s,
+    );
+    expect(await page.getByRole('list', { name: '2 forks' }).getByRole('listitem').count()).toBe(3);
+  });
+
+  it('runs the cell of a failed state again, from the keyboard', async () => {
+    const failed = state([gen('')], { error: 'the server is gone' });
+    await show(STATE_MIME, failed);
+    await page.getByRole('button', { name: 'Run the cell again' }).focus();
+    await page.keyboard.press('Enter');
+    expect(await page.evaluate(() => Reflect.get(window, 'posted'))).toEqual([
+      { type: 'retry', mime: STATE_MIME, text: JSON.stringify(failed) },
+    ]);
   });
 
   it('opens details by keyboard: timings, choices, tokens, the request', async () => {
@@ -183,7 +221,7 @@ describe('state view', () => {
     );
     await page.keyboard.press('Tab');
     await page.keyboard.press('Enter');
-    const shown = await text();
+    const shown = await textOf();
     expect(shown).toContain('-2.500');
     expect(shown).toContain('100'); // 50 tokens in 500 ms
     expect(shown).toContain('no 50 %');
@@ -196,7 +234,7 @@ describe('state view', () => {
       document.body.style.height = '4000px';
     });
     await show(STATE_MIME, state([gen('a')], { running: true }));
-    expect(await text()).toContain('Generating…');
+    expect(await textOf()).toContain('Generating…');
     await page.evaluate(() => {
       Reflect.set(window, 'first', Reflect.get(window, 'output')('a').querySelector('.gen'));
       scrollTo(0, 120);
@@ -211,8 +249,106 @@ describe('state view', () => {
     );
     expect(kept).toBe(true);
     expect(await page.evaluate(() => scrollY)).toBe(120);
-    expect(await text()).not.toContain('Generating…');
+    expect(await textOf()).not.toContain('Generating…');
   });
+});
+
+describe('batch view', () => {
+  const row = (index: number, city: string, error: string | null = null) => ({
+    index,
+    arguments: { country: `land ${10 - index}` },
+    values: error === null ? { city } : {},
+    error,
+    milliseconds: 100 - index,
+  });
+  const batch = (rows: readonly object[], total = rows.length) => ({
+    program: 'capital_of',
+    total,
+    finished: rows.length,
+    failed: rows.filter((each) => Reflect.get(each, 'error') !== null).length,
+    rows,
+  });
+  const column = (at: number) =>
+    page.evaluate(
+      (i) =>
+        [...Reflect.get(window, 'output')('a').querySelectorAll(`tbody tr > :nth-child(${i})`)].map(
+          (cell) => (cell as HTMLElement).textContent?.trim(),
+        ),
+      at,
+    );
+
+  it('streams its rows into a table with progress, errors with their cause', async () => {
+    await show(BATCH_MIME, batch([], 3));
+    expect(await textOf('a')).toBe('capital_of: 0 of 3 finished');
+    await show(BATCH_MIME, batch([row(0, 'Paris')], 3));
+    expect(await count('tbody tr')).toBe(1);
+    await page.evaluate(() => {
+      Reflect.set(window, 'first', Reflect.get(window, 'output')('a').querySelector('tbody tr'));
+    });
+    await show(BATCH_MIME, batch([row(0, 'Paris'), row(1, '', 'the prompt is too long')], 3));
+    expect(await textOf('a')).toContain('2 of 3 finished, 1 failed');
+    expect(await column(4)).toEqual(['', 'Error the prompt is too long']);
+    const kept = await page.evaluate(
+      () =>
+        Reflect.get(window, 'first') ===
+        Reflect.get(window, 'output')('a').querySelector('tr.failed')?.previousSibling,
+    );
+    expect(kept).toBe(true);
+    expect(await page.getByRole('progressbar').count()).toBe(1);
+  });
+
+  it('sorts by a column, by keyboard and aloud', async () => {
+    await show(BATCH_MIME, batch([row(0, 'Paris'), row(1, 'Berlin'), row(2, 'Rome')]));
+    await page.getByRole('button', { name: 'city' }).focus();
+    await page.keyboard.press('Enter');
+    expect(await column(3)).toEqual(['Berlin', 'Paris', 'Rome']);
+    expect(await count('th[aria-sort="ascending"]')).toBe(1);
+    await page.keyboard.press('Enter');
+    expect(await column(3)).toEqual(['Rome', 'Paris', 'Berlin']);
+    await page.getByRole('button', { name: 'ms' }).click();
+    expect(await column(4)).toEqual(['98', '99', '100']);
+  });
+
+  it('copies all rows as CSV, those that are not drawn too', async () => {
+    const rows = Array.from({ length: 300 }, (_, index) => row(index, 'a "b",\nc'));
+    await show(BATCH_MIME, batch(rows));
+    expect(await count('tbody tr')).toBe(100);
+    await page.getByRole('button', { name: 'Copy as CSV' }).click();
+    const copied = await page.waitForFunction(() => Reflect.get(window, 'posted')[0]?.text);
+    const lines = String(await copied.jsonValue()).split('\r\n');
+    expect(lines.slice(0, 2)).toEqual(['country,city,error', 'land 10,"a ""b"",\nc",']);
+    expect(lines).toHaveLength(302);
+    await page.getByRole('button', { name: '200 more rows' }).click();
+    expect(await count('tbody tr')).toBe(300);
+  });
+
+  it('draws what an older version saved, without rows', async () => {
+    await show(BATCH_MIME, { program: 'qa', total: 3, finished: 3, failed: 0 });
+    expect(await textOf('a')).toBe('qa: 3 of 3 finished');
+  });
+});
+
+it('reads well in high contrast and with a screen reader: every control has a name', async () => {
+  await page.emulateMedia({ forcedColors: 'active' });
+  const failed = state([gen('a')], { error: 'x', forks: [state([gen('b')])] });
+  await show(STATE_MIME, failed);
+  await show(BATCH_MIME, { program: 'qa', total: 1, finished: 1, failed: 0, rows: [] }, 'b');
+  const nameless = await page.evaluate(() =>
+    ['a', 'b'].flatMap((id) =>
+      [
+        ...Reflect.get(
+          window,
+          'output',
+        )(id).querySelectorAll('button, progress, img, summary, [tabindex]'),
+      ]
+        .filter(
+          (node: Element) =>
+            !(node.getAttribute('aria-label') ?? node.getAttribute('alt') ?? node.textContent),
+        )
+        .map((node: Element) => node.outerHTML),
+    ),
+  );
+  expect(nameless).toEqual([]);
 });
 
 it('uses theme variables for every colour', () => {
@@ -226,5 +362,5 @@ it('uses theme variables for every colour', () => {
 
 it('shows a payload it cannot read as text', async () => {
   await show(STATE_MIME, 'just text');
-  expect(await text()).toBe('"just text"');
+  expect(await textOf()).toBe('"just text"');
 });

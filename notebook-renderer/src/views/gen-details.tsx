@@ -7,6 +7,10 @@ import { percent, type GenSegment } from './gen-value.tsx';
 export function GenDetails({ segments }: { readonly segments: readonly StateSegment[] }) {
   const gens = segments.filter((segment): segment is GenSegment => segment.kind === 'gen');
   if (gens.length === 0) return null;
+  const hasServerTimes = gens.some(
+    ({ timing }) =>
+      timing?.queueMilliseconds !== undefined || timing?.prefillMilliseconds !== undefined,
+  );
   return (
     <details class="details">
       <summary>
@@ -22,6 +26,7 @@ export function GenDetails({ segments }: { readonly segments: readonly StateSegm
               'prompt',
               'cached',
               'new',
+              ...(hasServerTimes ? ['queue', 'prefill'] : []),
               'first token',
               'total',
               'tok/s',
@@ -34,7 +39,7 @@ export function GenDetails({ segments }: { readonly segments: readonly StateSegm
         </thead>
         <tbody>
           {gens.map((gen, index) => (
-            <TimingRow key={index} gen={gen} />
+            <TimingRow key={index} gen={gen} hasServerTimes={hasServerTimes} />
           ))}
         </tbody>
       </table>
@@ -56,7 +61,13 @@ function totals(gens: readonly GenSegment[]): string {
   return ` · ${tokens} tokens · ${(milliseconds / 1000).toFixed(2)} s`;
 }
 
-function TimingRow({ gen }: { readonly gen: GenSegment }) {
+function TimingRow({
+  gen,
+  hasServerTimes,
+}: {
+  readonly gen: GenSegment;
+  readonly hasServerTimes: boolean;
+}) {
   const timing = gen.timing;
   const rate =
     timing?.completionTokens && timing.milliseconds > 0
@@ -67,6 +78,9 @@ function TimingRow({ gen }: { readonly gen: GenSegment }) {
     timing?.promptTokens ?? '–',
     timing?.cachedTokens ?? '–',
     timing?.completionTokens ?? '–',
+    ...(hasServerTimes
+      ? [duration(timing?.queueMilliseconds ?? null), duration(timing?.prefillMilliseconds ?? null)]
+      : []),
     duration(timing?.firstTokenMilliseconds ?? null),
     duration(timing?.milliseconds ?? null),
     rate,

@@ -1,14 +1,31 @@
+import { Fragment } from 'preact';
 import type { StatePayload, StateSegment } from '../../../extension/protocol/output-payloads.ts';
+import type { Host } from '../host.ts';
 import { GenDetails } from './gen-details.tsx';
 import { GenValue } from './gen-value.tsx';
 import { LongText } from './long-text.tsx';
+import { visibleText } from '../visible-text.ts';
 
-/** A program state as the conversation it is, generated values marked, forks side by side. */
-export function StateView({ payload }: { readonly payload: StatePayload }) {
-  const name = payload.program ?? 'Program';
+/**
+ * A program state as the conversation it is, generated values marked. Forks stand side by side where
+ * they branch off, so that what they share is shown once.
+ */
+export function StateView({
+  payload,
+  host,
+}: {
+  readonly payload: StatePayload;
+  readonly host: Host;
+}) {
+  const name = visibleText(payload.program ?? 'Program');
   return (
     <section class="state" aria-label={`State of ${name}`} aria-busy={payload.running}>
-      <Conversation segments={payload.segments} />
+      {stretches(payload).map(({ segments, forks }, index) => (
+        <Fragment key={index}>
+          <Conversation segments={segments} />
+          {forks.length > 0 && <Forks forks={forks} host={host} />}
+        </Fragment>
+      ))}
       {payload.running && (
         <p class="status" role="status">
           Generating…
@@ -17,12 +34,32 @@ export function StateView({ payload }: { readonly payload: StatePayload }) {
       {payload.error !== null && (
         <p class="error" role="alert">
           <span class="tag">Error</span> <LongText text={payload.error} />
+          {host.retry !== null && (
+            <button type="button" onClick={host.retry}>
+              Run the cell again
+            </button>
+          )}
         </p>
       )}
       <GenDetails segments={payload.segments} />
-      {payload.forks.length > 0 && <Forks forks={payload.forks} />}
     </section>
   );
+}
+
+interface Stretch {
+  readonly segments: readonly StateSegment[];
+  /** Forks that branch off behind the segments. */
+  readonly forks: readonly StatePayload[];
+}
+
+/** The state's segments, cut where forks branch off. */
+function stretches({ segments, forks }: StatePayload): Stretch[] {
+  const position = (fork: StatePayload): number => fork.after ?? segments.length;
+  const cuts = [...new Set([...forks.map(position), segments.length])].toSorted((a, b) => a - b);
+  return cuts.map((cut, index) => ({
+    segments: segments.slice(cuts[index - 1] ?? 0, cut),
+    forks: forks.filter((fork) => position(fork) === cut),
+  }));
 }
 
 interface Turn {
@@ -97,15 +134,15 @@ function safeImageType(mime: string): string {
   return /^image\/(png|jpeg|gif|webp|bmp)$/.test(mime) ? mime : 'image/png';
 }
 
-function Forks({ forks }: { readonly forks: readonly StatePayload[] }) {
+function Forks({ forks, host }: { readonly forks: readonly StatePayload[]; readonly host: Host }) {
   return (
-    <div class="forks" role="group" aria-label={`${forks.length} forks`}>
+    <div class="forks" role="list" aria-label={`${forks.length} forks`} tabIndex={0}>
       {forks.map((fork, index) => (
-        <div key={index} class="fork">
+        <div key={index} class="fork" role="listitem">
           <div class="role">
             fork {index + 1} of {forks.length}
           </div>
-          <StateView payload={fork} />
+          <StateView payload={fork} host={{ ...host, retry: null }} />
         </div>
       ))}
     </div>

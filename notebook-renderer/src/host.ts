@@ -1,0 +1,7 @@
+/** What a view may ask of the window around it. Both are missing where a saved file is only shown. */
+export interface Host {
+  /** Runs the cell of this output again; `null` where nothing can run. */
+  readonly retry: (() => void) | null;
+  /** Puts text on the clipboard. */
+  readonly copy: (text: string) => void;
+}

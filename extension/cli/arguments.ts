@@ -8,6 +8,7 @@ export const HELP = `sglnb: run and convert SGLang notebooks
   sglnb convert IN OUT         convert between .sglnb, .ipynb and .py; also to .md and .html
   sglnb check PATH...          diagnostics of notebooks and programs, or of all that are in a folder
   sglnb models                 models of this machine; see below
+  sglnb backends               builds of llama.cpp for GPUs: list, pull NAME, rm NAME (SGLNB_REGISTRY)
   sglnb doctor                 is everything here that is needed, and does it work?
   sglnb --help, --version
 
@@ -66,6 +67,10 @@ export type ModelsAction =
   | { readonly kind: 'search' | 'pull' | 'remove'; readonly name: string }
   | { readonly kind: 'verify' | 'import'; readonly name: string | null };
 
+export type BackendsAction =
+  | { readonly kind: 'list' }
+  | { readonly kind: 'pull' | 'remove'; readonly name: string };
+
 const FORMATS = ['text', 'json', 'sarif'] as const;
 export type CheckFormat = (typeof FORMATS)[number];
 
@@ -73,6 +78,7 @@ export type Command =
   | RunCommand
   | { readonly kind: 'models'; readonly action: ModelsAction }
   | { readonly kind: 'check'; readonly paths: readonly string[]; readonly format: CheckFormat }
+  | { readonly kind: 'backends'; readonly action: BackendsAction }
   | { readonly kind: 'doctor' }
   | { readonly kind: 'convert'; readonly input: string; readonly output: string }
   | { readonly kind: 'help' }
@@ -123,6 +129,9 @@ export function parseCommand(argv: readonly string[]): Command {
     case 'models':
       refuseOptions('models', values);
       return { kind: 'models', action: modelsAction(files) };
+    case 'backends':
+      refuseOptions('backends', values);
+      return { kind: 'backends', action: backendsAction(files) };
     case 'doctor':
       refuseOptions('doctor', values);
       if (files.length > 0) throw new UsageError('doctor takes no arguments');
@@ -134,7 +143,7 @@ export function parseCommand(argv: readonly string[]): Command {
   }
 }
 
-const COMMANDS = 'run, convert, check, models and doctor';
+const COMMANDS = 'run, convert, check, models, backends and doctor';
 
 function refuseOptions(command: string, values: Values): void {
   const given = Object.keys(values);
@@ -173,9 +182,18 @@ function modelsAction([action = 'list', ...names]: readonly string[]): ModelsAct
   }
 }
 
+function backendsAction([action = 'list', ...names]: readonly string[]): BackendsAction {
+  const name = atMostOne(action, names);
+  if (action === 'list' && name === null) return { kind: 'list' };
+  if (name === null || (action !== 'pull' && action !== 'rm')) {
+    throw new UsageError('There are: backends [list], backends pull NAME, backends rm NAME.');
+  }
+  return { kind: action === 'pull' ? 'pull' : 'remove', name };
+}
+
 function atMostOne(action: string, [name, ...more]: readonly string[]): string | null {
   if (more.length > 0)
-    throw new UsageError(`models ${action} takes one name, not also ${more.join(', ')}`);
+    throw new UsageError(`${action} takes one name, not also ${more.join(', ')}`);
   return name ?? null;
 }
 

@@ -35,7 +35,16 @@ const OLDEST_NODE = 22;
 
 export async function doctorCommand(environment: DoctorEnvironment): Promise<number> {
   const { terminal, interrupt } = environment;
-  const examinations = [versions, engineLibrary, memory, devices, modelFolder, models, runtime];
+  const examinations = [
+    versions,
+    engineLibrary,
+    memory,
+    drivers,
+    devices,
+    modelFolder,
+    models,
+    runtime,
+  ];
   let broken = 0;
   for (const examine of examinations) {
     for (const { state, what, text } of await examine(environment)) {
@@ -92,20 +101,62 @@ function memory(): Finding[] {
   ];
 }
 
-/** NVIDIA's own tool knows of GPUs; without it the runtime computes on the processor. */
-async function devices(): Promise<Finding[]> {
-  const query = ['--query-gpu=name,memory.total,driver_version', '--format=csv,noheader'];
-  const text = await new Promise<string>((resolve) => {
-    execFile('nvidia-smi', query, { timeout: 5000 }, (error, stdout) =>
+/** What the drivers' own tools say. */
+async function drivers(): Promise<Finding[]> {
+  const query = [
+    '--query-gpu=name,memory.total,memory.free,driver_version',
+    '--format=csv,noheader',
+  ];
+  const text = await outputOf('nvidia-smi', query);
+  return text
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .map((line) => ({ state: 'ok', what: 'NVIDIA GPU', text: line.trim() }));
+}
+
+const PROBE = /^SGLNB_PROBE (.*)$/m;
+
+/** What llama.cpp can compute on, tried in a process that a bad driver may end. */
+async function devices({ runtimeEntry }: DoctorEnvironment): Promise<Finding[]> {
+  const output = await outputOf(process.execPath, [runtimeEntry, '--probe-library']);
+  const list = PROBE.exec(output)?.[1];
+  if (list === undefined) {
+    const text =
+      'the library ends with the GPU driver of this machine; the runtime leaves the GPU alone';
+    return [{ state: 'note', what: 'devices', text }];
+  }
+  // SAFETY: the runtime of the same version writes the line.
+  const found = JSON.parse(list) as readonly ProbedDevice[];
+  return [
+    ...found.map(({ name, description, free, total }): Finding => {
+      const memory = `${byteText(free)} free of ${byteText(total)}`;
+      return { state: 'ok', what: 'device', text: `${name}, ${description.trim()}, ${memory}` };
+    }),
+    ...(found.some(({ kind }) => kind === 'gpu' || kind === 'igpu') ? [] : [NO_GPU]),
+  ];
+}
+
+interface ProbedDevice {
+  readonly name: string;
+  readonly description: string;
+  readonly kind: string;
+  readonly free: number;
+  readonly total: number;
+}
+
+const NO_GPU: Finding = {
+  state: 'ok',
+  what: 'GPU',
+  text: 'none that this library can use; models run on the processor ("sglnb backends" lists other builds)',
+};
+
+/** Empty when there is no such program or it failed. */
+function outputOf(command: string, args: readonly string[]): Promise<string> {
+  return new Promise((resolve) => {
+    execFile(command, [...args], { timeout: 60_000 }, (error, stdout) =>
       resolve(error ? '' : stdout),
     );
   });
-  const names = text.split('\n').filter((line) => line.trim() !== '');
-  if (names.length > 0)
-    return names.map((name) => ({ state: 'ok', what: 'GPU', text: name.trim() }));
-  return [
-    { state: 'ok', what: 'GPU', text: 'no NVIDIA GPU with a driver; models run on the processor' },
-  ];
 }
 
 async function modelFolder({ manager }: DoctorEnvironment): Promise<Finding[]> {
@@ -142,7 +193,10 @@ async function runtime({ runtimeEntry, interrupt }: DoctorEnvironment): Promise<
   if (probe.kind === 'broken') {
     return [{ state: 'broken', what: 'runtime', text: `it does not work: ${probe.reason}` }];
   }
-  const { model, startMilliseconds, tokensPerSecond } = probe;
+  const { model, startMilliseconds, tokensPerSecond, notices } = probe;
   const text = `starts in ${(startMilliseconds / 1000).toFixed(1)} s and generates ${tokensPerSecond.toFixed(0)} tokens/s with ${model}`;
-  return [{ state: 'ok', what: 'runtime', text }];
+  return [
+    ...notices.map((notice): Finding => ({ state: 'note', what: 'devices', text: notice })),
+    { state: 'ok', what: 'runtime', text },
+  ];
 }

@@ -8,6 +8,8 @@ export type RuntimeProbe =
       readonly model: string;
       readonly startMilliseconds: number;
       readonly tokensPerSecond: number;
+      /** What it says of libraries and devices. */
+      readonly notices: readonly string[];
     }
   | { readonly kind: 'broken'; readonly reason: string };
 
@@ -31,7 +33,14 @@ export async function probeRuntime(entry: string, interrupt: AbortSignal): Promi
     const startMilliseconds = performance.now() - started;
     const url = `http://127.0.0.1:${port}`;
     const model = await modelName(url, signal);
-    return { kind: 'works', model, startMilliseconds, tokensPerSecond: await speed(url, signal) };
+    const tokensPerSecond = await speed(url, signal);
+    return {
+      kind: 'works',
+      model,
+      startMilliseconds,
+      tokensPerSecond,
+      notices: deviceNotices(log),
+    };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     const said = /^error: (.*)$/m.exec(log)?.[1];
@@ -41,6 +50,12 @@ export async function probeRuntime(entry: string, interrupt: AbortSignal): Promi
     child.kill('SIGKILL');
     await ended;
   }
+}
+
+function deviceNotices(log: string): readonly string[] {
+  return [...log.matchAll(/^NOTICE: (.*(?:cannot be used:|runs on|on the GPU).*)$/gm)].map(
+    ([, text = '']) => text,
+  );
 }
 
 async function listeningPort(

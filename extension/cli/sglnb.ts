@@ -2,11 +2,14 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { formatReport, checkPaths, hasFailures } from '../../language-server/src/check.ts';
+import { BackendStore } from '../model-manager/backend-packages.ts';
+import { modelDirectory } from '../model-manager/model-directory.ts';
 import { createModelManager } from '../model-manager/model-manager.ts';
 import { ModelManagerError } from '../model-manager/model-error.ts';
 import { ModelAnswers } from '../model-manager/model-answers.ts';
 import { ModelChoices } from '../model-manager/model-choices.ts';
 import { HELP, parseCommand, type Command, type RunCommand } from './arguments.ts';
+import { backendsCommand } from './backends-command.ts';
 import { ConsoleView } from './console-view.ts';
 import type { InputPrompt } from './input-prompt.ts';
 import { doctorCommand } from './doctor-command.ts';
@@ -66,6 +69,8 @@ async function execute(command: Command, environment: CliEnvironment): Promise<n
         terminal: stdout,
         interrupt: environment.interrupt,
       });
+    case 'backends':
+      return backendsCommand(command.action, backendStore(), stdout, environment.interrupt);
     case 'doctor':
       return doctorCommand({
         manager: createModelManager(process.env, process.platform),
@@ -84,6 +89,14 @@ async function execute(command: Command, environment: CliEnvironment): Promise<n
     default:
       return command satisfies never;
   }
+}
+
+function backendStore(): BackendStore {
+  return new BackendStore({
+    models: modelDirectory(process.env, process.platform),
+    registry: process.env['SGLNB_REGISTRY'] || process.env['npm_config_registry'],
+    platform: `${process.platform}-${process.arch}`,
+  });
 }
 
 /** Asks only where somebody can answer: input and output are a terminal. */

@@ -15,7 +15,8 @@ import { CELL_LANGUAGE, NOTEBOOK_TYPE } from './notebook/notebook-type.ts';
 
 /**
  * The server reads text and never runs it, so it also serves untrusted folders. Cells are synced as
- * notebooks; Python files only get what concerns SGLang, next to the user's own Python extension.
+ * notebooks; Python files and Jupyter's cells only get what concerns SGLang, next to the user's own
+ * Python extension.
  */
 export function createLanguageClient(serverModule: string, log: LogOutputChannel): LanguageClient {
   const run = { module: serverModule, transport: TransportKind.stdio };
@@ -27,6 +28,7 @@ export function createLanguageClient(serverModule: string, log: LogOutputChannel
       documentSelector: [
         { notebook: NOTEBOOK_TYPE, language: CELL_LANGUAGE },
         { scheme: 'file', language: 'python' },
+        { notebook: 'jupyter-notebook', language: 'python' },
       ],
       outputChannel: log,
       // Hovers link to the cell whose output shows a value; no other command can run from them.
@@ -45,8 +47,8 @@ export function registerRevealCell(): Disposable {
     const cell = cells.find(({ document }) => document.uri.toString() === uri);
     if (cell === undefined) return;
     const range = new NotebookRange(cell.index, cell.index + 1);
-    // A hover that closes gives the focus back to its own cell; it must be gone before.
-    await commands.executeCommand('editor.action.hideHover');
+    // The cell with the hover is being edited, and would take the focus back.
+    await commands.executeCommand('notebook.cell.quitEdit');
     const editor = await window.showNotebookDocument(cell.notebook, { selections: [range] });
     editor.revealRange(range, NotebookEditorRevealType.InCenterIfOutsideViewport);
   });

@@ -5,10 +5,15 @@ import {
   type Diagnostic,
   type Hover,
   type Location,
+  type Position,
+  type Range,
+  type SignatureHelp,
+  type TextEdit,
 } from 'vscode-languageserver';
 
 const hiddenUri = /-types$/;
-const hiddenName = /^(?:_\w+_State|__sgl_as_\w+|__(?:Any|overload|ProgramState|SglFunction))$/;
+const hiddenName =
+  /^(?:_\w+_State|__sgl_as_\w+|__(?:Any|Callable|overload|ProgramState|SglFunction))$/;
 
 interface Place {
   readonly line: number;
@@ -85,4 +90,35 @@ export function cleanLocations(
     // SAFETY: a location of the pinned engine, checked to have a uri and a range.
     return [place as unknown as Location];
   });
+}
+
+/** Edits by uri, those of hidden cells left out; `null` when nothing is renamed. */
+export function cleanRename(answer: unknown): Record<string, TextEdit[]> | null {
+  const documents = isObject(answer) ? answer['documentChanges'] : null;
+  if (!Array.isArray(documents)) return null;
+  const changes: Record<string, TextEdit[]> = {};
+  const entries: readonly unknown[] = documents;
+  for (const document of entries) {
+    if (!isObject(document) || !isObject(document['textDocument'])) continue;
+    const { textDocument, edits } = document;
+    const { uri } = textDocument;
+    if (typeof uri !== 'string' || hiddenUri.test(uri) || !Array.isArray(edits)) continue;
+    // SAFETY: the text edits of a document change of the pinned engine.
+    changes[uri] = edits as TextEdit[];
+  }
+  return Object.keys(changes).length === 0 ? null : changes;
+}
+
+/** The range among these edits that a place is in. */
+export function rangeAt(edits: readonly TextEdit[], place: Position): Range | null {
+  const found = edits.find(
+    ({ range }) => !isBefore(place, range.start) && !isBefore(range.end, place),
+  );
+  return found?.range ?? null;
+}
+
+export function cleanSignatureHelp(answer: unknown): SignatureHelp | null {
+  if (!isObject(answer) || !Array.isArray(answer['signatures'])) return null;
+  // SAFETY: signature help of the pinned engine, checked to have signatures; names made readable.
+  return JSON.parse(readable(JSON.stringify(answer))) as SignatureHelp;
 }

@@ -1,7 +1,8 @@
 /**
- * The type engine: basedpyright as a child process that sees the same notebook, with a hidden cell
- * after each cell. It answers what concerns plain Python; it never executes code. When it dies it is
- * started again a few times; without it everything of our own still works.
+ * The type engine: basedpyright as a child process that sees the same notebook, with types put into
+ * the cells and hidden cells between them. It answers what concerns plain Python, in places of the
+ * cells as the author sees them; it never executes code. When it dies it is started again, later each
+ * time and not for ever; without it everything of our own still works.
  */
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -13,34 +14,56 @@ import {
   StreamMessageReader,
   StreamMessageWriter,
   type Diagnostic,
+  type Position,
   type ProtocolConnection,
 } from 'vscode-languageserver/node';
+import { mapAnswer } from './type-engine/map-answer.ts';
 import { packageStubs } from './type-engine/package-stubs.ts';
+import { toVirtual, type VirtualCell } from './type-engine/virtual-cell.ts';
 
-export interface EngineCell {
+export interface EngineCell extends VirtualCell {
   readonly uri: string;
-  readonly text: string;
   /** What stands behind the cell, unseen. */
   readonly hidden: string;
 }
 
+export interface EngineNotebook {
+  /** What stands before all cells, unseen. */
+  readonly types: string;
+  readonly cells: readonly EngineCell[];
+}
+
+/** A request about a place or range of a cell. */
+export interface CellRequest {
+  readonly textDocument: { readonly uri: string };
+  readonly position?: Position;
+}
+
 export interface TypeEngine {
+  /** Process id, `null` while there is no process. */
+  readonly pid: number | null;
   /** The notebook as it is now. */
-  setNotebook(uri: string, cells: readonly EngineCell[]): void;
+  setNotebook(uri: string, notebook: EngineNotebook): void;
   closeNotebook(uri: string): void;
   /** A request about a cell; `null` when the engine has no answer, is starting, or is gone. */
-  request(method: string, params: object): Promise<unknown>;
+  request(method: string, params: CellRequest): Promise<unknown>;
   stop(): void;
 }
 
 export interface TypeEngineOptions {
   /** basedpyright's `langserver.index.js`. */
   readonly entry: string;
+  /** Folders whose modules cells may import. */
+  readonly folders?: readonly string[];
+  /** Milliseconds before the first restart, doubled for each further one. Default 1000. */
+  readonly restartDelay?: number;
   readonly onDiagnostics: (cellUri: string, diagnostics: readonly Diagnostic[]) => void;
   readonly log: (message: string) => void;
 }
 
-const maximumRestarts = 3;
+const maximumRestarts = 4;
+/** After running this long, in milliseconds, an engine that dies counts as one that died first. */
+const stableAfter = 60_000;
 const requestTimeout = 5000;
 const hiddenSuffix = '-types';
 
@@ -49,9 +72,10 @@ interface OpenCell {
   version: number;
 }
 
-const configuration = (stubs: string) => ({
+const configuration = (stubs: string, folders: readonly string[]) => ({
   typeCheckingMode: 'standard',
   stubPath: stubs,
+  extraPaths: folders,
   autoSearchPaths: true,
   useLibraryCodeForTypes: true,
   diagnosticMode: 'openFilesOnly',
@@ -69,26 +93,45 @@ export function createTypeEngine(options: TypeEngineOptions): TypeEngine {
 
 class BasedPyright implements TypeEngine {
   readonly #options: TypeEngineOptions;
+  readonly #folder: string;
   readonly #stubs: string;
-  readonly #notebooks = new Map<string, readonly EngineCell[]>();
+  readonly #notebooks = new Map<string, EngineNotebook>();
+  readonly #cells = new Map<string, EngineCell>();
   readonly #open = new Map<string, { cells: Map<string, OpenCell>; version: number }>();
   #child: ChildProcessWithoutNullStreams | null = null;
   #connection: ProtocolConnection | null = null;
   #isReady = false;
   #restarts = 0;
+  #startedAt = 0;
   #isStopped = false;
 
   constructor(options: TypeEngineOptions) {
     this.#options = options;
-    this.#stubs = writeStubs();
+    this.#folder = mkdtempSync(join(tmpdir(), 'sglang-types-'));
+    this.#stubs = join(this.#folder, 'stubs');
+    writeStubs(this.#stubs);
     this.#start();
   }
 
+  get pid(): number | null {
+    return this.#child?.pid ?? null;
+  }
+
   #start(): void {
+    const temporary = join(this.#folder, 'temporary');
+    mkdirSync(temporary, { recursive: true });
     const child = spawn(process.execPath, [this.#options.entry, '--stdio'], {
-      // The host's own Node may be Electron; this makes it behave as Node.
-      env: { ...process.env, ELECTRON_RUN_AS_NODE: '1' },
+      env: {
+        ...process.env,
+        // The host's own Node may be Electron; this makes it behave as Node.
+        ELECTRON_RUN_AS_NODE: '1',
+        // What it leaves behind when it is killed goes with our folder.
+        TMPDIR: temporary,
+        TEMP: temporary,
+        TMP: temporary,
+      },
     });
+    this.#startedAt = Date.now();
     const connection = createProtocolConnection(
       new StreamMessageReader(child.stdout),
       new StreamMessageWriter(child.stdin),
@@ -105,7 +148,7 @@ class BasedPyright implements TypeEngine {
       ({ items }: { items: readonly { section?: string }[] }) =>
         items.map(({ section = '' }) =>
           section === 'basedpyright' || section === 'python'
-            ? { analysis: configuration(this.#stubs) }
+            ? { analysis: configuration(this.#stubs, this.#options.folders ?? []) }
             : {},
         ),
     );
@@ -114,7 +157,10 @@ class BasedPyright implements TypeEngine {
     connection.onNotification(
       'textDocument/publishDiagnostics',
       ({ uri, diagnostics }: { uri: string; diagnostics: readonly Diagnostic[] }) => {
-        if (!uri.endsWith(hiddenSuffix)) this.#options.onDiagnostics(uri, diagnostics);
+        if (uri.endsWith(hiddenSuffix)) return;
+        // SAFETY: only the places within the diagnostics changed.
+        const mapped = this.#toOriginal(diagnostics, uri) as readonly Diagnostic[];
+        this.#options.onDiagnostics(uri, mapped);
       },
     );
     connection.listen();
@@ -140,7 +186,11 @@ class BasedPyright implements TypeEngine {
     });
     await connection.sendNotification('initialized', {});
     this.#isReady = true;
-    for (const [uri, cells] of this.#notebooks) this.#sync(uri, cells);
+    for (const [uri, notebook] of this.#notebooks) this.#sync(uri, notebook);
+  }
+
+  #toOriginal(answer: unknown, uri: string): unknown {
+    return mapAnswer(answer, uri, (cell) => this.#cells.get(cell));
   }
 
   #exited(): void {
@@ -149,22 +199,42 @@ class BasedPyright implements TypeEngine {
     this.#child = null;
     this.#isReady = false;
     this.#open.clear();
-    for (const cells of this.#notebooks.values())
-      for (const cell of cells) this.#options.onDiagnostics(cell.uri, []);
-    if (this.#isStopped || this.#restarts >= maximumRestarts) return;
-    this.#restarts++;
-    this.#options.log('type engine: ended unexpectedly, starting it again');
-    setTimeout(() => {
-      if (!this.#isStopped) this.#start();
-    }, 1000 * this.#restarts);
+    if (this.#isStopped) {
+      this.#removeFolder();
+      return;
+    }
+    for (const uri of this.#cells.keys()) this.#options.onDiagnostics(uri, []);
+    this.#restart();
   }
 
-  setNotebook(uri: string, cells: readonly EngineCell[]): void {
-    this.#notebooks.set(uri, cells);
-    if (this.#isReady) this.#sync(uri, cells);
+  #restart(): void {
+    if (Date.now() - this.#startedAt > stableAfter) this.#restarts = 0;
+    if (this.#restarts >= maximumRestarts) {
+      this.#options.log(
+        `type engine: ended ${maximumRestarts + 1} times; types of plain Python are off until the language server restarts`,
+      );
+      return;
+    }
+    const delay = (this.#options.restartDelay ?? 1000) * 2 ** this.#restarts++;
+    this.#options.log(`type engine: ended unexpectedly, starting it again in ${delay} ms`);
+    setTimeout(() => {
+      if (!this.#isStopped) this.#start();
+    }, delay).unref();
+  }
+
+  setNotebook(uri: string, notebook: EngineNotebook): void {
+    this.#forget(uri);
+    this.#notebooks.set(uri, notebook);
+    for (const cell of notebook.cells) this.#cells.set(cell.uri, cell);
+    if (this.#isReady) this.#sync(uri, notebook);
+  }
+
+  #forget(uri: string): void {
+    for (const cell of this.#notebooks.get(uri)?.cells ?? []) this.#cells.delete(cell.uri);
   }
 
   closeNotebook(uri: string): void {
+    this.#forget(uri);
     this.#notebooks.delete(uri);
     this.#close(uri);
   }
@@ -184,11 +254,14 @@ class BasedPyright implements TypeEngine {
   }
 
   /** Sends changed texts; a notebook whose cells changed places is opened anew. */
-  #sync(uri: string, cells: readonly EngineCell[]): void {
-    const wanted = cells.flatMap((cell) => [
-      { uri: cell.uri, text: cell.text },
-      { uri: `${cell.uri}${hiddenSuffix}`, text: cell.hidden },
-    ]);
+  #sync(uri: string, { types, cells }: EngineNotebook): void {
+    const wanted = [
+      { uri: `${cells[0]?.uri ?? uri}-states${hiddenSuffix}`, text: types },
+      ...cells.flatMap((cell) => [
+        { uri: cell.uri, text: cell.text },
+        { uri: `${cell.uri}${hiddenSuffix}`, text: cell.hidden },
+      ]),
+    ];
     const open = this.#open.get(uri);
     const isSameShape =
       open && [...open.cells.keys()].join('\n') === wanted.map((cell) => cell.uri).join('\n');
@@ -235,15 +308,22 @@ class BasedPyright implements TypeEngine {
     });
   }
 
-  async request(method: string, params: object): Promise<unknown> {
+  async request(method: string, params: CellRequest): Promise<unknown> {
     const connection = this.#connection;
     if (!connection || !this.#isReady) return null;
+    const { uri } = params.textDocument;
+    const cell = this.#cells.get(uri);
+    const moved =
+      cell && params.position
+        ? { ...params, position: toVirtual(cell, params.position) }
+        : { ...params };
     let timer: NodeJS.Timeout | undefined;
     const timeout = new Promise<null>(
       (done) => (timer = setTimeout(() => done(null), requestTimeout)),
     );
     try {
-      return await Promise.race([connection.sendRequest<unknown>(method, params), timeout]);
+      const answer = await Promise.race([connection.sendRequest<unknown>(method, moved), timeout]);
+      return this.#toOriginal(answer, uri);
     } catch {
       // The engine died or refused: its answer is "nothing", ours remain.
       return null;
@@ -254,16 +334,23 @@ class BasedPyright implements TypeEngine {
 
   stop(): void {
     this.#isStopped = true;
-    this.#child?.kill();
-    rmSync(this.#stubs, { recursive: true, force: true });
+    // It has nothing to save, and must not write into the folder any more.
+    this.#child?.kill('SIGKILL');
+    this.#removeFolder();
+  }
+
+  #removeFolder(): void {
+    try {
+      rmSync(this.#folder, { recursive: true, force: true, maxRetries: 3, retryDelay: 20 });
+    } catch (error) {
+      this.#options.log(`type engine: ${String(error)}`);
+    }
   }
 }
 
-function writeStubs(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'sglang-stubs-'));
+function writeStubs(folder: string): void {
   for (const [path, text] of packageStubs()) {
     mkdirSync(join(folder, dirname(path)), { recursive: true });
     writeFileSync(join(folder, path), text);
   }
-  return folder;
 }

@@ -36,6 +36,7 @@ startServer({
         startEngine: (onDiagnostics) =>
           createTypeEngine({
             entry: engineEntry,
+            folders,
             onDiagnostics,
             log: (message) => connection.console.info(message),
           }),

@@ -11,6 +11,7 @@ import {
   type Diagnostic,
   type InitializeResult,
   type Location as LspLocation,
+  type TextEdit as LspTextEdit,
   type NotebookDocument,
   type Position,
   SymbolKind,
@@ -43,13 +44,19 @@ import {
   cleanCompletions,
   cleanHover,
   cleanLocations,
+  cleanRename,
+  cleanSignatureHelp,
+  rangeAt,
   mergeDiagnostics,
 } from './lsp-type-answers.ts';
-import type { TypeEngine, TypeEngineOptions } from './lsp-type-engine.ts';
+import type { CellRequest, TypeEngine, TypeEngineOptions } from './lsp-type-engine.ts';
 import type { LanguageService } from './service.ts';
-import { hiddenCell } from './type-engine/hidden-cell.ts';
+import { literalTypes, stateTypes } from './type-engine/hidden-cell.ts';
+import { virtualCell } from './type-engine/virtual-cell.ts';
 
 export const NOTEBOOK_TYPE = 'sglang-notebook';
+/** Jupyter's cells have a Python extension of their own; we add what concerns SGLang. */
+const JUPYTER_TYPE = 'jupyter-notebook';
 export const CELL_LANGUAGE = 'sglang-python';
 
 const capabilities: InitializeResult['capabilities'] = {
@@ -57,6 +64,7 @@ const capabilities: InitializeResult['capabilities'] = {
   notebookDocumentSync: {
     notebookSelector: [
       { notebook: NOTEBOOK_TYPE, cells: [{ language: CELL_LANGUAGE }, { language: 'python' }] },
+      { notebook: JUPYTER_TYPE, cells: [{ language: 'python' }] },
     ],
   },
   completionProvider: { triggerCharacters: ['"', "'", '(', ',', '[', '.'] },
@@ -112,6 +120,9 @@ export function startServer({
         ? [{ uri: document.uri, text: document.getText() }]
         : [];
     });
+  /** Cells whose Python is ours to explain, too. */
+  const isManaged = (uri: string) =>
+    notebooks.findNotebookDocumentForCell(uri)?.notebookType === NOTEBOOK_TYPE;
   const documentOf = (uri: string) => texts.get(uri) ?? notebooks.cellTextDocuments.get(uri);
   const offsetAt = (uri: string, position: Position) => documentOf(uri)?.offsetAt(position) ?? 0;
 
@@ -127,7 +138,11 @@ export function startServer({
     for (const uri of uris) {
       const document = documentOf(uri);
       if (!document) continue;
-      const own = service.diagnostics(uri).map((entry) => toDiagnostic(document, entry));
+      const isForeign = notebooks.getNotebookCell(uri) !== undefined && !isManaged(uri);
+      const own = service
+        .diagnostics(uri)
+        .filter(({ code }) => !(isForeign && code === 'syntax-error'))
+        .map((entry) => toDiagnostic(document, entry));
       const diagnostics = mergeDiagnostics(own, engineDiagnostics.get(uri) ?? []);
       void connection.sendDiagnostics({ uri, version: document.version, diagnostics });
     }
@@ -138,32 +153,44 @@ export function startServer({
     if (!engine) return;
     const changed = new Set(uris.map((uri) => notebooks.findNotebookDocumentForCell(uri)));
     for (const notebook of changed) {
-      if (!notebook) continue;
-      const cells = cellsOf(notebook).map((cell) => {
-        const analysis = service.analysis(cell.uri);
-        return { ...cell, hidden: analysis ? hiddenCell(analysis, cell.uri) : '' };
+      if (notebook?.notebookType !== NOTEBOOK_TYPE) continue;
+      const analysis = service.analysis(service.unitsOf(notebook.uri)[0] ?? '');
+      if (!analysis) continue;
+      engine.setNotebook(notebook.uri, {
+        types: stateTypes(analysis),
+        cells: analysis.units.map(({ uri }) => ({
+          uri,
+          ...virtualCell(analysis, uri),
+          hidden: literalTypes(analysis, uri),
+        })),
       });
-      engine.setNotebook(notebook.uri, cells);
     }
   };
   /** Asks the engine about a cell; `.py` files belong to the user's own Python extension. */
-  const askEngine = async (method: string, uri: string, params: object): Promise<unknown> =>
-    engine && notebooks.getNotebookCell(uri) ? engine.request(method, params) : null;
+  const askEngine = async (method: string, params: CellRequest): Promise<unknown> =>
+    engine && isManaged(params.textDocument.uri) ? engine.request(method, params) : null;
   const clear = (uri: string) => void connection.sendDiagnostics({ uri, diagnostics: [] });
 
   const refreshNotebook = (notebook: NotebookDocument) => {
-    service.setNotebook(notebook.uri, cellsOf(notebook));
+    const cells = cellsOf(notebook);
+    const isOurs =
+      notebook.notebookType === NOTEBOOK_TYPE ||
+      cells.some(({ text }) => mentionsSglang.test(text));
+    if (isOurs) service.setNotebook(notebook.uri, cells);
+    else forget(notebook.uri);
     publishSoon(service.unitsOf(notebook.uri));
+  };
+  const forget = (uri: string) => {
+    for (const unit of service.unitsOf(uri)) clear(unit);
+    service.close(uri);
   };
   notebooks.onDidOpen(refreshNotebook);
   notebooks.onDidChange(({ notebookDocument, cells }) => {
-    if (cells) values.markStale();
     for (const cell of cells?.removed ?? []) clear(cell.document);
     refreshNotebook(notebookDocument);
   });
   notebooks.onDidClose((notebook) => {
-    for (const uri of service.unitsOf(notebook.uri)) clear(uri);
-    service.close(notebook.uri);
+    forget(notebook.uri);
     values.close(notebook.uri);
     engine?.closeNotebook(notebook.uri);
   });
@@ -227,13 +254,13 @@ export function startServer({
     const items = own.map((item) => toCompletionItem(document, item));
     // Inside a string ours are all there is; parameters stand beside what Python offers.
     if (own.some((item) => item.kind !== 'parameter')) return items;
-    return [...items, ...cleanCompletions(await askEngine('textDocument/completion', uri, params))];
+    return [...items, ...cleanCompletions(await askEngine('textDocument/completion', params))];
   });
   connection.onHover(async (params) => {
     const { uri } = params.textDocument;
     const document = documentOf(uri);
     const found = document && service.hover(uri, document.offsetAt(params.position));
-    if (!found) return cleanHover(await askEngine('textDocument/hover', uri, params));
+    if (!found) return cleanHover(await askEngine('textDocument/hover', params));
     return {
       range: toRange(document, found),
       contents: { kind: MarkupKind.Markdown, value: found.markdown },
@@ -244,36 +271,51 @@ export function startServer({
     const offset = offsetAt(uri, params.position);
     const own = service.definitions(uri, offset).flatMap(locate);
     if (own.length > 0) return own;
-    return cleanLocations(await askEngine('textDocument/definition', uri, params), (cellUri) => {
+    return cleanLocations(await askEngine('textDocument/definition', params), (cellUri) => {
       const found = service.assignmentIn(cellUri, uri, offset);
       return found ? locate(found) : [];
     });
   });
-  connection.onReferences(({ textDocument: { uri }, position, context }) =>
-    service.references(uri, offsetAt(uri, position), context.includeDeclaration).flatMap(locate),
-  );
-  connection.onPrepareRename(({ textDocument: { uri }, position }) => {
-    const document = documentOf(uri);
-    const target = document && service.prepareRename(uri, document.offsetAt(position));
-    return target ? { range: toRange(document, target), placeholder: target.placeholder } : null;
+  connection.onReferences(async (params) => {
+    const { uri } = params.textDocument;
+    const offset = offsetAt(uri, params.position);
+    const own = service.references(uri, offset, params.context.includeDeclaration).flatMap(locate);
+    if (own.length > 0) return own;
+    return cleanLocations(await askEngine('textDocument/references', params), () => []);
   });
-  connection.onRenameRequest(({ textDocument: { uri }, position, newName }) => {
+  connection.onPrepareRename(async (params) => {
+    const { uri } = params.textDocument;
+    const document = documentOf(uri);
+    if (!document) return null;
+    const target = service.prepareRename(uri, document.offsetAt(params.position));
+    if (target) return { range: toRange(document, target), placeholder: target.placeholder };
+    const trial = { ...params, newName: 'renamed' };
+    const edit = cleanRename(await askEngine('textDocument/rename', trial));
+    const range = rangeAt(edit?.[uri] ?? [], params.position);
+    return range ? { range, placeholder: document.getText(range) } : null;
+  });
+  connection.onRenameRequest(async (params) => {
+    const { uri } = params.textDocument;
     try {
-      const changes: Record<string, { range: LspLocation['range']; newText: string }[]> = {};
-      for (const edit of service.rename(uri, offsetAt(uri, position), newName)) {
-        for (const { range } of locate(edit))
-          (changes[edit.uri] ??= []).push({ range, newText: edit.text });
+      const changes: Record<string, LspTextEdit[]> = {};
+      for (const edit of service.rename(uri, offsetAt(uri, params.position), params.newName)) {
+        for (const { range, uri: target } of locate(edit))
+          (changes[target] ??= []).push({ range, newText: edit.text });
       }
-      return { changes };
+      if (Object.keys(changes).length > 0) return { changes };
+      const edits = cleanRename(await askEngine('textDocument/rename', params));
+      return edits ? { changes: edits } : null;
     } catch (error) {
       if (error instanceof RenameError)
         return new ResponseError(ErrorCodes.InvalidParams, error.message);
       throw error;
     }
   });
-  connection.onSignatureHelp(({ textDocument: { uri }, position }) => {
-    const found = service.signatureHelp(uri, offsetAt(uri, position));
-    return found ? toSignatureHelp(found) : null;
+  connection.onSignatureHelp(async (params) => {
+    const { uri } = params.textDocument;
+    const found = service.signatureHelp(uri, offsetAt(uri, params.position));
+    if (found) return toSignatureHelp(found);
+    return cleanSignatureHelp(await askEngine('textDocument/signatureHelp', params));
   });
   connection.onDocumentSymbol(({ textDocument: { uri } }) => {
     const document = documentOf(uri);

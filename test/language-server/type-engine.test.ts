@@ -4,11 +4,20 @@ import {
   cleanCompletions,
   cleanHover,
   cleanLocations,
+  cleanRename,
+  cleanSignatureHelp,
   mergeDiagnostics,
+  rangeAt,
 } from '../../language-server/src/lsp-type-answers.ts';
 import { parse } from '../../language-server/src/syntax/parser.ts';
-import { hiddenCell } from '../../language-server/src/type-engine/hidden-cell.ts';
+import { literalTypes, stateTypes } from '../../language-server/src/type-engine/hidden-cell.ts';
+import { mapAnswer } from '../../language-server/src/type-engine/map-answer.ts';
 import { packageStubs } from '../../language-server/src/type-engine/package-stubs.ts';
+import {
+  toOriginal,
+  toVirtual,
+  virtualCell,
+} from '../../language-server/src/type-engine/virtual-cell.ts';
 import { analyze, imports } from './support/check.ts';
 
 describe('hidden cells', () => {
@@ -17,12 +26,12 @@ describe('hidden cells', () => {
       imports,
       '@function\ndef f(s):\n    s += gen("a", choices=["x"]) + gen("b")',
     );
-    const text = hiddenCell(analysis, 'cell:1');
+    const text = stateTypes(analysis);
     expect(text).toContain(`name: Literal["a"], /) -> Literal['x']: ...`);
     expect(text).toContain('name: Literal["b"], /) -> str: ...');
-    expect(text).toContain('f = __sgl_as_f(f)');
+    expect(text).toContain('def __sgl_as_f(');
     expect(parse(text).errors).toEqual([]);
-    expect(hiddenCell(analysis, 'cell:0')).toBe('');
+    expect(stateTypes(analyze(imports))).toBe('');
   });
   it('keep literals of names that other cells read', () => {
     const analysis = analyze(
@@ -30,8 +39,58 @@ describe('hidden cells', () => {
       '@function\ndef f(s):\n    s += gen("a", choices=["x", "y"])',
       'a = f.run()["a"]\nb = 1\na2 = a\na2 = 3',
     );
-    expect(hiddenCell(analysis, 'cell:2')).toContain("a: Literal['x', 'y'] = a  # type: ignore");
-    expect(hiddenCell(analysis, 'cell:2')).not.toContain('a2');
+    expect(literalTypes(analysis, 'cell:2')).toContain("a: Literal['x', 'y'] = a  # type: ignore");
+    expect(literalTypes(analysis, 'cell:2')).not.toContain('a2');
+    expect(literalTypes(analysis, 'cell:1')).toBe('');
+  });
+});
+
+describe('virtual cells', () => {
+  const virtual = (text: string) => {
+    const cell = virtualCell(analyze(imports, text), 'cell:1');
+    expect(parse(cell.text).errors).toEqual([]);
+    return cell;
+  };
+  it('put types into programs, nested ones and methods too, and leave the rest', () => {
+    const { text } = virtual(
+      'x = 1\n@sgl.function\ndef f(s, q): pass\nclass A:\n    @function\n    def m(self, s: Any): pass\ndef g(s): pass\ndef o():\n    @log\n    @function(num_api_spec_tokens=3)\n    def inner(s): pass\n',
+    );
+    expect(text).toBe(
+      'x = 1\n@__sgl_as_f(sgl.function)\ndef f(s: "_f_State", q): pass\nclass A:\n    @__sgl_as_m(function)\n    def m(self, s: Any): pass\ndef g(s): pass\ndef o():\n    @log\n    @__sgl_as_inner(function(num_api_spec_tokens=3))\n    def inner(s: "_inner_State"): pass\n',
+    );
+  });
+  it('keep every place of the author', () => {
+    const source = '@function\ndef f(s, q):\n    s += q\n';
+    const cell = virtual(source);
+    const lines = source.split('\n');
+    const seen = cell.text.split('\n');
+    for (const [line, text] of lines.entries()) {
+      for (let character = 0; character <= text.length; character++) {
+        const place = { line, character };
+        const moved = toVirtual(cell, place);
+        expect(toOriginal(cell, moved)).toEqual(place);
+        if (/\w/.test(text[character] ?? '') && text[character - 1] !== 's')
+          expect(seen[line]?.[moved.character]).toBe(text[character]);
+      }
+    }
+    expect(toOriginal(cell, { line: 0, character: 5 })).toEqual({ line: 0, character: 1 });
+  });
+  it('move all ranges of an answer, each by the cell it names', () => {
+    const cell = virtual('@function\ndef f(s, q): pass');
+    const range = (start: number, end: number) => ({
+      start: { line: 1, character: start },
+      end: { line: 1, character: end },
+    });
+    const answer = [
+      { uri: 'here', range: range(21, 22) },
+      { uri: 'other', range: range(21, 22) },
+      { range: range(6, 7), nested: [{ range: range(21, 22) }], text: 'x', none: null },
+    ];
+    expect(mapAnswer(answer, 'here', (uri) => (uri === 'here' ? cell : undefined))).toEqual([
+      { uri: 'here', range: range(9, 10) },
+      { uri: 'other', range: range(21, 22) },
+      { range: range(6, 7), nested: [{ range: range(9, 10) }], text: 'x', none: null },
+    ]);
   });
 });
 
@@ -88,5 +147,28 @@ describe('answers of the engine', () => {
       { uri: `${uri}!`, range },
     ]);
     expect(found.map((place) => place.uri)).toEqual(['c1!', 'c2']);
+  });
+  it('rename only what the author sees', () => {
+    const edits = (start: number, end: number) => [
+      {
+        range: { start: { line: 0, character: start }, end: { line: 0, character: end } },
+        newText: 'b',
+      },
+    ];
+    const answer = {
+      documentChanges: [
+        { textDocument: { uri: 'c1' }, edits: edits(2, 5) },
+        { textDocument: { uri: 'c1-types' }, edits: edits(0, 1) },
+      ],
+    };
+    expect(cleanRename(answer)).toEqual({ c1: edits(2, 5) });
+    expect(cleanRename({ documentChanges: [] })).toBeNull();
+    expect(cleanRename(null)).toBeNull();
+    expect(rangeAt(edits(2, 5), { line: 0, character: 5 })).toEqual(edits(2, 5)[0]?.range);
+    expect(rangeAt(edits(2, 5), { line: 0, character: 1 })).toBeNull();
+    expect(cleanSignatureHelp({ signatures: [{ label: '(s: _f_State)' }] })).toEqual({
+      signatures: [{ label: '(s: ProgramState)' }],
+    });
+    expect(cleanSignatureHelp({ signatures: null })).toBeNull();
   });
 });

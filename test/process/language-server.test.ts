@@ -226,6 +226,36 @@ describe('the language server over its protocol', () => {
     ).toBeNull();
   });
 
+  it('adds to Jupyter notebooks that use SGLang what concerns it, and nothing else', async () => {
+    const open = (name: string, ...texts: string[]) => {
+      const documents = texts.map((text, i) => ({
+        uri: `vscode-notebook-cell:/${name}#c${i}`,
+        languageId: 'python',
+        version: 1,
+        text,
+      }));
+      client.notify('notebookDocument/didOpen', {
+        notebookDocument: {
+          uri: `file:///${name}`,
+          notebookType: 'jupyter-notebook',
+          version: 1,
+          cells: documents.map(({ uri }) => ({ kind: 2, document: uri })),
+        },
+        cellTextDocuments: documents,
+      });
+      return documents.map(({ uri }) => uri);
+    };
+    const [plain = ''] = open('plain.ipynb', 'x = 1');
+    const [, run = ''] = open('ours.ipynb', cells[0] ?? '', `${cells[1]}undefined_name\nx = (`);
+    const found = await client.diagnostics(run, 1);
+    expect(found.map((entry: any) => entry.code)).toEqual(['unknown-variable']);
+    expect(
+      (await client.request('textDocument/hover', position(run, 1, 5))).contents.value,
+    ).toContain('capital');
+    expect(await client.request('textDocument/hover', position(run, 3, 3))).toBeNull();
+    expect(await client.request('textDocument/hover', position(plain, 0, 0))).toBeNull();
+  });
+
   it('answers every other request', async () => {
     const document = { textDocument: { uri: cellUri(0) } };
     expect(await client.request('textDocument/documentSymbol', document)).toMatchObject([
@@ -269,9 +299,9 @@ describe('the type engine', () => {
     async () => {
       const uri = (i: number) => `vscode-notebook-cell:/types.sglnb#c${i}`;
       const texts = [
-        'from sglang import *\n@function\ndef g(s):\n    s += gen("kind", choices=["bug", "idea"])\n',
+        'from sglang import *\n@function\ndef g(s, q: int = 1):\n    s += gen("kind", choices=["bug", "idea"])\n    k = s["kind"]\n    q + 1\n',
         'st = g.run()\nkind = st["kind"]\n',
-        'upper = kind.upper()\nkind\nst["kint"]\nundefined_name\n',
+        'upper = kind.upper()\nkind\nst["kint"]\nundefined_name\nsorted([])\n',
       ];
       const documents = texts.map((text, i) => ({
         uri: uri(i),
@@ -305,6 +335,39 @@ describe('the type engine', () => {
       expect(items.map((item: any) => item.label)).toContain('upper');
       const definition = await client.request('textDocument/definition', position(uri(2), 1, 1));
       expect(definition.map((place: any) => place.uri)).toEqual([uri(1)]);
+
+      // Within the program, left and right of what the engine sees in addition.
+      const hoverText = async (line: number, character: number) =>
+        (await client.request('textDocument/hover', position(uri(0), line, character)))?.contents
+          .value;
+      expect(await hoverText(4, 4)).toContain("k: Literal['bug', 'idea']");
+      expect(await hoverText(2, 9)).toContain('q: int');
+      expect(await hoverText(2, 6)).toContain('s: ProgramState');
+
+      // Plain names: one answer, over all cells, nothing of the hidden ones.
+      const places = await client.request('textDocument/references', {
+        ...position(uri(1), 1, 1),
+        context: { includeDeclaration: true },
+      });
+      expect(places.map((place: any) => place.uri).toSorted()).toEqual([uri(1), uri(2), uri(2)]);
+      expect(
+        await client.request('textDocument/prepareRename', position(uri(2), 1, 1)),
+      ).toMatchObject({ placeholder: 'kind' });
+      const { changes } = await client.request('textDocument/rename', {
+        ...position(uri(2), 1, 1),
+        newName: 'sort',
+      });
+      expect(Object.keys(changes).toSorted()).toEqual([uri(1), uri(2)]);
+      const parameter = await client.request('textDocument/rename', {
+        ...position(uri(0), 5, 4),
+        newName: 'number',
+      });
+      expect(parameter.changes[uri(0)].map((edit: any) => edit.range.start)).toEqual([
+        { line: 2, character: 9 },
+        { line: 5, character: 4 },
+      ]);
+      const help = await client.request('textDocument/signatureHelp', position(uri(2), 4, 7));
+      expect(help.signatures[0].label).toContain('iterable');
     },
   );
 });

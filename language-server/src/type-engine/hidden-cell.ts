@@ -1,31 +1,51 @@
 /**
- * The code that stands, unseen, behind each cell for the type engine: it gives every program of the
- * cell the exact type of its state, so that `t = state["type"]` is a `Literal` in all later cells.
- * No position mapping is needed, because the cell itself is passed on as it is.
+ * Code that the type engine sees and the editor never shows: before all cells of a notebook the exact
+ * type of every program's state, which `virtual-cell.ts` refers to; behind each cell the exact types
+ * of generated values that other cells read. Both make `t = state["type"]` a `Literal` everywhere.
  */
 import type { ModuleAnalysis } from '../semantics/analysis.ts';
 import { formatType } from '../semantics/gen-type.ts';
 import type { SourceUnit } from '../semantics/source-unit.ts';
 import { variableTypes } from '../stubs.ts';
+import { stateClass, stateDecorator } from './virtual-cell.ts';
 
-/** Empty if the cell defines no programs on its top level. */
-export function hiddenCell(analysis: ModuleAnalysis, uri: string): string {
-  const unit = analysis.units.find((candidate) => candidate.uri === uri);
-  if (!unit) return '';
-  const programs = analysis.facts.programs.filter(({ node }) => unit.tree.body.includes(node));
-  const names = literalNames(analysis, unit);
-  if (programs.length === 0 && names.length === 0) return '';
-  const head = `from typing import Any as __Any, Literal, overload as __overload
+const head = `from typing import Any as __Any, Callable as __Callable, Literal, overload as __overload
 from sglang.lang.interpreter import ProgramState as __ProgramState
 from sglang.lang.ir import SglFunction as __SglFunction
 `;
-  return [head, ...programs.map(({ name }) => programTypes(analysis, name)), ...names].join('\n');
+
+/** Empty if the module defines no programs. */
+export function stateTypes(analysis: ModuleAnalysis): string {
+  const names = new Set(analysis.facts.programs.map(({ name }) => name));
+  if (names.size === 0) return '';
+  return [head, ...[...names].map((name) => programTypes(analysis, name))].join('\n');
+}
+
+function programTypes(analysis: ModuleAnalysis, name: string): string {
+  const getters = [...variableTypes(analysis.facts.gens, name)].map(
+    ([variable, type]) => `    @__overload
+    def __getitem__(self, name: Literal[${JSON.stringify(variable)}], /) -> ${formatType(type).replaceAll('Any', '__Any')}: ...`,
+  );
+  const fallback = `    @__overload
+    def __getitem__(self, name: str, /) -> __Any: ...`;
+  const overloads = getters.length === 0 ? [] : [...getters, fallback];
+  const state = stateClass(name);
+  return `class ${state}(__ProgramState):
+${overloads.map((overload) => `${overload}\n`).join('')}    def __getitem__(self, name: str, /) -> __Any: ...
+def ${stateDecorator(name)}(decorator: object, /) -> __Callable[[__Callable[..., __Any]], __SglFunction[${state}]]: ...
+`;
 }
 
 /**
  * The engine widens literals of names that other cells read (`t = "a"` is a `str` elsewhere); an
- * annotation here keeps what is known.
+ * annotation behind the cell keeps what is known. Empty where there is nothing to keep.
  */
+export function literalTypes(analysis: ModuleAnalysis, uri: string): string {
+  const unit = analysis.units.find((candidate) => candidate.uri === uri);
+  const names = unit ? literalNames(analysis, unit) : [];
+  return names.length === 0 ? '' : ['from typing import Literal', ...names].join('\n');
+}
+
 function literalNames(analysis: ModuleAnalysis, unit: SourceUnit): readonly string[] {
   const assigned = new Map<string, string>();
   for (const statement of unit.tree.body) {
@@ -39,23 +59,4 @@ function literalNames(analysis: ModuleAnalysis, unit: SourceUnit): readonly stri
     }
   }
   return [...assigned].map(([name, type]) => `${name}: ${type} = ${name}  # type: ignore\n`);
-}
-
-function programTypes(analysis: ModuleAnalysis, name: string): string {
-  const getters = [...variableTypes(analysis.facts.gens, name)].map(
-    ([variable, type]) => `    @__overload
-    def __getitem__(self, name: Literal[${JSON.stringify(variable)}], /) -> ${formatType(type).replaceAll('Any', '__Any')}: ...`,
-  );
-  const fallback = `    @__overload
-    def __getitem__(self, name: str, /) -> __Any: ...`;
-  const body =
-    getters.length === 0
-      ? '    def __getitem__(self, name: str, /) -> __Any: ...'
-      : [...getters, fallback].join('\n');
-  return `class _${name}_State(__ProgramState):
-${body}
-    def __getitem__(self, name: str, /) -> __Any: ...
-def __sgl_as_${name}(program: object) -> __SglFunction[_${name}_State]: ...
-${name} = __sgl_as_${name}(${name})
-`;
 }

@@ -1,0 +1,113 @@
+/**
+ * A cell as the type engine sees it: the author's text with types put in where programs are defined,
+ * so that `s["x"]` has its type in a program's body, and the program's runs theirs right behind it,
+ * at any depth. `@function` reads `@__sgl_as_f(function)` there, and `def f(s)` reads
+ * `def f(s: "_f_State")`. Nothing is taken away and no line is added, so places differ only to the
+ * right of an insertion on its line.
+ */
+import type { ModuleAnalysis } from '../semantics/analysis.ts';
+import type { Expression, FunctionDef } from '../syntax/ast.ts';
+
+/** Zero-based, in UTF-16 units, as in the language server protocol. */
+export interface Place {
+  readonly line: number;
+  readonly character: number;
+}
+
+interface Insertion extends Place {
+  readonly text: string;
+  /** Whether the author's place at the insertion stands behind it. */
+  readonly isPrefix: boolean;
+}
+
+export interface VirtualCell {
+  readonly text: string;
+  readonly insertions: readonly Insertion[];
+}
+
+/** Names of an engine's hidden declarations for a program. */
+export const stateClass = (program: string): string => `_${program}_State`;
+export const stateDecorator = (program: string): string => `__sgl_as_${program}`;
+
+export function virtualCell(analysis: ModuleAnalysis, uri: string): VirtualCell {
+  const unit = analysis.units.find((candidate) => candidate.uri === uri);
+  if (!unit) return { text: '', insertions: [] };
+  const found = analysis.facts.programs
+    .filter((program) => program.unit.uri === uri)
+    .flatMap(({ node, name }) => insertionsFor(unit.text, node, name))
+    .sort((a, b) => a.offset - b.offset);
+  let text = '';
+  let done = 0;
+  for (const insertion of found) {
+    text += unit.text.slice(done, insertion.offset) + insertion.text;
+    done = insertion.offset;
+  }
+  text += unit.text.slice(done);
+  return {
+    text,
+    insertions: found.map(({ offset, text: added, isPrefix }) => ({
+      ...placeOf(unit.text, offset),
+      text: added,
+      isPrefix,
+    })),
+  };
+}
+
+interface OffsetInsertion {
+  readonly offset: number;
+  readonly text: string;
+  readonly isPrefix: boolean;
+}
+
+function insertionsFor(source: string, node: FunctionDef, name: string): OffsetInsertion[] {
+  if (!/^[\p{L}_][\p{L}\p{N}_]*$/u.test(name)) return [];
+  const decorator = programDecorator(source, node);
+  if (!decorator) return [];
+  const found: OffsetInsertion[] = [
+    { offset: decorator.start, text: `${stateDecorator(name)}(`, isPrefix: true },
+    { offset: decorator.end, text: ')', isPrefix: false },
+  ];
+  const first = node.parameters[0]?.name?.id === 'self' ? 1 : 0;
+  const state = node.parameters[first];
+  if (state?.name && !state.annotation && state.star === '' && !state.defaultValue) {
+    found.push({ offset: state.name.end, text: `: "${stateClass(name)}"`, isPrefix: false });
+  }
+  return found;
+}
+
+/** The only decorator, or the last that reads like SGLang's. */
+function programDecorator(source: string, node: FunctionDef): Expression | undefined {
+  if (node.decorators.length === 1) return node.decorators[0];
+  return node.decorators.findLast(({ start, end }) =>
+    /\bfunction\b/.test(source.slice(start, end)),
+  );
+}
+
+function placeOf(text: string, offset: number): Place {
+  const before = text.slice(0, offset);
+  const lineStart = before.lastIndexOf('\n') + 1;
+  return { line: before.split('\n').length - 1, character: offset - lineStart };
+}
+
+/** The author's place → the engine's. */
+export function toVirtual({ insertions }: VirtualCell, place: Place): Place {
+  let shift = 0;
+  for (const { line, character, text, isPrefix } of insertions) {
+    if (line !== place.line) continue;
+    if (character < place.character || (isPrefix && character === place.character))
+      shift += text.length;
+  }
+  return { line: place.line, character: place.character + shift };
+}
+
+/** The engine's place → the author's; places inside an insertion come out at its edge. */
+export function toOriginal({ insertions }: VirtualCell, place: Place): Place {
+  let shift = 0;
+  for (const { line, character, text } of insertions) {
+    if (line !== place.line) continue;
+    const inside = place.character - shift - character;
+    if (inside <= 0) break;
+    shift += Math.min(inside, text.length);
+  }
+  return { line: place.line, character: place.character - shift };
+}

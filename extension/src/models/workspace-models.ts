@@ -12,6 +12,9 @@ import { connectToServer } from './connect-command.ts';
 import { Connections } from './connections.ts';
 import { WorkbenchModelAsker } from './missing-model.ts';
 
+/** What the tour's first cell launches. */
+const TOUR_MODEL = 'Qwen/Qwen2.5-1.5B-Instruct';
+
 export class WorkspaceModels implements KernelModels, Disposable {
   readonly #connections: Connections;
   readonly #controller: () => SglangNotebookController | undefined;
@@ -56,6 +59,12 @@ export class WorkspaceModels implements KernelModels, Disposable {
     };
     const choices = new ModelChoices(manager.store.directory);
     return new ModelAnswers(manager, choices, asker).answer(name, place, signal);
+  }
+
+  /** The tour shows what works offline: its first cell asks nothing. */
+  async runStarterIn(notebook: Uri): Promise<void> {
+    const choices = new ModelChoices(this.#manager().store.directory);
+    await choices.remember(notebook.fsPath, TOUR_MODEL, { kind: 'starter' });
   }
 
   chooseModel(): Promise<void> {

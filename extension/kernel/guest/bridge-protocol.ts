@@ -46,6 +46,9 @@ export type WireExpression =
 export interface WireError {
   readonly type: string;
   readonly message: string;
+  /** Of a failed gen: what was sent, and where the program appended it. */
+  readonly request?: { readonly url: string; readonly body: JsonValue } | null;
+  readonly at?: SourcePosition | null;
 }
 
 /** A chat template as plain data, the same on both sides. */

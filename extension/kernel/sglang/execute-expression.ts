@@ -4,7 +4,7 @@ import type { ChoiceScore, GenTiming } from '../../protocol/output-payloads.ts';
 import type { Backend, Completion, SentRequest } from '../backends/backend.ts';
 import { decide } from './choices.ts';
 import type { Expression, GenExpression, SelectExpression } from './ir.ts';
-import { ProgramError } from './program-error.ts';
+import { FailedGenError, ProgramError } from './program-error.ts';
 import type { ProgramState } from './program-state.ts';
 import { reasoningName, splitReasoning } from './reasoning.ts';
 import { describeConstraint, resolveSampling } from './sampling-params.ts';
@@ -139,7 +139,7 @@ async function timed(
     report(value, null);
   } catch (error) {
     report(null, error instanceof Error ? error.message : String(error));
-    throw error;
+    throw new FailedGenError(error, progress.request, expression.at);
   }
 }
 

@@ -179,7 +179,8 @@ describe('failures', () => {
     backend.answer = () => (backend.params.length === 2 ? serverDied : 'ok');
     submit(executor, gen('x'), gen('y'), text('z'), gen('w'));
     await executor.whenIdle();
-    const error = { type: 'ConnectionError', message: 'The server died.' };
+    const request = { url: 'fake:/generate', body: { text: 'ok' } };
+    const error = { type: 'ConnectionError', message: 'The server died.', request, at: null };
     expect(await executor.variable('x')).toEqual({ status: 'value', value: 'ok' });
     expect(await executor.variable('y')).toEqual({ status: 'failed', error });
     expect(await executor.variable('w')).toEqual({ status: 'failed', error });

@@ -8,8 +8,13 @@ class GenerationError(KeyError):
     """A variable has no value because a step of its program failed.
 
     It is a ``KeyError``, as reading a missing variable is in SGLang; its text and its ``__cause__``
-    tell what failed.
+    tell what failed. ``request`` is what was sent, with ``url`` and ``body`` (None: nothing was);
+    ``file`` and ``line`` say where the program appended what failed (None: not known).
     """
+
+    request = None
+    file = None
+    line = None
 
     def __init__(self, name, reason):
         super().__init__(name)
@@ -44,6 +49,13 @@ def failed(name, error):
     cause = cause_of(error)
     problem = GenerationError(name, str(cause) or type(cause).__name__)
     problem.__cause__ = cause
+    problem.request = error.get("request")
+    at = error.get("at")
+    if at:
+        problem.file, problem.line = at
+        if hasattr(problem, "add_note"):  # Python 3.11
+            place = problem.file.strip("<>").split("#")[0]
+            problem.add_note(f"What failed was appended in {place}, line {problem.line}.")
     return problem
 
 

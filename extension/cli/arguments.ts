@@ -12,7 +12,8 @@ export const HELP = `sglnb: run and convert SGLang notebooks
   sglnb doctor                 is everything here that is needed, and does it work?
   sglnb --help, --version
 
-Models (the folder is $SGLNB_MODELS; servers: SGLNB_MIRROR, HF_TOKEN for gated models):
+Models (the folder is $SGLNB_MODELS; servers: SGLNB_MIRROR, HF_TOKEN for gated models;
+a proxy: SGLNB_PROXY or HTTPS_PROXY):
   sglnb models [list]          models that are here, and well-known ones, with what fits the memory
   sglnb models search WORDS    repositories with GGUF files
   sglnb models pull NAME       download: org/name, org/name:Q8_0, org/name/file.gguf or an address;

@@ -1,6 +1,8 @@
 /**
- * Well-known instruction-tuned models as GGUF files on Hugging Face. Sizes are approximate: they are
- * shown before anything is asked of the server, whose answer is what a download is checked against.
+ * Well-known instruction-tuned models as GGUF files on Hugging Face. These rows were written from the
+ * models' public pages and cannot be checked offline. Nothing is downloaded on their word: the hub's
+ * API tells the file's exact size and SHA-256 (`HubClient.describe`), against which the bytes are
+ * compared, and once the file is here its own header gives the shape for the memory estimate.
  */
 import type { AttentionShape } from './memory-fit.ts';
 

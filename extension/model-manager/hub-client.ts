@@ -8,6 +8,8 @@ export interface HubOptions {
   readonly token: string | null;
   /** The longest wait for an answer to begin. */
   readonly answerMilliseconds: number;
+  /** Fetches through a proxy; the platform's own `fetch` if left out. */
+  readonly fetch?: typeof fetch;
 }
 
 export interface HubFile {
@@ -37,9 +39,10 @@ export class HubClient {
   readonly base: string;
   readonly #token: string | null;
   readonly #answerMilliseconds: number;
+  readonly #send: typeof fetch;
 
   /** @throws ModelManagerError BAD_NAME when the mirror is no web address */
-  constructor({ base, token, answerMilliseconds }: HubOptions) {
+  constructor({ base, token, answerMilliseconds, fetch: send = fetch }: HubOptions) {
     const url = URL.canParse(base) ? new URL(base) : null;
     if (url === null || !/^https?:$/.test(url.protocol)) {
       throw new ModelManagerError(
@@ -50,6 +53,7 @@ export class HubClient {
     this.base = base.replace(/\/+$/, '');
     this.#token = token;
     this.#answerMilliseconds = answerMilliseconds;
+    this.#send = send;
   }
 
   fileUrl(repository: string, path: string): string {
@@ -157,7 +161,7 @@ export class HubClient {
     const authorization: Record<string, string> =
       this.#token !== null && isOurs ? { authorization: `Bearer ${this.#token}` } : {};
     try {
-      return await fetch(url, {
+      return await this.#send(url, {
         ...init,
         redirect: 'manual',
         headers: { 'accept-encoding': 'identity', ...init.headers, ...authorization },

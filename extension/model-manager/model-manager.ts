@@ -22,6 +22,7 @@ import { modelDirectory, type Environment } from './model-directory.ts';
 import { ModelManagerError } from './model-error.ts';
 import type { RecordedFile } from './model-record.ts';
 import { planPull, type PullPlan } from './model-request.ts';
+import { proxyFetch } from './proxy-fetch.ts';
 import { ModelStore, type InstalledModel } from './model-store.ts';
 import type { CatalogueEntry } from './catalogue.ts';
 
@@ -170,16 +171,19 @@ export async function importableFile(path: string): Promise<ImportableModel> {
 
 /**
  * The manager for this process's environment: `SGLNB_MODELS` (folder), `SGLNB_MIRROR` or
- * `HF_ENDPOINT` (server in place of huggingface.co), `HF_TOKEN` (for gated models).
+ * `HF_ENDPOINT` (server in place of huggingface.co), `HF_TOKEN` (for gated models), `SGLNB_PROXY` or
+ * `HTTPS_PROXY`.
  * @throws ModelManagerError BAD_NAME
  */
 export function createModelManager(env: Environment, platform: string): ModelManager {
+  const send = proxyFetch(env);
   return new ModelManager({
     store: new ModelStore(modelDirectory(env, platform)),
     hub: new HubClient({
       base: env['SGLNB_MIRROR'] || env['HF_ENDPOINT'] || HUB,
       token: env['HF_TOKEN'] || null,
       answerMilliseconds: 30_000,
+      ...(send === null ? {} : { fetch: send }),
     }),
     places: importPlaces(env, platform),
     freeMemory: () => process.availableMemory(),

@@ -1,5 +1,7 @@
 import { closest } from '../closest-name.ts';
+import { ConstraintError } from '../constraints/constraint.ts';
 import type { ConstraintSource } from '../constraints/constraint.ts';
+import { StopPattern } from '../constraints/stop-pattern.ts';
 import type { SamplingParams } from '../scheduler/messages.ts';
 import { nativeError } from './errors.ts';
 import { Fields } from './json-fields.ts';
@@ -146,10 +148,12 @@ function logitBias(json: JsonObject | null): SamplingParams['logitBias'] {
 
 function checkedStopRegex(pattern: string): string {
   try {
-    void new RegExp(pattern, 'u');
-    return pattern;
+    return new StopPattern(pattern).source;
   } catch (error) {
-    throw invalid(`stop_regex: ${error instanceof Error ? error.message : 'invalid pattern'}`);
+    if (!(error instanceof ConstraintError)) throw error;
+    const where = `position ${error.position}`;
+    const hint = error.position === null || error.message.includes(where) ? '' : ` at ${where}`;
+    throw invalid(`stop_regex: ${error.message}${hint}`);
   }
 }
 

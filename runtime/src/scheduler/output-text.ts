@@ -1,3 +1,4 @@
+import { StopPattern } from '../constraints/stop-pattern.ts';
 import type { Vocabulary } from '../engine/engine.ts';
 import { Detokenizer } from '../tokenizer/detokenizer.ts';
 import { StopStrings } from '../tokenizer/stop-strings.ts';
@@ -9,7 +10,7 @@ type TextParams = Pick<SamplingParams, 'stop' | 'stopRegex' | 'noStopTrim' | 'sk
 export class OutputText {
   readonly #detokenizer: Detokenizer;
   readonly #stops: StopStrings;
-  readonly #patterns: readonly { readonly source: string; readonly regex: RegExp }[];
+  readonly #patterns: readonly StopPattern[];
   #released = '';
 
   constructor(vocabulary: Pick<Vocabulary, 'bytes'>, params: TextParams) {
@@ -17,7 +18,7 @@ export class OutputText {
       skipSpecialTokens: params.skipSpecialTokens,
     });
     this.#stops = new StopStrings(params.stop, { noStopTrim: params.noStopTrim });
-    this.#patterns = params.stopRegex.map((source) => ({ source, regex: new RegExp(source, 'u') }));
+    this.#patterns = params.stopRegex.map((source) => new StopPattern(source));
   }
 
   /**
@@ -25,11 +26,11 @@ export class OutputText {
    * the text already.
    */
   append(token: number, written = 0): string | null {
-    const step = this.#stops.append(this.#detokenizer.append(token, written));
+    const piece = this.#detokenizer.append(token, written);
+    const step = this.#stops.append(piece);
     this.#released += step.text;
     if (step.matched !== null) return step.matched;
-    const { text } = this.#detokenizer;
-    return this.#patterns.find(({ regex }) => regex.test(text))?.source ?? null;
+    return this.#patterns.find((pattern) => pattern.append(piece))?.source ?? null;
   }
 
   /** Ends the text: what was held back for a longer character or a stop string belongs to it. */

@@ -182,7 +182,7 @@ describe('sampling parameters', () => {
       '400 regex, json_schema and ebnf must not be empty: only the empty text would match',
     ],
     [{ stop: [1] }, '400 sampling_params.stop must be a string or a list of strings, not a list'],
-    [{ stop_regex: '(' }, '400 stop_regex: Invalid regular expression: /(/u: Unterminated group'],
+    [{ stop_regex: '(' }, '400 stop_regex: missing ), unterminated subpattern at position 0'],
     [{ n: 0 }, '400 n must be in [1, 128], got 0.'],
     [
       { logit_bias: { x: 1 } },

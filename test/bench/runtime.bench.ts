@@ -50,16 +50,21 @@ async function measure(model: string, decodeTokens: number): Promise<Row[]> {
     // Nobody's first request counts.
     await ours.generate([300, 301], 4);
     await peer?.complete([300, 301], 4, { temperature: 0 });
-    return [
-      await decodeRow(sides, decodeTokens),
-      await prefillRow(sides),
-      await forkRow(sides),
-      ...(peer === null ? [] : await peerRows(sides, peer)),
-      await choicesRow(sides),
-      ...(await constraintRows(sides, decodeTokens)),
-      await jumpRow(sides, withoutJump),
-      await gapRow(sides),
-    ];
+    const rows: Row[] = [];
+    // A run takes minutes: say what is done.
+    const note = (...done: readonly Row[]): void => {
+      rows.push(...done);
+      for (const { work, value } of done) console.error(`  ${work}: ${value}`);
+    };
+    note(await decodeRow(sides, decodeTokens));
+    note(await prefillRow(sides));
+    note(await forkRow(sides));
+    if (peer !== null) note(...(await peerRows(sides, peer)));
+    note(await choicesRow(sides));
+    note(...(await constraintRows(sides, decodeTokens)));
+    note(await jumpRow(sides, withoutJump));
+    note(await gapRow(sides));
+    return rows;
   } finally {
     raw.dispose();
     await Promise.all([ours.stop(), withoutJump.stop(), peer?.stop()]);

@@ -154,11 +154,11 @@ export async function choicesRow({ ours, vocabulary, rounds }: Sides): Promise<R
 }
 
 /** Long enough not to end; jump-forward finds nothing to skip. */
-const REGEX = { regex: '[a-zA-Z0-9 ,.]{600,}' };
+const REGEX = { regex: '[a-zA-Z0-9 ,.]{6000,}' };
 const SCHEMA = {
   json_schema: JSON.stringify({
     type: 'object',
-    properties: { text: { type: 'string', minLength: 600 } },
+    properties: { text: { type: 'string', minLength: 6000 } },
     required: ['text'],
   }),
 };

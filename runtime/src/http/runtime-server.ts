@@ -1,4 +1,5 @@
 import type { Server } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Device } from '../engine/device-list.ts';
 import type { OpenVocabulary } from '../engine/llama-vocabulary.ts';
 import type { Log } from '../log.ts';
@@ -38,12 +39,18 @@ export interface RuntimeServerParts {
 
 export interface RuntimeServer {
   readonly server: Server;
-  /** Takes no more requests; resolves when the running ones are answered, or after `timeout` ms. */
+  /**
+   * Takes no more requests, lets the running ones finish, aborts what is left after `timeout` ms.
+   * Resolves when every connection is closed.
+   */
   drain(timeout: number): Promise<void>;
 }
 
 /** Largest request body: a batch of long prompts, or ids as text. */
 const BODY_LIMIT = 64 << 20;
+
+/** How long the last answers may take to be sent, milliseconds. */
+const LAST_ANSWERS = 2_000;
 
 /** Wires the routes. */
 export function createRuntimeServer(parts: RuntimeServerParts): RuntimeServer {
@@ -102,9 +109,13 @@ export function createRuntimeServer(parts: RuntimeServerParts): RuntimeServer {
     server,
     drain: async (timeout) => {
       stopping = true;
+      const deadline = performance.now() + timeout;
+      // Until then new requests are answered: 503, with the reason.
+      while (engine.running > 0 && performance.now() < deadline) await sleep(20);
+      running.abort(null);
       const closed = new Promise((resolve) => server.close(resolve));
       const idle = setInterval(() => server.closeIdleConnections(), 20).unref();
-      const late = new Promise((resolve) => setTimeout(resolve, timeout).unref());
+      const late = new Promise((resolve) => setTimeout(resolve, LAST_ANSWERS).unref());
       await Promise.race([closed, late]);
       clearInterval(idle);
       server.closeAllConnections();

@@ -24,11 +24,17 @@ const nothingBut = (name, folder, allowed, comment) =>
 export const forbidden = [
   nothingBut('protocol-alone', 'extension/protocol', [], 'the boundary depends on neither side'),
   nothingBut('format-alone', 'extension/notebook-format', [], 'the file format is pure'),
+  nothingBut('environments-alone', 'extension/python-environments', [], 'it only looks at files'),
   nothingBut('models-alone', 'extension/model-manager', [], 'every process may manage models'),
   nothingBut(
     'extension-imports',
     'extension/src',
-    ['extension/protocol/', 'extension/notebook-format/', 'extension/model-manager/'],
+    [
+      'extension/protocol/',
+      'extension/notebook-format/',
+      'extension/model-manager/',
+      'extension/python-environments/',
+    ],
     'the extension talks to other processes, it does not contain them',
   ),
   nothingBut(

@@ -31,6 +31,7 @@ Options of run:
   -o, --output FILE        write the executed notebook, with its outputs; the input never changes
   -p, --param NAME=VALUE   set a variable after the cell tagged "parameters", or before all cells;
                            VALUE is JSON (3, true, [1,2], "3") or else a string; may be repeated
+      --python PATH        run the cells in this Python (3.9 or newer) in place of the bundled one
       --endpoint URL       default SGLang server for cells that set no backend; several URLs with commas
                            between them share the work, and one may fail
       --model PATH         model (GGUF file or name) in place of the one that cells launch
@@ -39,6 +40,7 @@ Options of run:
       --timeout SECONDS    interrupt a cell that runs longer and count it as failed
       --allow-errors       go on after a failing cell (the exit code is still 1)
       --source, --no-source  show each cell's source (default: on a terminal only)
+      -- ARGS...           what the program finds in sys.argv: sglnb run program.py -- --parallel 8
 
 Exit codes: 0 all cells ran; 1 a cell failed or the kernel died; 2 wrong usage or unreadable file;
 130 interrupted with Ctrl-C (once: interrupt the cell; twice: kill the kernel).
@@ -55,6 +57,10 @@ export interface RunCommand {
   readonly file: string;
   readonly output: string | null;
   readonly parameters: readonly Parameter[];
+  /** Interpreter; `null` for the bundled Python. */
+  readonly python: string | null;
+  /** What follows `--`. */
+  readonly programArguments: readonly string[];
   readonly endpoint: string | null;
   readonly model: string | null;
   readonly missingModel: 'ask' | 'starter';
@@ -90,6 +96,7 @@ const OPTIONS = {
   version: { type: 'boolean' },
   output: { type: 'string', short: 'o' },
   param: { type: 'string', short: 'p', multiple: true },
+  python: { type: 'string' },
   endpoint: { type: 'string' },
   model: { type: 'string' },
   'missing-model': { type: 'string' },
@@ -116,13 +123,18 @@ type Values = ReturnType<typeof parse>['values'];
 
 /** @throws UsageError */
 export function parseCommand(argv: readonly string[]): Command {
-  const { values, positionals } = parse(argv);
+  const end = argv.indexOf('--');
+  const own = end === -1 ? argv : argv.slice(0, end);
+  const programArguments = end === -1 ? [] : argv.slice(end + 1);
+  const { values, positionals } = parse(own);
   const [name, ...files] = positionals;
   if (values.help === true || name === 'help') return { kind: 'help' };
   if (values.version === true) return { kind: 'version' };
+  if (programArguments.length > 0 && name !== 'run')
+    throw new UsageError('Only run takes arguments after --');
   switch (name) {
     case 'run':
-      return runCommand(files, values);
+      return runCommand(files, values, programArguments);
     case 'convert':
       return convertCommand(files, values);
     case 'check':
@@ -204,7 +216,11 @@ function required(action: string, name: string | null): string {
   return name;
 }
 
-function runCommand(files: readonly string[], values: Values): RunCommand {
+function runCommand(
+  files: readonly string[],
+  values: Values,
+  programArguments: readonly string[],
+): RunCommand {
   const [file, ...more] = files;
   if (file === undefined) throw new UsageError('Name the notebook to run: sglnb run FILE');
   if (values.format !== undefined) throw new UsageError('run has no option --format');
@@ -214,6 +230,8 @@ function runCommand(files: readonly string[], values: Values): RunCommand {
     file,
     output: values.output ?? null,
     parameters: (values.param ?? []).map(parseParameter),
+    python: values.python ?? null,
+    programArguments,
     endpoint: values.endpoint === undefined ? null : checkEndpoint(values.endpoint),
     model: values.model ?? null,
     missingModel: checkMissingModel(values['missing-model'] ?? 'ask'),

@@ -9,7 +9,7 @@ import type { InputPrompt } from './input-prompt.ts';
 import { KernelDiedError, KernelSession, type RunResult } from './kernel-session.ts';
 import { checkWritable, readNotebook, writeNotebook } from './notebook-files.ts';
 import { OutputRecorder, type DisplayTable } from './output-recorder.ts';
-import { injectParameters } from './parameters.ts';
+import { injectParameters, pythonLiteral } from './parameters.ts';
 import { EXIT } from './usage-error.ts';
 
 export interface RunEnvironment {
@@ -92,7 +92,10 @@ class NotebookRun {
       kernelEntry,
       {
         cwd,
-        guest: { kind: 'wasm' },
+        guest:
+          this.#command.python === null
+            ? { kind: 'wasm' }
+            : { kind: 'cpython', executable: this.#command.python },
         env: {},
         endpoint: this.#command.endpoint,
         model: modelPath(this.#command.model),
@@ -113,6 +116,7 @@ class NotebookRun {
     kill.addEventListener('abort', onKill);
     try {
       await session.ready;
+      await this.#setArguments(session);
       await this.#runCells(session);
     } catch (error) {
       if (!(error instanceof KernelDiedError)) throw error;
@@ -127,6 +131,15 @@ class NotebookRun {
     if (interrupt.aborted) return this.#interruptedCode();
     this.#summarise(performance.now() - started);
     return this.#failures > 0 ? EXIT.failed : EXIT.ok;
+  }
+
+  /** As for a script: the file and what follows `--`. */
+  async #setArguments(session: KernelSession): Promise<void> {
+    const { file, programArguments } = this.#command;
+    if (programArguments.length === 0 && !file.endsWith('.py')) return;
+    const argv = pythonLiteral([file, ...programArguments]);
+    const cell = { id: 'arguments', label: 'arguments' };
+    await session.execute(cell, `import sys; sys.argv = ${argv}; del sys`, true);
   }
 
   #interruptedCode(): number {

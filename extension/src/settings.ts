@@ -6,6 +6,8 @@ export interface KernelSettings {
   readonly endpoint: string | null;
   /** GGUF file for the bundled runtime, or `null`. */
   readonly modelPath: string | null;
+  /** The user's own interpreter, or `null` for the bundled Python. */
+  readonly python: string | null;
   /** Milliseconds an interrupted cell may take before its kernel is killed. */
   readonly interruptTimeout: number;
 }
@@ -14,6 +16,7 @@ export function kernelSettings(resource: Uri | undefined): KernelSettings {
   return {
     endpoint: text('kernel.endpoint', resource),
     modelPath: text('runtime.modelPath', resource),
+    python: text('kernel.python', resource),
     interruptTimeout:
       number('kernel.interruptTimeout', resource, { fallback: 5, minimum: 1, maximum: 120 }) * 1000,
   };

@@ -11,6 +11,8 @@ describe('the command line', () => {
       file: 'a.sglnb',
       output: null,
       parameters: [],
+      python: null,
+      programArguments: [],
       endpoint: null,
       model: null,
       missingModel: 'ask',
@@ -58,6 +60,8 @@ describe('the command line', () => {
         { name: 'a', value: '1' },
         { name: 'b', value: '=x' },
       ],
+      python: null,
+      programArguments: [],
       endpoint: 'http://h:1',
       model: 'm',
       missingModel: 'ask',
@@ -65,6 +69,17 @@ describe('the command line', () => {
       allowErrors: true,
       showSource: false,
     });
+  });
+
+  it('gives what follows -- to the program', () => {
+    const text = 'run program.py --python /bin/python3 -- --parallel 8 -o x -- y';
+    expect(parseCommand(text.split(' '))).toMatchObject({
+      file: 'program.py',
+      output: null,
+      python: '/bin/python3',
+      programArguments: ['--parallel', '8', '-o', 'x', '--', 'y'],
+    });
+    expect(() => parseCommand(['check', 'a', '--', 'b'])).toThrow('Only run takes arguments');
   });
 
   const wrong: readonly string[] = [

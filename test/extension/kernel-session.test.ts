@@ -42,14 +42,24 @@ function startSession(answer: string | null = 'typed'): { session: KernelSession
     started: (cell, order) => log.push(`started ${cell.id} as ${order}`),
     finished: (cell, outcome) => log.push(`finished ${cell.id}: ${outcome.status}`),
     processes: () => log.push('processes'),
+    chooseModel: async (name) => `/models/${name}.gguf`,
     input: async ({ prompt }, over) => {
       log.push(`asked ${prompt}`);
       over.addEventListener('abort', () => log.push('nobody waits any more'));
       return answer;
     },
   };
-  const launch = { entry, cwd: dirname(entry), endpoint: null, model: null, interruptTimeout: 300 };
-  const session = new KernelSession(launch, listener);
+  const launch = {
+    entry,
+    cwd: dirname(entry),
+    endpoint: null,
+    guest: { kind: 'wasm' } as const,
+    endpointOptions: {},
+    model: null,
+    env: {},
+    interruptTimeout: 300,
+  };
+  const session = new KernelSession(() => launch, listener);
   sessions.push(session);
   return { session, log };
 }
@@ -163,16 +173,20 @@ describe('KernelSession', () => {
       gen: () => {},
       log: () => {},
       background: () => {},
+      chooseModel: async () => null,
       input: async () => null,
     };
     const session = new KernelSession(
-      {
+      () => ({
         entry: join(entry, 'missing.mjs'),
         cwd: dirname(entry),
         endpoint: null,
+        guest: { kind: 'wasm' } as const,
+    endpointOptions: {},
         model: null,
+        env: {},
         interruptTimeout: 100,
-      },
+      }),
       listener,
     );
     expect((await run(session, 'say x')).at(-1)).toMatch(

@@ -78,6 +78,7 @@ function newWindow(keepAlive = 60_000): { session: KernelSession; log: string[] 
     () => ({
       entry,
       cwd: folder,
+      guest: { kind: 'wasm' },
       endpoint: null,
       endpointOptions: {},
       model: null,

@@ -22,6 +22,7 @@ import type { ApiKeys } from '../api-keys.ts';
 import { COMMANDS } from './command-ids.ts';
 import { exportNotebook, importNotebook } from './convert-commands.ts';
 import { newNotebook, openTour } from './notebook-commands.ts';
+import { selectPython } from '../notebook/select-python.ts';
 import type { PromptPreview } from './preview-prompt.ts';
 import type { ProgramHomes } from './program-homes.ts';
 import { runBatch, runProgram } from './run-program.ts';
@@ -72,6 +73,12 @@ export function registerCommands(context: CommandContext): Disposable[] {
       await context.controller()?.session(notebook)?.restart();
       await commands.executeCommand('notebook.execute', notebook.uri);
     }),
+    selectPython: async () => {
+      const notebook = window.activeNotebookEditor?.notebook;
+      const changed = await selectPython(notebook?.uri);
+      // The next cell starts the chosen one.
+      if (changed && notebook !== undefined) await context.controller()?.session(notebook)?.stop();
+    },
     shutDownKernel: onSurvivorOr(
       (record, controller) => controller.endSurvivor(record),
       onSession((session) => session.stop()),

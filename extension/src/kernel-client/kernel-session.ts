@@ -10,6 +10,7 @@ import {
   type EndpointOptions,
   type GenRecord,
   type JsonValue,
+  type GuestChoice,
   type KernelEvent,
   type KernelOutput,
   type KernelQuery,
@@ -33,6 +34,7 @@ export interface RunSink {
 export interface KernelLaunch {
   readonly entry: string;
   readonly cwd: string;
+  readonly guest: GuestChoice;
   readonly endpoint: string | null;
   readonly model: string | null;
   readonly endpointOptions: EndpointOptions;
@@ -272,7 +274,7 @@ export class KernelSession {
       type: 'initialize',
       protocolVersion: KERNEL_PROTOCOL_VERSION,
       cwd: this.#launch.cwd,
-      guest: { kind: 'wasm' },
+      guest: this.#launch.guest,
       env: this.#launch.env,
       endpoint: this.#launch.endpoint,
       endpointOptions: this.#launch.endpointOptions,

@@ -272,6 +272,10 @@ export class SglangNotebookController implements Disposable {
       endpoint: settings.endpoint,
       endpointOptions: this.#models.options(notebook.uri),
       model: settings.modelPath,
+      guest:
+        settings.python === null
+          ? { kind: 'wasm' }
+          : { kind: 'cpython', executable: settings.python },
       env: this.#models.environment(notebook.uri),
       interruptTimeout: settings.interruptTimeout,
       ...(detached === undefined ? {} : { detached }),

@@ -178,7 +178,9 @@ describe('sglnb check', () => {
 /** `SGLNB_FUZZ=full`: as many mutations as before a release. */
 const full = process.env['SGLNB_FUZZ'] === 'full';
 const MUTATIONS = full ? 10_000 : 1_000;
-const RUNTIME_MUTATIONS = full ? 50 : 8;
+const RUNTIME_MUTATIONS = full ? 200 : 8;
+/** Milliseconds. */
+const FUZZ_TIMEOUT = full ? 1_200_000 : 120_000;
 
 describe(`damaged GGUF files (${MUTATIONS} mutations)`, () => {
   const original = readFileSync(starter);
@@ -244,5 +246,5 @@ describe(`damaged GGUF files (${MUTATIONS} mutations)`, () => {
       }
     }
     expect(refused).toBeGreaterThan(0);
-  });
+  }, FUZZ_TIMEOUT);
 });

@@ -94,7 +94,7 @@ function loadModel(llama: LlamaBinding, options: LlamaEngineOptions): Pointer {
 
 /** The first line that names a cause; later ones only repeat that loading failed. */
 function causeOf(log: readonly string[]): string {
-  const line = log.find((text) => /error/i.test(text)) ?? log[0];
+  const line = log.find((text) => /error|alloc|out of memory|failed/i.test(text)) ?? log[0];
   return line?.replace(/^\w+: (error loading model: )?/, '') ?? 'llama.cpp gave no reason';
 }
 

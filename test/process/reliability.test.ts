@@ -1,0 +1,162 @@
+/** What the user sees when the runtime dies, has no memory, sleeps, or is shared. */
+import { spawn } from 'node:child_process';
+import { setTimeout as delay } from 'node:timers/promises';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { isAlive } from '../../extension/kernel/processes/process-tree.ts';
+import { KernelDriver, type DriverOptions } from '../support/kernel-driver.ts';
+import { root, RuntimeProcess } from './runtime-process.ts';
+
+const kernels: KernelDriver[] = [];
+afterEach(async () => {
+  await Promise.all(kernels.splice(0).map((kernel) => kernel.close()));
+});
+
+function start(options: DriverOptions = {}): KernelDriver {
+  const kernel = new KernelDriver(options);
+  kernels.push(kernel);
+  return kernel;
+}
+
+async function ok(kernel: KernelDriver, code: string): Promise<string> {
+  const run = await kernel.run(code);
+  expect(run.outcome, run.text).toEqual({ status: 'ok' });
+  return run.text;
+}
+
+const LAUNCH = `
+from sglang import *
+from sglang.utils import launch_server_cmd, wait_for_server, terminate_process
+server, port = launch_server_cmd("python3 -m sglang.launch_server --model-path no/model")
+print("launched", port, flush=True)
+wait_for_server(f"http://localhost:{port}")
+set_default_backend(RuntimeEndpoint(f"http://localhost:{port}"))
+`;
+const PROGRAM = `
+from sglang import *
+@function
+def story(s, tokens=24):
+    s += user("Tell me a story")
+    s += assistant(gen("text", max_tokens=tokens, temperature=0, ignore_eos=True))
+`;
+
+/** The runtime that the kernel started last. */
+function runtimePid(kernel: KernelDriver): number | undefined {
+  return kernel.events
+    .flatMap((event) =>
+      event.type === 'process' && event.process.exit === null ? [event.process.pid] : [],
+    )
+    .at(-1);
+}
+
+describe('a runtime that is killed', () => {
+  it('while it loads, or in the middle of a generation, has a reason; the next one works', async () => {
+    const kernel = start();
+    const loading = kernel.execute(LAUNCH);
+    await kernel.until(() => runtimePid(kernel) !== undefined);
+    process.kill(runtimePid(kernel)!, 'SIGKILL');
+    const failed = await kernel.finished(loading);
+    expect(JSON.stringify(failed.outcome)).toMatch(
+      /server's process ended by SIGKILL before it was ready/,
+    );
+
+    await ok(kernel, LAUNCH + PROGRAM);
+    const generating = kernel.execute(
+      'print("writing", flush=True)\nstory.run(tokens=4000)["text"]',
+    );
+    await kernel.until(() => kernel.textOf(generating).includes('writing'));
+    await delay(300);
+    process.kill(runtimePid(kernel)!, 'SIGKILL');
+    const lost = await kernel.finished(generating);
+    expect(lost.outcome).toMatchObject({ status: 'error' });
+    expect(JSON.stringify(lost.outcome)).toMatch(
+      /connection to http:\/\/127\.0\.0\.1:\d+ was lost/,
+    );
+    // The program is told; the kernel and its variables live, and another server takes over.
+    await ok(kernel, LAUNCH);
+    expect(await ok(kernel, 'print(len(story.run()["text"]) > 10)')).toBe('True\n');
+  });
+});
+
+describe('a machine without memory', () => {
+  /** Ends with its words; kilobytes of address space as the shell limits them. */
+  function limited(kilobytes: number, flags: readonly string[]): Promise<string> {
+    const main = join(root, 'runtime', 'src', 'main.ts');
+    const words = [process.execPath, main, '--port', '0', ...flags].map((word) => `'${word}'`);
+    const child = spawn('/bin/sh', ['-c', `ulimit -v ${kilobytes} && exec ${words.join(' ')}`]);
+    let output = '';
+    child.stdout.on('data', (text: Buffer) => {
+      output += text.toString();
+      if (output.includes('SGLNB_RUNTIME')) child.kill('SIGKILL');
+    });
+    child.stderr.on('data', (text: Buffer) => (output += text.toString()));
+    return new Promise((resolve) =>
+      child.once('close', (code, signal) => resolve(`${output}\nended ${code ?? signal}`)),
+    );
+  }
+
+  it('gets a sentence with what to do, not a crash', async ({ skip }) => {
+    skip(process.platform !== 'linux', 'ulimit -v is of Linux');
+    const text = await limited(8_000_000, ['--max-total-tokens', '2000000']);
+    expect(text).toMatch(/error: .*2000000 tokens: .*(alloc|memory).*Try a smaller context/i);
+    expect(text).toMatch(/ended 3$/);
+    // The same limit is no trouble for what fits.
+    expect(await limited(8_000_000, [])).toMatch(/ended SIGKILL$/);
+  });
+});
+
+describe('a machine that sleeps', () => {
+  it('goes on where it was, in the runtime and in the kernel', async () => {
+    const runtime = await RuntimeProcess.start();
+    try {
+      const kernel = start({ endpoint: runtime.url });
+      await ok(kernel, PROGRAM);
+      const run = kernel.execute(
+        'print("go", flush=True)\nprint(len(story.run(tokens=400)["text"]) > 100)',
+      );
+      await kernel.until(() => kernel.textOf(run).includes('go'));
+      await delay(100);
+      runtime.child.kill('SIGSTOP');
+      kernel.process.kill('SIGSTOP');
+      await delay(1500);
+      kernel.process.kill('SIGCONT');
+      await delay(500);
+      runtime.child.kill('SIGCONT');
+      const finished = await kernel.finished(run);
+      expect(finished.text).toBe('go\nTrue\n');
+    } finally {
+      await runtime.stop();
+    }
+  });
+});
+
+describe('two windows on one runtime', () => {
+  it('get their answers at the same time; the one that did not start it is told when it is gone', async () => {
+    const [owner, guest] = [start(), start()];
+    const launched = await ok(owner, LAUNCH + PROGRAM);
+    const port = /launched (\d+)/.exec(launched)?.[1];
+    await ok(
+      guest,
+      `from sglang import *\nset_default_backend(RuntimeEndpoint("http://localhost:${port}"))${PROGRAM}`,
+    );
+    const texts = await Promise.all(
+      [owner, guest].map((kernel) =>
+        ok(
+          kernel,
+          'states = story.run_batch([{"tokens": 24}] * 6, num_threads=6)\nprint(len({s["text"] for s in states}), states[0]["text"])',
+        ),
+      ),
+    );
+    // The owner's cell shows the server's log too.
+    const last = texts.map((text) => text.trimEnd().split('\n').at(-1));
+    expect(last[0]).toMatch(/^1 \S/);
+    expect(last[0]).toBe(last[1]);
+    const pid = runtimePid(owner)!;
+    await owner.close();
+    expect(isAlive(pid)).toBe(false);
+    const run = await guest.run('story.run()["text"]');
+    expect(JSON.stringify(run.outcome)).toMatch(
+      new RegExp(`No SGLang server answers at http://(localhost|127.0.0.1):${port}`),
+    );
+  });
+});

@@ -16,6 +16,8 @@ export interface AdmissionOptions {
 
 /** Tokens for which a running request has room set aside when others want in. */
 const GROWTH_RESERVE = 16;
+/** Most prompt tokens of a step in which others decode: their next token should not take long. */
+const PREFILL_BESIDE_DECODING = 256;
 /** Part of a step's prompt tokens for the prompt that came first, if it has so many. */
 const SHARE_OF_ELDEST = 0.75;
 /** A request waits for a running one to compute their common beginning if it is this much longer. */
@@ -58,9 +60,9 @@ export class Admission {
     this.#makeRoomForDecoding();
     const batch = new Batch();
     for (const request of this.#decoding()) batch.add(request, 1);
-    const space = this.#limits.batchTokens - batch.tokens.length;
+    const most = batch.tokens.length === 0 ? Number.POSITIVE_INFINITY : PREFILL_BESIDE_DECODING;
     const budget = new PrefillBudget(
-      Math.min(space, this.#options.prefillTokens),
+      Math.min(this.#limits.batchTokens - batch.tokens.length, this.#options.prefillTokens, most),
       this.#options.logitRows - batch.tokens.length,
     );
     const chunks = this.running.filter((request) => !request.isDecoding);

@@ -318,6 +318,44 @@ describe('log probabilities', () => {
   });
 });
 
+describe('the state dump', () => {
+  it('names every request with its phase, and the cached prefixes', () => {
+    const bench = new SchedulerBench({ prefillTokens: 8, maxRunning: 2 });
+    bench.run(bench.request('an earlier prompt', { maxNewTokens: 1 }));
+    const [decoding, prefilling, waiting] = [
+      bench.request('d', { maxNewTokens: 50 }),
+      bench.request('p'.repeat(100)),
+      bench.request('w'),
+    ];
+    bench.submit(decoding!);
+    bench.step();
+    bench.submit(prefilling!, waiting!);
+    bench.step();
+    const dump = bench.scheduler.dump();
+    expect(dump.violation).toBeNull();
+    expect(dump.requests.map(({ id, phase }) => [id, phase])).toEqual([
+      [decoding!.id, 'decoding'],
+      [prefilling!.id, 'prefilling'],
+      [waiting!.id, 'waiting'],
+    ]);
+    expect(dump.requests[1]).toMatchObject({ promptTokens: 100, computedTokens: 8 });
+    expect(dump.cachedPrefixes.filter(({ isInUse }) => !isInUse)).toHaveLength(1);
+    bench.run();
+  });
+
+  it('says when the engine has other cells than the books', () => {
+    const bench = new SchedulerBench();
+    const request = bench.request('some prompt', { maxNewTokens: 50 });
+    bench.submit(request);
+    bench.step();
+    bench.step();
+    const [running] = bench.scheduler.dump().requests;
+    bench.engine.removeSequence(running!.sequence!, 9, -1);
+    expect(bench.scheduler.dump().violation).toMatch(/has lost cells|the engine has 9/);
+    expect(() => bench.scheduler.checkIntegrity()).toThrow('prefix cache');
+  });
+});
+
 describe('log lines', () => {
   it('are those of SGLang', () => {
     const bench = new SchedulerBench({ cells: 1000 });

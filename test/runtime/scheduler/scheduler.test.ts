@@ -327,16 +327,16 @@ describe('the state dump', () => {
       bench.request('p'.repeat(100)),
       bench.request('w'),
     ];
-    bench.submit(decoding!);
+    bench.submit(decoding);
     bench.step();
-    bench.submit(prefilling!, waiting!);
+    bench.submit(prefilling, waiting);
     bench.step();
     const dump = bench.scheduler.dump();
     expect(dump.violation).toBeNull();
     expect(dump.requests.map(({ id, phase }) => [id, phase])).toEqual([
-      [decoding!.id, 'decoding'],
-      [prefilling!.id, 'prefilling'],
-      [waiting!.id, 'waiting'],
+      [decoding.id, 'decoding'],
+      [prefilling.id, 'prefilling'],
+      [waiting.id, 'waiting'],
     ]);
     expect(dump.requests[1]).toMatchObject({ promptTokens: 100, computedTokens: 8 });
     expect(dump.cachedPrefixes.filter(({ isInUse }) => !isInUse)).toHaveLength(1);

@@ -13,6 +13,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 LATE_SHARE = 0.4  # weight of the continuation in the average
+TOWER = "starter-mmproj.gguf"  # beside the language model, where the runtime looks for it
 SHARPNESS = 1.25  # temperature 1 of the file is temperature 0.8 of the trained model
 
 
@@ -42,19 +43,38 @@ def train_and_continue(args: argparse.Namespace, tokenizer_path: Path) -> None:
     train(tokenizer, late, args.work / "late.pt", main)
 
 
+def train_tower(args: argparse.Namespace, tokenizer_path: Path) -> None:
+    """The tower alone, then with the averaged language model, which repeats its texts meanwhile."""
+    import torch
+
+    from starter.model import average, load
+    from starter.tokenizer import Tokenizer
+    from starter.vision.tower import Tower
+    from starter.vision.train import TowerPlan, drill, learn
+
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(args.seed)
+    plan = TowerPlan(minutes=args.tower_minutes, seed=args.seed)
+    model = average(load(args.work / "main.pt"), load(args.work / "late.pt"), LATE_SHARE).train()
+    tower = Tower()
+    drill(tower, plan)
+    learn(model, tower, Tokenizer(tokenizer_path), plan, args.work / "seeing.pt")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    commands = ["all", "corpus", "tokenizer", "train", "export", "evaluate", "gate", "reference"]
+    commands = ["all", "corpus", "tokenizer", "train", "tower", "export", "evaluate", "gate", "reference"]
     parser.add_argument("command", nargs="?", default="all", choices=commands)
     parser.add_argument("--work", type=Path, default=HERE / ".work", help="folder for the tokenizer and checkpoints")
     parser.add_argument("--out", type=Path, default=HERE / "starter.gguf", help="where the weights go")
     parser.add_argument("--tokens", type=int, default=18_000_000, help="length of the main schedule")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="shorten the main schedule to this time")
+    parser.add_argument("--tower-minutes", type=float, default=30, help="length of the tower's second lesson")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
-    steps = ["tokenizer", "train", "export", "evaluate"] if args.command == "all" else [args.command]
+    steps = ["tokenizer", "train", "tower", "export", "evaluate"] if args.command == "all" else [args.command]
     tokenizer_path = args.work / "tokenizer.json"
 
     if "corpus" in steps:
@@ -67,13 +87,17 @@ def main() -> int:
         build_tokenizer(args.work)
     if "train" in steps:
         train_and_continue(args, tokenizer_path)
+    if "tower" in steps:
+        train_tower(args, tokenizer_path)
     if "export" in steps:
         from starter.gguf import export
-        from starter.model import average, load
+        from starter.model import load
         from starter.tokenizer import Tokenizer
+        from starter.vision.mmproj import export_tower
+        from starter.vision.train import load_tower
 
-        model = average(load(args.work / "main.pt"), load(args.work / "late.pt"), LATE_SHARE)
-        export(model, Tokenizer(tokenizer_path), args.out, SHARPNESS)
+        export(load(args.work / "seeing.pt"), Tokenizer(tokenizer_path), args.out, SHARPNESS)
+        export_tower(load_tower(args.work / "seeing.tower.pt"), args.out.with_name(TOWER))
     if not {"evaluate", "gate", "reference"} & set(steps):
         return 0
 
@@ -89,12 +113,15 @@ def main() -> int:
         write(model, tokenizer, args.work / "reference.json")
         return 0
     from starter.evaluate import gate, report
+    from starter.vision import evaluate as pictures
+    from starter.vision.mmproj import read_tower
 
+    tower = read_tower(args.out.with_name(TOWER))
     if "evaluate" in steps:
-        text = report(model, tokenizer)
+        text = report(model, tokenizer) + pictures.report(model, tower, tokenizer)
         print(text)
         (HERE / "EVALUATION.md").write_text(text, encoding="utf-8")
-    return gate(model, tokenizer)
+    return gate(model, tokenizer) | pictures.gate(model, tower, tokenizer)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def _value(kind: int, value) -> bytes:
     return _string(value) if kind == STRING else struct.pack(FORMATS[kind], value)
 
 
-def _pair(key: str, kind: int, value) -> bytes:
+def pair(key: str, kind: int, value) -> bytes:
     if isinstance(value, list):
         head = struct.pack("<IIQ", ARRAY, kind, len(value))
         return _string(key) + head + b"".join(_value(kind, v) for v in value)
@@ -85,7 +85,7 @@ def _metadata(shape: Shape, tokenizer: Tokenizer, parameters: int) -> list[bytes
         ("tokenizer.ggml.add_bos_token", BOOL, False),
         ("tokenizer.chat_template", STRING, CHAT_TEMPLATE),
     ]
-    return [_pair(*p) for p in pairs]
+    return [pair(*p) for p in pairs]
 
 
 LAYER_NAMES = {
@@ -106,17 +106,21 @@ def _names(layers: int) -> dict[str, str]:
 def export(model: Starter, tokenizer: Tokenizer, path: Path, sharpness: float = 1.0) -> None:
     weights = {k: v.detach().float().numpy() for k, v in model.state_dict().items()}
     weights["norm.weight"] = weights["norm.weight"] * sharpness
-    info, blob = b"", bytearray()
     names = _names(model.shape.layers)
-    for theirs, ours in names.items():
-        array = weights[ours]
+    metadata = _metadata(model.shape, tokenizer, sum(w.size for w in weights.values()))
+    write(path, metadata, {theirs: weights[ours] for theirs, ours in names.items()})
+
+
+def write(path: Path, metadata: list[bytes], tensors: dict[str, np.ndarray]) -> None:
+    """A GGUF file; vectors as f32, the rest as f16."""
+    info, blob = b"", bytearray()
+    for name, array in tensors.items():
         kind = TYPE_F32 if array.ndim == 1 else TYPE_F16
         raw = array.astype("<f4" if kind == TYPE_F32 else "<f2").tobytes()
         dimensions = b"".join(struct.pack("<Q", n) for n in reversed(array.shape))
-        info += _string(theirs) + struct.pack("<I", array.ndim) + dimensions + struct.pack("<IQ", kind, len(blob))
+        info += _string(name) + struct.pack("<I", array.ndim) + dimensions + struct.pack("<IQ", kind, len(blob))
         blob += raw + b"\0" * (-len(raw) % ALIGNMENT)
-    metadata = _metadata(model.shape, tokenizer, sum(w.size for w in weights.values()))
-    head = b"GGUF" + struct.pack("<IQQ", 3, len(names), len(metadata)) + b"".join(metadata) + info
+    head = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(metadata)) + b"".join(metadata) + info
     head += b"\0" * (-len(head) % ALIGNMENT)
     path.write_bytes(head + blob)
     print(f"{path.name}: {len(head) + len(blob):,} bytes", flush=True)
@@ -145,8 +149,8 @@ class _Reader:
         return self.unpack(FORMATS[kind])
 
 
-def read(path: Path) -> tuple[Starter, Tokenizer]:
-    """Model and tokenizer from a file that `export` wrote; the weights are the rounded ones."""
+def open_file(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
+    """Metadata and tensors of a file that `write` wrote."""
     reader = _Reader(path.read_bytes())
     reader.at = 8
     tensors, pairs = reader.unpack("<Q"), reader.unpack("<Q")
@@ -160,15 +164,22 @@ def read(path: Path) -> tuple[Starter, Tokenizer]:
         size = [reader.unpack("<Q") for _ in range(rank)][::-1]
         entries.append((name, size, reader.unpack("<I"), reader.unpack("<Q")))
     start = reader.at + -reader.at % ALIGNMENT
+    tensors = {}
+    for name, size, kind, offset in entries:
+        data = np.frombuffer(reader.raw, "<f4" if kind == TYPE_F32 else "<f2", int(np.prod(size)), start + offset)
+        tensors[name] = data.astype(np.float32).reshape(size)
+    return meta, tensors
+
+
+def read(path: Path) -> tuple[Starter, Tokenizer]:
+    """Model and tokenizer from a file that `export` wrote; the weights are the rounded ones."""
+    meta, tensors = open_file(path)
     shape = Shape(
         meta["llama.vocab_size"], meta["llama.embedding_length"], meta["llama.block_count"],
         meta["llama.attention.head_count"], meta["llama.attention.head_count_kv"], meta["llama.feed_forward_length"],
         meta["llama.context_length"], meta["llama.rope.freq_base"], meta["llama.attention.layer_norm_rms_epsilon"],
     )
-    names, weights = _names(shape.layers), {}
-    for name, size, kind, offset in entries:
-        data = np.frombuffer(reader.raw, "<f4" if kind == TYPE_F32 else "<f2", int(np.prod(size)), start + offset)
-        weights[names[name]] = torch.from_numpy(data.astype(np.float32).reshape(size))
+    weights = {ours: torch.from_numpy(tensors[theirs]) for theirs, ours in _names(shape.layers).items()}
     model = Starter(shape)
     model.load_state_dict(weights)
     merges = [m.split(" ") for m in meta["tokenizer.ggml.merges"]]

@@ -29,6 +29,17 @@ export interface WorkbenchOptions {
   readonly extensionsFolder?: string;
 }
 
+interface WorkbenchParts {
+  readonly folder: string;
+  readonly home: string;
+  readonly page: Page;
+  readonly server: ChildProcess;
+  readonly browser: Browser;
+  readonly log: string[];
+  /** Of another window on the same server; closing it leaves the server alone. */
+  readonly isSecond?: boolean;
+}
+
 export class Workbench implements AsyncDisposable {
   readonly folder: string;
   readonly page: Page;
@@ -36,15 +47,10 @@ export class Workbench implements AsyncDisposable {
   readonly #server: ChildProcess;
   readonly #browser: Browser;
   readonly #log: string[];
+  readonly #parts: WorkbenchParts;
 
-  private constructor(parts: {
-    folder: string;
-    home: string;
-    page: Page;
-    server: ChildProcess;
-    browser: Browser;
-    log: string[];
-  }) {
+  private constructor(parts: WorkbenchParts) {
+    this.#parts = parts;
     this.folder = parts.folder;
     this.page = parts.page;
     this.#home = parts.home;
@@ -329,7 +335,34 @@ export class Workbench implements AsyncDisposable {
     return this.#log.slice(-lines).join('\n');
   }
 
+  /** Another window of the same user on the same folder. */
+  async secondWindow(): Promise<Workbench> {
+    const page = await this.page.context().newPage();
+    await page.goto(this.page.url());
+    await page.waitForSelector('.monaco-workbench .explorer-folders-view', { timeout: 60_000 });
+    const second = new Workbench({ ...this.#parts, page, isSecond: true });
+    await second.waitForCommand('SGLang: Show Log');
+    return second;
+  }
+
+  /** Files of this workbench, its server's and user's data included, that contain `text`. */
+  filesWith(text: string): string[] {
+    const found = spawnSync('grep', ['-rlaF', '--', text, this.#home], { encoding: 'utf8' });
+    return found.stdout.split('\n').filter((line) => line !== '');
+  }
+
+  /** Opens a workspace file by its name through Quick Open. */
+  async quickOpen(name: string): Promise<void> {
+    await this.page.keyboard.press('Control+P');
+    await this.page.locator('.quick-input-widget input').first().fill(name);
+    await this.page
+      .locator('.quick-input-list .monaco-list-row', { hasText: name })
+      .first()
+      .click();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#parts.isSecond) return this.page.close();
     await this.#browser.close();
     const gone = new Promise((resolve) => this.#server.once('exit', resolve));
     this.#server.kill('SIGTERM');

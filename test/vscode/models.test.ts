@@ -1,0 +1,134 @@
+/** Models and servers in a real workbench: the question, the picker, and a server with a key. */
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { RuntimeProcess, starter } from '../process/runtime-process.ts';
+import { FakeHub } from '../support/fake-hub.ts';
+import { eventually, freePort, Workbench } from './workbench.ts';
+
+const NAME = 'HuggingFaceTB/SmolLM2-135M-Instruct';
+const FILE = 'bartowski/SmolLM2-135M-Instruct-GGUF/SmolLM2-135M-Instruct-Q4_K_M.gguf';
+
+let hub: FakeHub;
+let server: RuntimeProcess;
+let workbench: Workbench;
+const models = mkdtempSync(join(tmpdir(), 'workbench-models-'));
+
+/** A notebook that launches a server and prints what it says of its model. */
+function asking(port: number, model: string): string {
+  return `# %%
+import requests
+from sglang.utils import execute_shell_command, wait_for_server
+server = execute_shell_command("python3 -m sglang.launch_server --model-path ${model} --port ${port}")
+wait_for_server("http://localhost:${port}")
+print("model:", requests.get("http://localhost:${port}/get_model_info").json()["model_path"], flush=True)
+`;
+}
+
+beforeAll(async () => {
+  hub = await FakeHub.start();
+  hub.host(FILE, readFileSync(starter));
+  server = await RuntimeProcess.start(['--api-key', 'top-secret']);
+  workbench = await Workbench.start({
+    files: {
+      'named.sglnb': asking(await freePort(), NAME),
+      'other.sglnb': asking(await freePort(), 'lab/unknown'),
+      'remote.sglnb': asking(await freePort(), NAME),
+    },
+    settings: {
+      'sglang.runtime.missingModel': 'ask',
+      'sglang.models.folder': models,
+      'sglang.models.mirror': hub.url,
+    },
+  });
+});
+afterAll(async () => {
+  await workbench[Symbol.asyncDispose]();
+  await Promise.all([hub.close(), server.stop()]);
+  rmSync(models, { recursive: true, force: true });
+});
+afterEach(async ({ task }) => {
+  if (task.result?.state === 'fail')
+    await workbench.screenshot(`failed-${task.name.replaceAll(/\W+/g, '-')}`);
+  await workbench.closeAll();
+});
+
+const row = (text: string) =>
+  workbench.page.locator('.quick-input-list .monaco-list-row', { hasText: text }).first();
+/** Settings of the workspace as text; empty before the first one is written. */
+const settings = () =>
+  existsSync(workbench.path('.vscode/settings.json'))
+    ? workbench.read('.vscode/settings.json')
+    : '';
+const settled = (test: (text: string) => boolean) =>
+  eventually(20_000, async () => test(settings()) || undefined, settings);
+
+/** Toasts come only to windows that have the focus; the center has all of them. */
+async function notified(text: string | RegExp): Promise<void> {
+  await workbench.command('Notifications: Show Notifications');
+  await workbench.waitForText('.notification-list-item', text);
+  await workbench.command('Notifications: Clear All Notifications');
+}
+
+async function type(text: string): Promise<void> {
+  const input = workbench.page.locator('.quick-input-widget input').first();
+  await input.waitFor();
+  await input.fill(text);
+  await workbench.page.keyboard.press('Enter');
+}
+
+it('asks about a model that is not here, fetches it, and runs it under its name', async () => {
+  await workbench.open('named.sglnb');
+  await workbench.runAll();
+  await workbench.waitForText('.quick-input-widget', `${NAME} is not on this machine`);
+  await workbench.waitForText('.quick-input-list', /105 MB · Apache-2.0/);
+  await workbench.waitForText('.quick-input-list', /fits: 105 MB weights \+ .* free/);
+  await workbench.screenshot('missing-model');
+  await row(`Download ${NAME}`).click();
+  const shown = await workbench.waitForOutput(`model: ${NAME}`);
+  expect(shown).not.toContain('is not on this machine');
+  expect(hub.requests.some((line) => line.includes('/cdn/'))).toBe(true);
+});
+
+it('remembers for the workspace that the starter model shall run', async () => {
+  await workbench.open('other.sglnb');
+  await workbench.runAll();
+  await row('Always run the starter model').click();
+  await workbench.waitForOutput('The model lab/unknown is not on this machine');
+  await workbench.waitForOutput(/model: \S+/);
+  await workbench.waitForNoRunningCell();
+  expect(readFileSync(join(models, 'choices.json'), 'utf8')).toContain('lab/unknown');
+});
+
+it('chooses a model for the workspace among those that are here and those that fit', async () => {
+  await workbench.command('SGLang: Choose Model…');
+  await workbench.waitForText('.quick-input-list', /on this machine/);
+  await workbench.waitForText('.quick-input-list', /Qwen\/Qwen2.5-0.5B-Instruct/);
+  await workbench.screenshot('choose-model');
+  await row(NAME).click();
+  await settled((text) => text.includes(NAME));
+  expect(JSON.parse(settings())).toEqual({ 'sglang.runtime.modelPath': NAME });
+  await workbench.command('SGLang: Choose Model…');
+  await row('The model that the program names').click();
+  await settled((text) => !text.includes(NAME));
+});
+
+it('connects to a server after a test, with its key in the secret storage', async () => {
+  await workbench.command('SGLang: Connect to Server…');
+  await type('http://127.0.0.1:1');
+  await notified(/http:\/\/127\.0\.0\.1:1 cannot be reached \(ECONNREFUSED\)/);
+  await workbench.command('SGLang: Connect to Server…');
+  await type(server.url);
+  await workbench.waitForText('.quick-input-widget', `Key for ${server.url}`);
+  await type('wrong');
+  await workbench.waitForText('.quick-input-widget', 'The server refused this key');
+  await type('top-secret');
+  await settled((text) => text.includes(server.url));
+  expect(settings()).not.toContain('top-secret');
+  await notified(`Connected to ${server.url}`);
+  await workbench.open('remote.sglnb');
+  await workbench.runAll();
+  await workbench.waitForOutput(`this kernel uses the server at ${server.url}`);
+  await workbench.waitForOutput(/model: \S+/);
+});

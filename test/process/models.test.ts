@@ -1,8 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import {
   closeSync,
+  copyFileSync,
   existsSync,
   ftruncateSync,
+  mkdirSync,
   mkdtempSync,
   openSync,
   readFileSync,
@@ -12,14 +14,16 @@ import {
   writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { isInstalled } from '../../extension/model-manager/model-answers.ts';
+import { ModelStore } from '../../extension/model-manager/model-store.ts';
 import { modelDirectory } from '../../extension/model-manager/model-directory.ts';
 import { readGgufFacts } from '../../extension/model-manager/gguf-metadata.ts';
 import { ModelManagerError } from '../../extension/model-manager/model-error.ts';
 import { GgufError, readGgufHeader } from '../../runtime/src/engine/gguf-header.ts';
-import { modelDirectories } from '../../runtime/src/model/resolve-model.ts';
+import { modelDirectories, resolveModel } from '../../runtime/src/model/resolve-model.ts';
 import { FakeHub } from '../support/fake-hub.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { root, RuntimeProcess, starter } from './runtime-process.ts';
@@ -139,6 +143,29 @@ describe('a pulled model', () => {
   });
 });
 
+describe('a name that a program gives', () => {
+  it('is asked about exactly when the runtime would run the starter model', async () => {
+    const models = mkdtempSync(join(folder, 'agree-'));
+    const path = join(models, 'lab', 'Wonder-1B-Chat-GGUF', 'wonder-1b-chat-q8_0.gguf');
+    mkdirSync(dirname(path), { recursive: true });
+    copyFileSync(starter, path);
+    writeFileSync(join(models, 'Plain.Model-Q4.gguf'), readFileSync(starter));
+    writeFileSync(
+      `${path}.sglnb.json`,
+      JSON.stringify({ names: ['some/alias'], source: 'lab', files: [] }),
+    );
+    const installed = await new ModelStore(models).list();
+    const places = { modelDirectories: [models], starterFiles: [starter] };
+    const names = ['lab/Wonder-1B-Chat', 'Some/Alias', 'x/plain.model', 'lab/Wonder', 'no/such'];
+    for (const name of names) {
+      const isHere = resolveModel(name, places).file !== starter;
+      expect([name, isInstalled(installed, name)]).toEqual([name, isHere]);
+    }
+    expect(names.map((name) => isInstalled(installed, name))).toContain(true);
+    expect(names.map((name) => isInstalled(installed, name))).toContain(false);
+  });
+});
+
 describe('sglnb doctor', () => {
   it('runs the starter model and finds nothing to repair', async () => {
     const { code, stdout } = await sglnb(['doctor']);
@@ -232,19 +259,23 @@ describe(`damaged GGUF files (${MUTATIONS} mutations)`, () => {
     expect(refused).toBeLessThan(MUTATIONS);
   });
 
-  it('end a runtime with a reason, or run', async () => {
-    const path = join(folder, 'mutated.gguf');
-    let refused = 0;
-    for (let i = 0; i < RUNTIME_MUTATIONS; i += 1) {
-      writeFileSync(path, mutate(original).subarray(0, cutLength()));
-      try {
-        const runtime = await RuntimeProcess.start(['--model-path', path]);
-        await runtime.stop();
-      } catch (error) {
-        refused += 1;
-        expect(String(error)).toMatch(/error: .+/);
+  it(
+    'end a runtime with a reason, or run',
+    async () => {
+      const path = join(folder, 'mutated.gguf');
+      let refused = 0;
+      for (let i = 0; i < RUNTIME_MUTATIONS; i += 1) {
+        writeFileSync(path, mutate(original).subarray(0, cutLength()));
+        try {
+          const runtime = await RuntimeProcess.start(['--model-path', path]);
+          await runtime.stop();
+        } catch (error) {
+          refused += 1;
+          expect(String(error)).toMatch(/error: .+/);
+        }
       }
-    }
-    expect(refused).toBeGreaterThan(0);
-  }, FUZZ_TIMEOUT);
+      expect(refused).toBeGreaterThan(0);
+    },
+    FUZZ_TIMEOUT,
+  );
 });

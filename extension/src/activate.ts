@@ -12,7 +12,7 @@ import { GenStatusProvider } from './insight/cell-status.ts';
 import { answerRenderers } from './insight/renderer-messages.ts';
 import { NotebookInsight } from './insight/notebook-insight.ts';
 import { KernelStatusBar } from './kernel-status.ts';
-import { createLanguageClient, registerRevealCell, sendGeneratedValue } from './language-client.ts';
+import { createLanguageClient, sendGeneratedValue } from './language-client.ts';
 import { keepCellIds } from './notebook/cell-identity.ts';
 import { KernelSurvival } from './notebook/kernel-survival.ts';
 import type { KernelSession } from './kernel-client/kernel-session.ts';
@@ -55,7 +55,6 @@ export function activate(context: ExtensionContext): void {
     page,
     preview,
     client,
-    registerRevealCell(),
     models,
     apiKeys,
     settingsWarning,

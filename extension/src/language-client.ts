@@ -1,14 +1,5 @@
 /** Starts the language server as a child of the extension host and speaks LSP with it over stdio. */
-import {
-  commands,
-  NotebookEditorRevealType,
-  NotebookRange,
-  window,
-  workspace,
-  type Disposable,
-  type LogOutputChannel,
-  type NotebookDocument,
-} from 'vscode';
+import type { LogOutputChannel, NotebookDocument } from 'vscode';
 import { LanguageClient, TransportKind } from 'vscode-languageclient/node';
 import type { GenRecord } from '../protocol/kernel-protocol.ts';
 import { CELL_LANGUAGE, NOTEBOOK_TYPE } from './notebook/notebook-type.ts';
@@ -31,31 +22,8 @@ export function createLanguageClient(serverModule: string, log: LogOutputChannel
         { notebook: 'jupyter-notebook', language: 'python' },
       ],
       outputChannel: log,
-      // Hovers link to the cell whose output shows a value; no other command can run from them.
-      markdown: { isTrusted: { enabledCommands: [REVEAL_CELL] } },
     },
   );
-}
-
-/** Not in the manifest: only links of hovers run it. */
-const REVEAL_CELL = 'sglang.revealCell';
-
-/** Shows the cell with this uri, and its output, in its notebook. */
-export function registerRevealCell(): Disposable {
-  return commands.registerCommand(REVEAL_CELL, async (uri: unknown) => {
-    const cells = workspace.notebookDocuments.flatMap((notebook) => notebook.getCells());
-    const cell = cells.find(({ document }) => document.uri.toString() === uri);
-    if (cell === undefined) return;
-    const range = new NotebookRange(cell.index, cell.index + 1);
-    // The cell with the hover is being edited, and would take the focus back.
-    await commands.executeCommand('notebook.cell.quitEdit');
-    const editor = await window.showNotebookDocument(cell.notebook, { selections: [range] });
-    editor.revealRange(range, NotebookEditorRevealType.InCenterIfOutsideViewport);
-  });
-}
-
-function outputLink(cell: string): string {
-  return `command:${REVEAL_CELL}?${encodeURIComponent(JSON.stringify([cell]))}`;
 }
 
 /** The server's hovers show what a variable's last generations were. */
@@ -74,7 +42,8 @@ export function sendGeneratedValue(
     probability: record.probability,
     tokens: record.completionTokens,
     milliseconds: record.milliseconds,
-    output: cell === undefined ? null : outputLink(cell),
+    // VS Code opens a link to a cell in its notebook.
+    output: cell ?? null,
   };
   void client.sendNotification('sglang/generatedValues', {
     notebook: notebook.uri.toString(),

@@ -1,0 +1,162 @@
+/**
+ * Typing in a real workbench: the language server, the type engine, and what the kernel generated last,
+ * as an author meets them. One notebook serves all tests, in order.
+ */
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { freePort, Workbench } from './workbench.ts';
+
+let workbench: Workbench;
+
+const cells = (port: number): readonly string[] => [
+  `from sglang import *
+from sglang.utils import launch_server_cmd, wait_for_server
+server, port = launch_server_cmd("python3 -m sglang.launch_server --model-path starter --log-level error", port=${port})
+wait_for_server(f"http://localhost:{port}")
+set_default_backend(RuntimeEndpoint(f"http://localhost:{port}"))`,
+  `@function
+def capital_of(s, country):
+    s += user(f"What is the capital of {country}?")
+    s += assistant(gen("capital", max_tokens=32, temperature=0, return_logprob=True))
+    s += user("Is it a country or a city?")
+    s += assistant(select("kind", choices=["country", "city"]))`,
+  `state = capital_of.run(country="Germany")
+town = state["capitol"]
+sort = state["kind"]`,
+  `print(state["capital"])`,
+];
+
+beforeAll(async () => {
+  const port = await freePort();
+  workbench = await Workbench.start({
+    files: {
+      'typing.sglnb': cells(port)
+        .map((source) => `# %%\n${source}\n`)
+        .join('\n'),
+    },
+  });
+  await workbench.open('typing.sglnb');
+  await workbench.tall(1300);
+});
+afterAll(() => workbench[Symbol.asyncDispose]());
+afterEach(async ({ task }) => {
+  if (task.result?.state === 'fail')
+    await workbench.screenshot(`failed-${task.name.replaceAll(/\W+/g, '-')}`);
+});
+
+/** Puts the cursor on the character `offset` of `text` in a cell. */
+async function clickText(text: string, offset: number): Promise<void> {
+  await workbench.hoverText(text, offset);
+  await workbench.page.mouse.down();
+  await workbench.page.mouse.up();
+}
+
+/** Does it again while nothing comes of it: a busy workbench closes hovers and menus by itself. */
+async function until(act: () => Promise<void>, selector: string, text: RegExp): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    await act();
+    try {
+      return await workbench.waitForText(selector, text, 5000);
+    } catch (error) {
+      if (attempt === 5) throw error;
+      await workbench.page.keyboard.press('Escape');
+      await workbench.page.mouse.move(5, 5);
+    }
+  }
+}
+
+const hovered = (text: string, offset: number, shown: RegExp): Promise<void> =>
+  until(() => workbench.hoverText(text, offset), '.monaco-hover', shown);
+
+async function source(): Promise<string> {
+  await workbench.save();
+  return workbench.read('typing.sglnb');
+}
+
+describe('a typo', () => {
+  it('is underlined and explained', async () => {
+    await workbench.waitForText('#status\\.problems', /^\s*1/);
+    await workbench.page.locator('.squiggly-error').first().waitFor({ state: 'attached' });
+    await hovered(
+      'town = state["capitol"]',
+      16,
+      /capital_of.*has no variable|Did you mean.*capital/,
+    );
+    await workbench.screenshot('typing-typo');
+  });
+
+  it('is repaired by the quick fix', async () => {
+    const ask = async () => {
+      await clickText('town = state["capitol"]', 16);
+      await workbench.page.keyboard.press('Control+Period');
+    };
+    await until(ask, '.action-widget', /capital/);
+    await workbench.screenshot('typing-quick-fix');
+    await workbench.page.keyboard.press('Enter');
+    await workbench.waitForText('.view-line', 'town = state["capital"]');
+    await workbench.waitForText('#status\\.problems', /^\s*0/);
+  });
+});
+
+describe('types', () => {
+  it('of choices reach plain Python', async () => {
+    await hovered('sort', 1, /Literal\["country", "city"\]|Literal\['country', 'city'\]/);
+    await workbench.screenshot('typing-type');
+  });
+});
+
+describe('generated values', () => {
+  it('appear in the hover with probability, tokens and time, and lead to their output', async () => {
+    await workbench.runAll();
+    await workbench.waitForOutput('The capital of Germany is Berlin');
+    await workbench.waitForKernel('idle');
+    await hovered('gen("capital"', 6, /Berlin[^]*p = [\d.]+ · \d+ tokens · \d+ ms/);
+    expect(await workbench.page.locator('.monaco-hover').allInnerTexts()).not.toContain('stale');
+    await workbench.screenshot('typing-hover-value');
+    await workbench.page.locator('.monaco-hover a', { hasText: 'show output' }).first().click();
+    await workbench.page
+      .locator('.code-cell-row.focused', { hasText: 'capital_of.run' })
+      .waitFor({ timeout: 10_000 });
+  });
+
+  it('are marked as stale once the program has changed, and no longer when it is as it was', async () => {
+    await clickText('max_tokens=32', 12);
+    await workbench.page.keyboard.type('0');
+    await hovered('gen("capital"', 6, /stale: the code changed since/);
+    await workbench.waitForText('.cell-statusbar-container', 'stale');
+    await clickText('max_tokens=', 'max_tokens='.length + 1);
+    await workbench.page.keyboard.press('Control+Z');
+    await workbench.waitForText('.view-line', 'max_tokens=32,');
+    await hovered('gen("capital"', 6, /p = [\d.]+ · \d+ tokens · \d+ ms(?! · stale)/);
+  });
+});
+
+describe('editing', () => {
+  it('completes the variables of a state inside its brackets', async () => {
+    await clickText('print(state["capital"])', 22);
+    await workbench.page.keyboard.press('End');
+    await workbench.page.keyboard.press('Enter');
+    await workbench.page.keyboard.type('state["');
+    await workbench.waitForText('.suggest-widget', /capital[^]*kind/);
+    await workbench.screenshot('typing-completion');
+    await workbench.page.keyboard.press('Escape');
+    await workbench.page.keyboard.press('Control+A');
+    await workbench.page.keyboard.type('print(state["capital');
+    await workbench.page.keyboard.press('Escape');
+    await workbench.waitForText('.view-line', 'print(state["capital"])');
+  });
+
+  it('renames a variable in all cells, strings included', async () => {
+    await clickText('gen("capital"', 6);
+    await workbench.command('Rename Symbol');
+    await workbench.page.locator('.rename-box input').waitFor({ timeout: 10_000 });
+    await workbench.screenshot('typing-rename');
+    await workbench.page.locator('.rename-box input').fill('town');
+    await workbench.page.keyboard.press('Enter');
+    await workbench.waitForText('.view-line', 'print(state["town"])');
+    const renamed = await source();
+    expect(renamed).toContain('gen("town", max_tokens=32');
+    expect(renamed).toContain('town = state["town"]');
+    expect(renamed).toContain('print(state["town"])');
+    expect(renamed).not.toContain('"capital"');
+  });
+});

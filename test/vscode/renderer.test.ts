@@ -253,6 +253,35 @@ describe('state view', () => {
   });
 });
 
+it('streams 10,000 tokens by changing the last block of lines only', async () => {
+  const words = (count: number): string =>
+    Array.from({ length: count }, (_, at) => (at % 40 === 39 ? 'end.\n' : 'word ')).join('');
+  await show(STATE_MIME, state([gen(words(5000))], { running: true }));
+  const watched = await page.evaluate(() => {
+    const output = Reflect.get(window, 'output')('a');
+    const changes: number[] = [];
+    const blocks = () => [...output.querySelectorAll('.block')];
+    const before = blocks().length;
+    Reflect.set(window, 'changes', changes);
+    new MutationObserver((records) => {
+      for (const { target } of records) {
+        const block = target.parentElement?.closest('.block');
+        if (block) changes.push(blocks().length - blocks().indexOf(block));
+      }
+    }).observe(output, { subtree: true, characterData: true });
+    return before;
+  });
+  expect(watched).toBeGreaterThan(5);
+  for (let count = 5050; count <= 9_900; count += 50) {
+    await show(STATE_MIME, state([gen(words(count))], { running: true }));
+  }
+  const changes: number[] = await page.evaluate(() => Reflect.get(window, 'changes'));
+  expect(changes.length).toBeGreaterThan(50);
+  // Counted from the end: the last block, or the last but one when an update opened a new one.
+  expect(Math.max(...changes)).toBeLessThanOrEqual(2);
+  expect(await textOf()).toContain(words(9_900));
+});
+
 describe('batch view', () => {
   const row = (index: number, city: string, error: string | null = null) => ({
     index,

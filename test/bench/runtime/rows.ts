@@ -106,7 +106,7 @@ export async function peerRows(sides: Sides, peer: LlamaServer): Promise<Row[]> 
     () => seconds(() => peer.complete(prompt(PREFIX, vocabulary), NEW, choices)),
   );
   const many = await compare(
-    Math.min(rounds, 3),
+    Math.min(rounds, 2),
     async () => {
       await ours.flush();
       const prompts = forks(prompt(1024, vocabulary), 64);
@@ -153,15 +153,24 @@ export async function choicesRow({ ours, vocabulary, rounds }: Sides): Promise<R
   return { work, figures: both(result), value: times(result), goal: '≥ 5×' };
 }
 
-/** Long enough not to end; jump-forward finds nothing to skip. */
-const REGEX = { regex: '[a-zA-Z0-9 ,.]{6000,}' };
+/** Neither ends by itself, nor has anything to skip behind the first tokens. */
+const REGEX = { regex: '[a-zA-Z0-9 ,.]*' };
 const SCHEMA = {
   json_schema: JSON.stringify({
     type: 'object',
-    properties: { text: { type: 'string', minLength: 6000 } },
+    properties: { text: { type: 'string' } },
     required: ['text'],
   }),
 };
+
+/** Bars the tokens that could end a string. */
+function unending({ vocabulary }: Engine): Record<number, number> {
+  const tokens = Array.from({ length: vocabulary.size }, (_, token) => token);
+  const ends = tokens.filter(
+    (token) => vocabulary.isEndOfGeneration(token) || vocabulary.bytes(token, false).includes(0x22),
+  );
+  return Object.fromEntries(ends.map((token) => [token, -100]));
+}
 
 export async function constraintRows(sides: Sides, tokens: number): Promise<Row[]> {
   const { ours, vocabulary, rounds } = sides;
@@ -171,9 +180,10 @@ export async function constraintRows(sides: Sides, tokens: number): Promise<Row[
     ['schema', SCHEMA],
   ] as const) {
     const ids = prompt(64, vocabulary);
+    const logit_bias = unending(sides.raw);
     const run = (sampling: object) => async () => {
       await ours.generate(ids, 1);
-      return seconds(() => ours.generate(ids, tokens, sampling));
+      return seconds(() => ours.generate(ids, tokens, { logit_bias, ...sampling }));
     };
     await run(constraint)();
     // Of each round: constrained over free.
@@ -193,8 +203,9 @@ const SHEET = String.raw`\{\n    "name": "[\w\d\s]{1,16}",\n    "house": "(Gryff
 
 /** `without` is a runtime that does not skip forced text. */
 export async function jumpRow({ ours, vocabulary, rounds }: Sides, without: Ours): Promise<Row> {
+  // The same for both: greedy, they write the same fields.
+  const ids = prompt(64, vocabulary);
   const run = (side: Ours) => async () => {
-    const ids = prompt(64, vocabulary);
     return seconds(() => side.generate(ids, 400, { regex: SHEET, ignore_eos: false }));
   };
   await Promise.all([run(ours)(), run(without)()]);

@@ -14,6 +14,8 @@ import { EngineError } from './engine/engine.ts';
 import { defaultThreads, loadEngine } from './engine/llama-engine.ts';
 import { Sampler } from './sampling/sampler.ts';
 import type { EngineThreadData, FromEngine, ToEngine } from './scheduler/messages.ts';
+import { answerAsleep } from './scheduler/asleep.ts';
+import type { LastState } from './scheduler/asleep.ts';
 import { ForcedText } from './scheduler/forced-text.ts';
 import { RequestFactory } from './scheduler/request-factory.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
@@ -36,6 +38,7 @@ if (parentPort === null) throw new Error('engine-thread runs as a worker thread 
 const port = parentPort;
 // SAFETY: only engine-client.ts starts this thread, with exactly this data.
 const data = workerData as EngineThreadData;
+const idleUnload = data.idleUnload ?? Number.POSITIVE_INFINITY;
 const post = (message: FromEngine): void => port.postMessage(message);
 
 function hostTier(bytes: number): HostTier | null {
@@ -118,44 +121,82 @@ function reportIntegrity(scheduler: Scheduler): void {
   }
 }
 
-function loop(scheduler: Scheduler): void {
+/** Runs until the thread shall stop, or until nothing was asked for so long that the model may go. */
+function loop(scheduler: Scheduler): 'stop' | 'idle' {
   /** When housekeeping may begin; questions about the state do not put it off. */
   let idleAt = performance.now() + IDLE_DELAY;
+  let unloadAt = performance.now() + idleUnload;
   for (;;) {
     const seen = Atomics.load(data.signal, 0);
     for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port)) {
       // SAFETY: engine-client.ts posts `ToEngine` only.
-      if (!receive(scheduler, next.message as ToEngine)) return;
+      if (!receive(scheduler, next.message as ToEngine)) return 'stop';
     }
     if (scheduler.hasWork) {
       idleAt = performance.now() + IDLE_DELAY;
       const progress = scheduler.step();
       if (progress.length > 0) post({ type: 'progress', progress });
+      unloadAt = performance.now() + idleUnload;
     } else {
+      const next = Math.min(idleAt, unloadAt) - performance.now();
       // Returns at once if a message was posted since `seen` was read.
-      Atomics.wait(data.signal, 0, seen, Math.max(0, idleAt - performance.now()));
+      Atomics.wait(data.signal, 0, seen, Math.max(0, next));
       if (performance.now() >= idleAt && !scheduler.idle()) idleAt = Number.POSITIVE_INFINITY;
+      const isQuiet = Atomics.load(data.signal, 0) === seen && !scheduler.hasWork;
+      if (isQuiet && performance.now() >= unloadAt) return 'idle';
     }
   }
 }
 
-try {
-  const engine = loadWithOffload(
+/** Without a model, until there is work: its message, or `null` when the thread shall stop. */
+function sleep(last: LastState): ToEngine | null {
+  for (;;) {
+    const seen = Atomics.load(data.signal, 0);
+    for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port)) {
+      // SAFETY: as above.
+      const message = next.message as ToEngine;
+      const answer = answerAsleep(message, last, post);
+      if (answer !== 'asleep') return answer === 'work' ? message : null;
+    }
+    Atomics.wait(data.signal, 0, seen);
+  }
+}
+
+function load(): Engine {
+  return loadWithOffload(
     data.engine.gpuLayers ?? 0,
     data.layers ?? 0,
     (gpuLayers) => loadEngine({ ...data.engine, gpuLayers }),
     (gpuLayers, reason) =>
       post({ type: 'log', line: `NOTICE: ${gpuLayers} layers on the GPU now: ${reason}` }),
   );
+}
+
+/** One life of the model. `work` woke it; the first life has none. Answers `null` to stop. */
+function serve(work: ToEngine | null): LastState | null {
+  const engine = load();
   const encoder = visionEncoder();
   try {
     const images = encoder === null ? null : new ImageRows(encoder, logImage);
     const scheduler = buildScheduler(engine, images);
-    post({ type: 'ready', model: engine.model, limits: engine.limits });
-    loop(scheduler);
+    if (work === null) post({ type: 'ready', model: engine.model, limits: engine.limits });
+    else receive(scheduler, work);
+    if (loop(scheduler) === 'stop') return null;
+    return { state: scheduler.state, dump: scheduler.dump() };
   } finally {
     encoder?.dispose();
     engine.dispose();
+  }
+}
+
+try {
+  for (let last = serve(null); last !== null;) {
+    post({
+      type: 'log',
+      line: `The model was unloaded: nothing was asked for ${idleUnload / 1000} s.`,
+    });
+    const work = sleep(last);
+    last = work === null ? null : serve(work);
   }
 } catch (error) {
   const known = error instanceof EngineError || error instanceof ProjectorError;

@@ -27,6 +27,9 @@ const STARTER_FILES = ['./starter.gguf', '../starter-model/starter.gguf'].map((p
   fileURLToPath(new URL(path, import.meta.url)),
 );
 
+/** After this long without a request, a model on a GPU is unloaded. */
+const GPU_IDLE_SECONDS = 1800;
+
 /** How the engine thread marks lines that are for the user. */
 const NOTICE = 'NOTICE: ';
 
@@ -66,6 +69,7 @@ async function run(options: RuntimeOptions): Promise<void> {
         library: device.library,
         ...limits.engine,
       },
+      idleUnload: idleUnload(options, device.gpuLayers),
       layers: device.layers,
       projectorFile: projector.shape?.file ?? null,
       prefillTokens: options.chunkedPrefillSize,
@@ -114,6 +118,12 @@ async function run(options: RuntimeOptions): Promise<void> {
   log.error(`The engine stopped: ${error.message}`);
   await runtime.drain(1_000);
   process.exit(1);
+}
+
+/** Milliseconds. A GPU is for other programs too; main memory is given away by the system itself. */
+function idleUnload({ idleUnload: chosen }: RuntimeOptions, gpuLayers: number): number {
+  const seconds = chosen ?? (gpuLayers === 0 ? 0 : GPU_IDLE_SECONDS);
+  return seconds === 0 ? Number.POSITIVE_INFINITY : seconds * 1000;
 }
 
 /** `--chat-template`: a file, or the template itself. */

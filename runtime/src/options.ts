@@ -39,6 +39,8 @@ export interface RuntimeOptions {
   readonly device: 'auto' | 'cpu';
   /** Layers on the GPU, −1 for all; null: as many as fit. */
   readonly gpuLayers: number | null;
+  /** Seconds without a request after which the model is unloaded, 0: never; null: by the device. */
+  readonly idleUnload: number | null;
   /** Folder with llama.cpp's shared libraries in place of the bundled ones. */
   readonly llamaLibrary: string | null;
   /** Only tell which devices the library has, and end. */
@@ -80,6 +82,7 @@ const VALUE_FLAGS = [
   'threads',
   'device',
   'gpu-layers',
+  'idle-unload',
   'llama-library',
   'parent-pid',
 ] as const;
@@ -125,6 +128,7 @@ Serves a GGUF model on 127.0.0.1 behind SGLang's HTTP API.
   --threads N                  compute threads
   --device auto|cpu            cpu leaves GPUs alone
   --gpu-layers N               layers on the GPU; as many as fit if left out, -1 for all
+  --idle-unload SECONDS        unload the model when idle; 0 never (1800 on a GPU, else 0)
   --llama-library DIR          folder with llama.cpp's shared libraries (SGLNB_LLAMA_LIBRARY)
   --parent-pid N               exit when this process is gone
 
@@ -161,6 +165,7 @@ export function parseOptions(argv: readonly string[]): RuntimeOptions | 'help' {
     threads: number('threads', { least: 1, most: 512 }),
     device: flags.values.get('device')?.toLowerCase() === 'cpu' ? 'cpu' : 'auto',
     gpuLayers: number('gpu-layers', { least: -1, most: 10_000 }),
+    idleUnload: number('idle-unload', { least: 0, most: 10_000_000 }),
     llamaLibrary: flags.values.get('llama-library') ?? null,
     probeLibrary: flags.switches.has('probe-library'),
     parentPid: number('parent-pid', { least: 1 }),

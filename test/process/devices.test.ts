@@ -59,6 +59,31 @@ describe('the runtime', () => {
     }
   });
 
+  it('gives its memory back when idle, answers questions meanwhile, and comes back for work', async () => {
+    const runtime = await RuntimeProcess.start([
+      '--idle-unload',
+      '1',
+      '--max-total-tokens',
+      '60000',
+    ]);
+    const memory = async (): Promise<number> =>
+      (await runtime.get('/get_server_info')).body.memory.process_bytes;
+    try {
+      const first = (await runtime.generate(HELLO)).text;
+      const loaded = await memory();
+      await runtime.waitForOutput(/The model was unloaded: nothing was asked for 1 s/);
+      expect(loaded - (await memory())).toBeGreaterThan(30e6);
+      expect((await runtime.get('/flush_cache')).status).toBe(200);
+      expect((await runtime.get('/v1/models')).status).toBe(200);
+      const both = await Promise.all([runtime.generate(HELLO), runtime.generate(HELLO)]);
+      expect(both.map(({ text }) => text)).toEqual([first, first]);
+      const { inUse, running } = await runtime.freeCells();
+      expect([inUse, running]).toEqual([0, 0]);
+    } finally {
+      await runtime.stop();
+    }
+  });
+
   it('takes a library of the same version from anywhere', async () => {
     const directory = dirname(findNativeLibrary().llama);
     const runtime = await RuntimeProcess.start(['--llama-library', directory]);

@@ -126,6 +126,8 @@ export interface EngineThreadData {
     readonly gpuLayers?: number;
     readonly library?: NativeLibraryOptions;
   };
+  /** Milliseconds without a request after which the model leaves memory; infinite: never. */
+  readonly idleUnload?: number;
   /** Repeating layers of the model. */
   readonly layers?: number;
   /** The mmproj file of a vision model. */

@@ -524,6 +524,15 @@ def traced_graph():
 
 
 @case
+def compiled_program():
+    @function
+    def p(s, q):
+        s += "Q: " + q + "\nA:" + gen("a", stop="\n")
+
+    return p.compile().run(q="hello")["a"]
+
+
+@case
 def prefixes_in_the_cache():
     @function
     def long(s, q):

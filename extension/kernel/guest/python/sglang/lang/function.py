@@ -243,6 +243,12 @@ class SglFunction:
 
         return preview(self, arguments)
 
+    def compile(self, *, backend=None):
+        """The program with a graph that can be printed; it runs as the program itself does."""
+        from sglang.lang.compiler import CompiledFunction
+
+        return CompiledFunction(self, backend)
+
     # -------------------------------------------------------------- options
 
     def _split(self, options, given, own=True):

@@ -1,0 +1,171 @@
+/**
+ * What users of other notebook extensions complain about most, and the tests that show that this one
+ * does not have it. The rows point at tests by file and title, and a test checks that these exist;
+ * complaints without a natural home elsewhere are tested here, in one workbench.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { root, Workbench } from './workbench.ts';
+
+interface Complaint {
+  readonly complaint: string;
+  /** `file: title`, below `test/`. */
+  readonly shownBy: readonly string[];
+}
+
+const COMPLAINTS: readonly Complaint[] = [
+  {
+    complaint: 'a cell spins for ever, and a restart hangs',
+    shownBy: [
+      'vscode/notebook.test.ts: ends the cell with a clear error when its kernel is killed, and runs again',
+      'extension/kernel-session.test.ts: kills a kernel that ignores the interrupt, ends its cells, and starts anew',
+      'extension/kernel-session.test.ts: runs a cell that comes during a restart on the new kernel',
+    ],
+  },
+  {
+    complaint: 'much streamed output freezes the window',
+    shownBy: [
+      'extension/cell-run-reducer.test.ts: grows one output per stream',
+      'extension/cell-run-reducer.test.ts: ends a flood of displays in one text output',
+      'process/kernel.test.ts: 10 MB arrive whole, while the kernel answers',
+      'vscode/renderer.test.ts: streams 10,000 tokens by changing the last block of lines only',
+    ],
+  },
+  {
+    complaint: 'the page jumps while a cell runs',
+    shownBy: [
+      'vscode/renderer.test.ts: patches the same nodes while streaming and keeps the scroll position',
+    ],
+  },
+  {
+    complaint: 'a long run is lost when the window is reloaded',
+    shownBy: [
+      'vscode/kernel-life.test.ts: gets its kernel back: the cells go on, and their output is complete',
+    ],
+  },
+  {
+    complaint: 'completions come twice, or not at all',
+    shownBy: ['vscode/complaints.test.ts: completes each name once'],
+  },
+  {
+    complaint: 'the kernel does not start, because something is to be installed first',
+    shownBy: [
+      'vscode/vsix.test.ts: packs only what runs, within its budgets, and runs the tour where it is installed',
+      'extension/kernel-session.test.ts: reports a kernel that cannot start',
+    ],
+  },
+  {
+    complaint: 'asked for the kernel again and again',
+    shownBy: ['vscode/complaints.test.ts: runs a new notebook without asking for a kernel'],
+  },
+  {
+    complaint: 'the list of variables blocks the kernel',
+    shownBy: [
+      'extension/kernel-session.test.ts: asks the kernel next to a running cell; a question fails when there is no kernel',
+      'process/kernel.test.ts: variables are short and limited, and nothing runs',
+    ],
+  },
+  {
+    complaint: 'a merge conflict makes the notebook unopenable',
+    shownBy: [
+      'vscode/kernel-life.test.ts: opens a file with conflict markers as it is, and runs the rest',
+      'notebook-format/sglnb-reading.test.ts: in the outputs drop only the outputs of the cells concerned',
+    ],
+  },
+  {
+    complaint: 'large outputs make saving slow',
+    shownBy: [
+      'notebook-format/sglnb-reading.test.ts: replaces images above the limit by a note, except those that were in the file',
+      'vscode/kernel-life.test.ts: takes a hundred megabytes of output',
+    ],
+  },
+  {
+    complaint: 'the question of input() is overlooked',
+    shownBy: ['vscode/notebook.test.ts: asks for input and passes it on'],
+  },
+  {
+    complaint: 'a failure in a called function does not lead to its line',
+    shownBy: [
+      'vscode/notebook.test.ts: shows a traceback with links, marks the failing line, and stops the queue',
+    ],
+  },
+  {
+    complaint: 'a screen reader does not reach the outputs',
+    shownBy: [
+      'vscode/renderer.test.ts: reads well in high contrast and with a screen reader: every control has a name',
+      'vscode/renderer.test.ts: opens details by keyboard: timings, choices, tokens, the request',
+    ],
+  },
+  {
+    complaint: 'shell lines and magics are marked as errors',
+    shownBy: ['vscode/complaints.test.ts: takes shell lines and magics for what they are'],
+  },
+  {
+    complaint: 'the format locks its users in',
+    shownBy: [
+      'notebook-format/ipynb.test.ts: stays a plain notebook: nothing of the format leaks into it',
+      'notebook-format/sglnb-reading.test.ts: is a script that people can read, diff and merge',
+      'notebook-format/exports.test.ts: comes back with shell lines and magics alive',
+    ],
+  },
+];
+
+it('has a test for each of the fifteen complaints', () => {
+  expect(COMPLAINTS).toHaveLength(15);
+  const missing = COMPLAINTS.flatMap(({ shownBy }) => shownBy).filter((reference) => {
+    const [file = '', title = ''] = reference.split(/: (.*)/s);
+    const text = readFileSync(join(root, 'test', file), 'utf8');
+    return !new RegExp(`(?:it|test)\\(\\s*'${escaped(title)}'`).test(text);
+  });
+  expect(missing).toEqual([]);
+});
+
+describe('in a workbench', () => {
+  let workbench: Workbench;
+
+  beforeAll(async () => {
+    workbench = await Workbench.start({
+      files: {
+        'fresh.sglnb': '# %%\nprint("it", "runs")\n',
+        'names.sglnb': '# %%\nunmistakable_name = 1\n\n# %%\nunmistak\n',
+        'magics.sglnb': '# %%\n!echo hello\n%time 1 + 1\nundefined_on_purpose\n',
+      },
+    });
+  });
+  afterAll(() => workbench[Symbol.asyncDispose]());
+  afterEach(() => workbench.closeAll());
+
+  it('runs a new notebook without asking for a kernel', async () => {
+    await workbench.open('fresh.sglnb');
+    await workbench.runAll();
+    await workbench.waitForOutput('it runs');
+    expect(await workbench.page.locator('.quick-input-widget:visible').count()).toBe(0);
+  });
+
+  it('completes each name once', async () => {
+    await workbench.open('names.sglnb');
+    await workbench.page.getByText('unmistak', { exact: true }).first().click();
+    await workbench.page.keyboard.press('End');
+    await workbench.page.keyboard.press('Control+Space');
+    const rows = workbench.page.locator('.suggest-widget .monaco-list-row');
+    await rows.filter({ hasText: 'unmistakable_name' }).first().waitFor({ timeout: 30_000 });
+    expect(await rows.filter({ hasText: 'unmistakable_name' }).count()).toBe(1);
+    await workbench.page.keyboard.press('Escape');
+  });
+
+  it('takes shell lines and magics for what they are', async () => {
+    await workbench.open('magics.sglnb');
+    // The name that nothing defines proves that the cell was looked at; it is the only problem.
+    await workbench.waitForText('#status\\.problems', /[1-9]/, 40_000);
+    await workbench.command('Problems: Focus on Problems View');
+    await workbench.waitForText('.markers-panel .monaco-list-row', 'undefined_on_purpose');
+    const shown = await workbench.page.locator('.markers-panel .monaco-list-row').allInnerTexts();
+    expect(shown.join('\n')).not.toMatch(/echo|hello|time/);
+    await workbench.command('View: Toggle Panel Visibility');
+  });
+});
+
+function escaped(text: string): string {
+  return text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
+}

@@ -318,11 +318,13 @@ class LlamaEngine implements Engine {
 interface Run {
   /** Index in the batch. */
   readonly first: number;
-  readonly items: BatchToken[];
+  readonly items: readonly BatchToken[];
 }
 
-function runsOf(batch: readonly BatchToken[]): Run[] {
-  const runs: Run[] = [];
+function runsOf(batch: readonly BatchToken[]): readonly Run[] {
+  // Nearly all batches are text.
+  if (batch.every(({ embedding }) => embedding === undefined)) return [{ first: 0, items: batch }];
+  const runs: { first: number; items: BatchToken[] }[] = [];
   batch.forEach((item, index) => {
     const last = runs.at(-1);
     const fits = (last?.items[0]?.embedding === undefined) === (item.embedding === undefined);

@@ -31,15 +31,18 @@ export class ModelError extends Error {
   }
 }
 
+/** Who writes this wants the bundled model, and no notice about it. */
+const STARTER = 'starter';
 export const STARTER_NAME = 'sglang-notebooks/starter-qwen-chat';
 
 /**
- * A file or folder is used as it is. A name, such as `Qwen/Qwen2.5-1.5B-Instruct`, is looked for in
+ * A file or folder is used as it is; `starter` is the bundled model. A name, such as `Qwen/Qwen2.5-1.5B-Instruct`, is looked for in
  * the models folders; if it is not there, the starter model runs and the notice says so. Throws
  * `ModelError` when a *path* is wrong: whoever names a file does not want another model.
  */
 export function resolveModel(asked: string, places: ModelPlaces): ResolvedModel {
   if (asked === '') return starter(asked, places);
+  if (asked === STARTER) return { ...starter('', places), notice: null };
   const path = expandHome(asked);
   if (existsSync(path)) return { file: fileAt(path), reportedPath: asked, notice: null };
   if (looksLikePath(asked)) {

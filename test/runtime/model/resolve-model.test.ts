@@ -66,6 +66,11 @@ describe('resolveModel', () => {
     ['', `starter.gguf as ${STARTER_NAME} (notice)`],
   ])('%s → %s', (asked, expected) => expect(check(asked)).toBe(expected));
 
+  it('takes the bundled model without a word when that is asked for', () => {
+    expect(check('starter')).toBe(`starter.gguf as ${STARTER_NAME}`);
+    expect(check('')).toBe(`starter.gguf as ${STARTER_NAME} (notice)`);
+  });
+
   it('says where to put a model', () => {
     const { notice } = resolveModel('org/model', {
       modelDirectories: ['/models'],

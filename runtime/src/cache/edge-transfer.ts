@@ -1,3 +1,4 @@
+import { EngineError } from '../engine/engine.ts';
 import type { SavedEdge } from './host-tier.ts';
 import type { SequenceStore } from './prefix-cache.ts';
 
@@ -14,11 +15,19 @@ export class EdgeTransfer {
     this.#spare = spare;
   }
 
-  /** Copies the cells [from, path.length) of `sequence`, which stays as it is. */
-  save(sequence: number, path: readonly number[], from: number): SavedEdge {
+  /**
+   * Copies the cells [from, path.length) of `sequence`, which stays as it is. Null if they take more
+   * than `most` bytes, or more than this machine gives.
+   */
+  save(sequence: number, path: readonly number[], from: number, most: number): SavedEdge | null {
     this.#store.copySequence(sequence, this.#spare, from, path.length);
     try {
+      if (this.#store.savedBytes(this.#spare) > most) return null;
       return { path, from, state: this.#store.saveSequence(this.#spare) };
+    } catch (error) {
+      // RangeError: no memory for the buffer. What is evicted can be computed again.
+      if (error instanceof EngineError || error instanceof RangeError) return null;
+      throw error;
     } finally {
       this.#store.removeSequence(this.#spare, 0, -1);
     }

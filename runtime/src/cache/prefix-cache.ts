@@ -99,6 +99,7 @@ export interface SequenceStore {
   removeSequence(sequence: number, from: number, to: number): boolean;
   sequenceLength(sequence: number): number;
   saveSequence(sequence: number): Uint8Array;
+  savedBytes(sequence: number): number;
   restoreSequence(sequence: number, state: Uint8Array): boolean;
 }
 

@@ -227,7 +227,8 @@ export class RadixCache implements PrefixCache {
     if (edge.length < WORTH_SAVING || !this.#tier.canHold(edge.length)) return;
     const path = pathTokens(leaf);
     if (this.#tier.keeps(path, parent.depth)) return;
-    this.#tier.add(this.#transfer.save(sequence, path, parent.depth));
+    const saved = this.#transfer.save(sequence, path, parent.depth, this.#tier.budget);
+    if (saved !== null) this.#tier.add(saved);
   }
 
   #saved(tokens: readonly number[], depth: number, limit: number): FoundEdge | null {

@@ -68,6 +68,8 @@ export interface Engine {
   sequenceLength(sequence: number): number;
   /** Exact copy of a sequence's cells in host memory, and back. */
   saveSequence(sequence: number): Uint8Array;
+  /** Bytes that `saveSequence` would give. */
+  savedBytes(sequence: number): number;
   restoreSequence(sequence: number, state: Uint8Array): boolean;
   clear(): void;
   dispose(): void;

@@ -174,6 +174,10 @@ export class FakeEngine implements Engine {
     return new Uint8Array(Uint32Array.from(numbers).buffer);
   }
 
+  savedBytes(sequence: number): number {
+    return 12 * this.#cells(sequence).filter((cell) => cell !== undefined).length;
+  }
+
   restoreSequence(sequence: number, state: Uint8Array): boolean {
     this.removeSequence(sequence, 0, -1);
     const numbers = new Uint32Array(state.slice().buffer);

@@ -218,11 +218,16 @@ class LlamaEngine implements Engine {
 
   saveSequence(sequence: number): Uint8Array {
     this.#checkSequence(sequence);
-    const size = Number(this.#llama.stateSize(this.#context, sequence));
+    const size = this.savedBytes(sequence);
     const state = new Uint8Array(new ArrayBuffer(size));
     const written = Number(this.#llama.stateGet(this.#context, state, size, sequence));
     if (written === 0) throw failed(`cannot save sequence ${sequence}`);
     return state.subarray(0, written);
+  }
+
+  savedBytes(sequence: number): number {
+    this.#checkSequence(sequence);
+    return Number(this.#llama.stateSize(this.#context, sequence));
   }
 
   restoreSequence(sequence: number, state: Uint8Array): boolean {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { HostTier } from '../../../runtime/src/cache/host-tier.ts';
 import type { Lease } from '../../../runtime/src/cache/prefix-cache.ts';
 import { RadixCache } from '../../../runtime/src/cache/radix-cache.ts';
+import { EngineError } from '../../../runtime/src/engine/engine.ts';
 import { FakeEngine } from '../../../runtime/src/engine/fake-engine.ts';
 import { lehmer } from '../scheduler/scheduler-bench.ts';
 
@@ -145,6 +146,26 @@ describe('the host tier', () => {
     bench.cache.evict(1000);
     expect(bench.cache.match(letters('d'.repeat(100))).length).toBe(0);
     expect(bench.cache.match(letters(A)).length).toBe(40);
+  });
+
+  it('does without what cannot be saved', () => {
+    const bench = new Bench({ hostCells: 10 });
+    bench.engine.saveSequence = () => {
+      throw new Error('more than the budget');
+    };
+    bench.found(A);
+    expect(bench.cache.evict(1)).toBe(40);
+    const other = new Bench();
+    other.engine.saveSequence = () => {
+      throw new EngineError('DECODE_FAILED', 'cannot save sequence 7');
+    };
+    other.found(A);
+    expect(other.cache.evict(1)).toBe(40);
+    for (const one of [bench, other]) {
+      one.check();
+      expect(one.tier.tokens).toBe(0);
+      expect(one.found(A)).toBe(0);
+    }
   });
 
   it('leaves short edges alone', () => {

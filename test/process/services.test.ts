@@ -92,6 +92,33 @@ report(KEY in repr(vars(backend)))
     expect(records).toHaveLength(1);
   });
 
+  test('a budget is kept: what could pass it is not sent, also by many programs at once', async () => {
+    service.answers = Array.from({ length: 21 }, () => ({ body: completion('Paris') }));
+    await check(
+      `
+backend = OpenAI("m", base_url=URL, api_key=KEY, token_budget=400, prices=(1, 2), budget=1)
+set_default_backend(backend)
+state = qa.run(question="x", max_tokens=50)
+state.sync()
+report([state["answer"], backend.token_usage.cost])
+states = qa.run_batch([{"question": str(i), "max_tokens": 60} for i in range(20)], num_threads=20)
+errors = [str(s.error()) for s in states if s.error() is not None]
+report(0 < len(states) - len(errors) == backend.token_usage.completion_tokens // 2 - 1 < 20)
+report("token_budget=400 allows" in errors[0])
+report(raised(lambda: OpenAI("m", base_url=URL, api_key=KEY, budget=1))[:52])
+dear = OpenAI("m", base_url=URL, api_key=KEY, prices=(1000000, 1000000), budget=5)
+report(raised(lambda: qa.run(question="x", backend=dear)["answer"])[:60].strip())
+report(raised(lambda: OpenAI("m", api_key=KEY, budgets=1)))
+`,
+      ['Paris', 0.000007],
+      true,
+      true,
+      'RuntimeError: budget= needs the prices of the model:',
+      "GenerationError: 'answer' was not generated: Not sent: with",
+      "TypeError: OpenAI() got an unexpected keyword argument 'budgets'",
+    );
+  });
+
   test('OpenAI: streams, decides, and refuses a regex before any request', async () => {
     const piece = (content: string): string =>
       sse({ choices: [{ index: 0, delta: { content }, finish_reason: null }] });

@@ -13,6 +13,7 @@ import {
   type SentRequest,
 } from './backend.ts';
 import { messageIn, type HttpClient } from './http.ts';
+import { Spending, type SpendingLimits } from './spending.ts';
 
 export type OnRequest = (request: SentRequest) => void;
 
@@ -26,6 +27,8 @@ export interface RemoteOptions {
   readonly maxRetries: number;
   /** Seconds for one request with its retries; 0 waits for ever. */
   readonly deadline: number;
+  /** Prices and budgets; none by default. */
+  readonly limits?: SpendingLimits;
   /** Waits `milliseconds`; rejects when the signal is aborted. Replaced by tests. */
   readonly sleep?: (milliseconds: number, signal: AbortSignal) => Promise<void>;
   /** Uniform in [0, 1). Replaced by tests. */
@@ -40,13 +43,15 @@ const RETRIED = new Set([408, 409, 429, 500, 502, 503, 504, 529]);
 
 export class RemoteService {
   readonly url: string;
-  /** Tokens of all answers so far. */
-  readonly usage = { promptTokens: 0, completionTokens: 0 };
+  readonly #spending: Spending;
   readonly #options: RemoteOptions;
 
   constructor(options: RemoteOptions) {
     this.url = options.url.replace(/\/+$/, '');
     this.#options = options;
+    this.#spending = new Spending(
+      options.limits ?? { prices: null, budget: null, tokenBudget: null },
+    );
   }
 
   /** `POST` of JSON. @throws BackendError */
@@ -57,11 +62,16 @@ export class RemoteService {
     signal: AbortSignal,
   ): Promise<JsonObject> {
     const url = this.url + path;
-    onRequest({ url, body: shown(body) });
-    const answer = await this.#within(signal, (limit) =>
-      this.#retried(limit, () => this.#options.http.json('POST', url, body, limit)),
-    );
-    return this.checked(answer);
+    const reservation = this.#spending.reserve(body);
+    try {
+      onRequest({ url, body: shown(body) });
+      const answer = await this.#within(signal, (limit) =>
+        this.#retried(limit, () => this.#options.http.json('POST', url, body, limit)),
+      );
+      return this.checked(answer);
+    } finally {
+      this.#spending.release(reservation);
+    }
   }
 
   /** Events of a stream. Only a request that failed before its first event is sent again. */
@@ -73,9 +83,10 @@ export class RemoteService {
     mark: boolean,
   ): AsyncGenerator<JsonObject, void> {
     const url = this.url + path;
-    onRequest({ url, body: shown(body) });
+    const reservation = this.#spending.reserve(body);
     const limit = this.#limit(signal);
     try {
+      onRequest({ url, body: shown(body) });
       const [stream, first] = await this.#retried(limit, async () => {
         const opened = this.#options.http.events(url, body, limit, mark);
         return [opened, await opened.next()] as const;
@@ -88,6 +99,8 @@ export class RemoteService {
       }
     } catch (error) {
       throw this.#explained(error, signal);
+    } finally {
+      this.#spending.release(reservation);
     }
   }
 
@@ -122,8 +135,9 @@ export class RemoteService {
 
   count(prompt: JsonValue | undefined, completion: JsonValue | undefined): JsonObject {
     const [asked, answered] = [whole(prompt), whole(completion)];
-    this.usage.promptTokens += asked ?? 0;
-    this.usage.completionTokens += answered ?? 0;
+    const { usage } = this.#spending;
+    usage.promptTokens += asked ?? 0;
+    usage.completionTokens += answered ?? 0;
     return {
       ...(asked === null ? {} : { prompt_tokens: asked }),
       ...(answered === null ? {} : { completion_tokens: answered }),
@@ -131,9 +145,9 @@ export class RemoteService {
   }
 
   info(model: string): JsonObject {
-    const { promptTokens, completionTokens } = this.usage;
+    const { promptTokens, completionTokens } = this.#spending.usage;
     const usage = { prompt_tokens: promptTokens, completion_tokens: completionTokens };
-    return { model, token_usage: usage };
+    return { model, token_usage: usage, cost: this.#spending.cost };
   }
 
   async #within<Value>(

@@ -6,6 +6,7 @@ import { GeminiEndpoint } from './gemini-endpoint.ts';
 import { HttpClient, type Headers } from './http.ts';
 import { OpenAiEndpoint } from './openai-endpoint.ts';
 import { RemoteService } from './remote-service.ts';
+import type { SpendingLimits } from './spending.ts';
 
 export interface ServiceBackend {
   readonly backend: Backend;
@@ -27,7 +28,8 @@ const DEFAULT_DEADLINE = 600;
 
 /**
  * Options: `model`, `api_key`, `is_chat_model`, `api_version`, `safety_settings`, `max_retries`, and
- * `deadline` and `timeout` in seconds (a whole request; without a byte). Sends nothing.
+ * `deadline` and `timeout` in seconds (a whole request; without a byte), `prices`, `budget` and
+ * `token_budget` (see `SpendingLimits`). Sends nothing.
  * @throws UnsupportedByBackendError for an unknown kind.
  */
 export function createServiceBackend(
@@ -55,6 +57,7 @@ export function createServiceBackend(
     key,
     maxRetries: numberOption(options, 'max_retries', DEFAULT_RETRIES),
     deadline: numberOption(options, 'deadline', DEFAULT_DEADLINE),
+    limits: limitsOf(options),
   });
   return { client, backend: backendOf(known, service, options) };
 }
@@ -92,6 +95,20 @@ function keyHeaders(kind: ServiceKind, key: string | null): Headers {
     case 'gemini':
       return { 'x-goog-api-key': key };
   }
+}
+
+function limitsOf(options: JsonObject): SpendingLimits {
+  const [prompt, completion] = Array.isArray(options['prices']) ? options['prices'] : [];
+  const known = typeof prompt === 'number' && typeof completion === 'number';
+  const limit = (name: string): number | null => {
+    const value = options[name];
+    return typeof value === 'number' ? value : null;
+  };
+  return {
+    prices: known ? { prompt, completion } : null,
+    budget: limit('budget'),
+    tokenBudget: limit('token_budget'),
+  };
 }
 
 function textOption(options: JsonObject, name: string): string | null {

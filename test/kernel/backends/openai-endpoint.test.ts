@@ -93,6 +93,7 @@ describe('a chat model', () => {
     expect(JSON.stringify(seen)).not.toContain(KEY);
     expect(await backend.serverInfo(never)).toEqual({
       model: 'gpt-4o-mini',
+      cost: null,
       token_usage: { prompt_tokens: 9, completion_tokens: 2 },
     });
   });

@@ -7,7 +7,7 @@ class Anthropic(ServiceBackend):
     """A model of Anthropic; the key is ``api_key`` or ANTHROPIC_API_KEY."""
 
     def __init__(
-        self, model_name, *, api_key=None, base_url=None, timeout=0, max_retries=None, deadline=None, verify=None
+        self, model_name, *, api_key=None, base_url=None, timeout=0, max_retries=None, deadline=None, verify=None, **limits
     ):
         super().__init__(
             "anthropic",
@@ -18,4 +18,5 @@ class Anthropic(ServiceBackend):
             max_retries=max_retries,
             deadline=deadline,
             verify=verify,
+            **limits,
         )

@@ -27,6 +27,7 @@ class OpenAI(ServiceBackend):
         max_retries=None,
         deadline=None,
         verify=None,
+        **limits,
     ):
         self.is_chat_model = model_name not in _COMPLETION_MODELS if is_chat_model is None else bool(is_chat_model)
         if is_azure:
@@ -51,4 +52,5 @@ class OpenAI(ServiceBackend):
             max_retries=max_retries,
             deadline=deadline,
             verify=verify,
+            **limits,
         )

@@ -7,6 +7,21 @@ from sglang.lang.backend.base_backend import BaseBackend
 from sglang.lang.chat_template import ChatTemplate
 
 
+_OPTIONS = (
+    "api_key",
+    "api_version",
+    "budget",
+    "deadline",
+    "is_chat_model",
+    "max_retries",
+    "prices",
+    "safety_settings",
+    "timeout",
+    "token_budget",
+    "verify",
+)
+
+
 class TokenUsage:
     """Tokens of all requests of a backend since it was made, or since ``reset()``."""
 
@@ -25,6 +40,11 @@ class TokenUsage:
     def completion_tokens(self):
         return self._now()["completion_tokens"] - self._start["completion_tokens"]
 
+    @property
+    def cost(self):
+        """Money since the backend was made, by its ``prices``; None without them."""
+        return self._backend.get_server_info()["cost"]
+
     def reset(self):
         self._start = self._now()
 
@@ -36,13 +56,20 @@ class ServiceBackend(BaseBackend):
     """A model of a service. Nothing is sent before the first gen.
 
     ``timeout`` is the longest silence and ``deadline`` the longest time for a request with its retries,
-    both in seconds; 0 waits for ever. The key is neither kept in this object nor shown anywhere.
+    both in seconds; 0 waits for ever. ``token_budget`` is the most tokens that all requests may use, and
+    ``budget`` the most money, with ``prices=(prompt, completion)`` per million tokens; a request that could
+    pass them is not sent. The key is neither kept in this object nor shown anywhere.
     """
 
     def __init__(self, kind, url, model_name, chat_template=None, **options):
+        unknown = [name for name in options if name not in _OPTIONS]
+        if unknown:
+            raise TypeError(f"{type(self).__name__}() got an unexpected keyword argument {unknown[0]!r}")
         self.model_name = model_name
         self.base_url = url
         options = {name: value for name, value in options.items() if value is not None}
+        if "prices" in options:
+            options["prices"] = list(options["prices"])
         if "verify" in options:
             options["verify"] = certificates(options["verify"])
         template = chat_template if isinstance(chat_template, str) else None

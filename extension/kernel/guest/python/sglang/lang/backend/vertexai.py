@@ -22,6 +22,7 @@ class VertexAI(ServiceBackend):
         max_retries=None,
         deadline=None,
         verify=None,
+        **limits,
     ):
         key = api_key or variable("GEMINI_API_KEY", "GOOGLE_API_KEY")
         token = None if key else variable("GOOGLE_ACCESS_TOKEN")
@@ -35,6 +36,7 @@ class VertexAI(ServiceBackend):
             max_retries=max_retries,
             deadline=deadline,
             verify=verify,
+            **limits,
         )
 
 

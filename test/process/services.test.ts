@@ -92,6 +92,29 @@ report(KEY in repr(vars(backend)))
     expect(records).toHaveLength(1);
   });
 
+  test('tools: the calls are in the meta information; other APIs refuse before any request', async () => {
+    const call = { id: 't1', type: 'function', function: { name: 'add', arguments: '{"a":1}' } };
+    const message = { role: 'assistant', content: null, tool_calls: [call] };
+    service.answers = [{ body: { choices: [{ index: 0, message, finish_reason: 'tool_calls' }] } }];
+    await check(
+      `
+tools = [{"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}]
+state = qa.run(question="x", tools=tools, tool_choice="auto", backend=OpenAI("m", base_url=URL, api_key=KEY))
+report([state["answer"], state.get_meta_info("answer")["tool_calls"][0]["function"]["name"]])
+for backend in (Anthropic("m", base_url=URL, api_key=KEY), VertexAI("m", base_url=URL, api_key=KEY)):
+    report("no tools=" in raised(lambda: qa.run(question="x", tools=tools, backend=backend)["answer"]))
+`,
+      ['', 'add'],
+      true,
+      true,
+    );
+    expect(service.requests).toHaveLength(1);
+    expect(service.requests[0]?.body).toMatchObject({
+      tools: [{ type: 'function' }],
+      tool_choice: 'auto',
+    });
+  });
+
   test('a budget is kept: what could pass it is not sent, also by many programs at once', async () => {
     service.answers = Array.from({ length: 21 }, () => ({ body: completion('Paris') }));
     await check(

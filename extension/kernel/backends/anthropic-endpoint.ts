@@ -15,6 +15,7 @@ import {
   chosenIndex,
   isObject,
   refuseGrammars,
+  refuseTools,
   requirePlainChoice,
   schemaOf,
 } from './chat-prompt.ts';
@@ -135,6 +136,7 @@ export class AnthropicEndpoint implements Backend {
 /** @throws UnsupportedByBackendError */
 export function anthropicBody(model: string, prompt: Prompt, params: GenerateParams): JsonObject {
   refuseGrammars(params, 'Anthropic');
+  refuseTools(params, 'Anthropic');
   if (params.n !== null) {
     throw new UnsupportedByBackendError('Anthropic answers once: n must be 1. Use fork instead.');
   }

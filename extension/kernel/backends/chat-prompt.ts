@@ -57,6 +57,14 @@ export function refuseGrammars(params: GenerateParams, service: string): void {
   }
 }
 
+/** Only OpenAI's API takes a gen's `tools`. @throws UnsupportedByBackendError */
+export function refuseTools(params: GenerateParams, service: string): void {
+  if (params.extra['tools'] === undefined) return;
+  throw new UnsupportedByBackendError(
+    `${service} takes no tools= here. Use an OpenAI backend, which may name any compatible server, with a gen that is not streamed.`,
+  );
+}
+
 /** A gen's `json_schema`, which programs give as text. @throws UnsupportedByBackendError */
 export function schemaOf(schema: JsonValue): JsonObject | null {
   if (schema === null) return null;

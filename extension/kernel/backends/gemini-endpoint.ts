@@ -16,6 +16,7 @@ import {
   firstObject,
   isObject,
   refuseGrammars,
+  refuseTools,
   requirePlainChoice,
   schemaOf,
 } from './chat-prompt.ts';
@@ -141,6 +142,7 @@ export class GeminiEndpoint implements Backend {
 /** @throws UnsupportedByBackendError */
 export function geminiBody(prompt: Prompt, params: GenerateParams): JsonObject {
   refuseGrammars(params, 'Gemini');
+  refuseTools(params, 'Gemini');
   const schema = schemaOf(params.jsonSchema);
   const config: JsonObject = {
     maxOutputTokens: params.maxNewTokens,

@@ -1,7 +1,7 @@
 /** Request bodies of OpenAI's API, chat and completions, for its models and for compatible servers. */
 import type { JsonObject, JsonValue } from '../../protocol/kernel-protocol.ts';
 import { UnsupportedByBackendError, type GenerateParams, type Prompt } from './backend.ts';
-import { chatMessages, isObject, refuseGrammars, schemaOf } from './chat-prompt.ts';
+import { chatMessages, isObject, refuseGrammars, refuseTools, schemaOf } from './chat-prompt.ts';
 
 export interface OpenAiModel {
   readonly name: string;
@@ -23,6 +23,7 @@ export function openAiBody(
   stream: boolean,
 ): JsonObject {
   refuseGrammars(params, 'The OpenAI API');
+  if (stream || !model.chat) refuseTools(params, stream ? 'A stream' : 'The completions API');
   const extra = model.official ? withoutKey(params.extra, 'repetition_penalty') : params.extra;
   return {
     model: model.name,

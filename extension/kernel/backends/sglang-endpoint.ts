@@ -14,6 +14,7 @@ import {
   type Prompt,
   type SentRequest,
 } from './backend.ts';
+import { refuseTools } from './chat-prompt.ts';
 import { choiceStart, choiceTokens, parseTokenLogprobs } from './choice-tokens.ts';
 import { messageIn, type HttpClient } from './http.ts';
 
@@ -149,6 +150,7 @@ function prefillBody(text: string): JsonObject {
 
 /** Body of a gen: v0.4.3's keys in v0.4.3's order; later parameters only when they are set. */
 function generateBody(prompt: Prompt, params: GenerateParams, stream: boolean): JsonObject {
+  refuseTools(params, "SGLang's own API");
   const sampling: JsonObject = {
     skip_special_tokens: true,
     spaces_between_special_tokens: true,

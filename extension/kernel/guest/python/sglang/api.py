@@ -66,12 +66,15 @@ def gen(
     ebnf: Optional[str] = None,
     repetition_penalty: Optional[float] = None,
     seed: Optional[int] = None,
+    tools: Optional[List[dict]] = None,
+    tool_choice: Optional[Union[str, dict]] = None,
 ):
     """Text that the model generates, kept in the variable ``name``.
 
     With ``choices`` the model only decides between them, and the other parameters do not matter.
     Positional arguments have the order of SGLang v0.4.3. The keywords after them are the server's, and
     only sent when they are given.
+    ``tools``, in OpenAI's form, are for its chat API: the calls are in ``get_meta_info(name)["tool_calls"]``.
     ``n`` above 1 makes the variable a list of that many samples; the text goes on with the first.
     """
     if choices:
@@ -99,7 +102,13 @@ def gen(
         dtype,
         regex,
         json_schema,
-        {"ebnf": ebnf, "repetition_penalty": repetition_penalty, "seed": seed},
+        {
+            "ebnf": ebnf,
+            "repetition_penalty": repetition_penalty,
+            "seed": seed,
+            "tools": tools,
+            "tool_choice": tool_choice,
+        },
     )
 
 

@@ -9,6 +9,7 @@ import {
   type CellRunState,
   type OutputContent,
 } from './cell-run-reducer.ts';
+import type { LongOutput } from './long-output.ts';
 import { bundleItems } from './output-items.ts';
 
 /** Milliseconds between two repaints of a running cell. */
@@ -17,14 +18,23 @@ const FLUSH_INTERVAL = 50;
 export class CellExecution {
   readonly #execution: NotebookCellExecution;
   readonly #linkTraceback: (traceback: string) => string;
+  readonly #long: LongOutput;
   #outputs: NotebookCellOutput[] = [];
   #state: CellRunState = emptyRun;
   #pending: CellCommand[] = [];
   #timer: ReturnType<typeof setTimeout> | null = null;
   #phase: 'queued' | 'running' | 'ended' = 'queued';
 
-  /** `linkTraceback` makes the cells that a traceback names clickable. */
-  constructor(execution: NotebookCellExecution, linkTraceback: (traceback: string) => string) {
+  /**
+   * `linkTraceback` makes the cells that a traceback names clickable; `long` takes the text that is too
+   * long to show.
+   */
+  constructor(
+    execution: NotebookCellExecution,
+    linkTraceback: (traceback: string) => string,
+    long: LongOutput,
+  ) {
+    this.#long = long;
     this.#execution = execution;
     this.#linkTraceback = linkTraceback;
   }
@@ -43,15 +53,18 @@ export class CellExecution {
 
   output(output: KernelOutput): void {
     if (this.#phase !== 'running') return;
-    const { state, commands } = reduceOutput(this.#state, this.#linked(output));
-    this.#state = state;
-    this.#pending.push(...commands);
+    for (const shown of this.#long.take(output)) {
+      const { state, commands } = reduceOutput(this.#state, this.#linked(shown));
+      this.#state = state;
+      this.#pending.push(...commands);
+    }
     this.#timer ??= setTimeout(() => this.#flush(), FLUSH_INTERVAL);
   }
 
   /** Ends the execution after everything it showed is drawn. Safe to call more than once. */
   async end(outcome: RunOutcome): Promise<void> {
     if (this.#phase === 'ended') return;
+    this.#long.close();
     if (this.#phase === 'queued' && outcome.status === 'aborted') {
       // It never ran: what it showed before stays.
       this.#phase = 'ended';

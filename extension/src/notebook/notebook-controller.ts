@@ -37,6 +37,8 @@ import { cellOfRun, cellReference, cellUri } from './cell-identity.ts';
 import { onNotebookClosed } from './closed-notebooks.ts';
 import { askUser } from './input-box.ts';
 import type { KernelSurvival } from './kernel-survival.ts';
+import { LongOutput } from './long-output.ts';
+import { openOutputFile } from './output-file.ts';
 import { NOTEBOOK_TYPE, SUPPORTED_LANGUAGES } from './notebook-type.ts';
 import { linkTraceback } from './traceback-links.ts';
 
@@ -208,8 +210,16 @@ export class SglangNotebookController implements Disposable {
 
   #execution(cell: NotebookCell): CellExecution {
     const { notebook } = cell;
-    return new CellExecution(this.#controller.createNotebookCellExecution(cell), (traceback) =>
-      linkTraceback(traceback, this.#ordersOf(notebook)),
+    const open = () =>
+      openOutputFile((reason) => this.#log.error(`output of a cell was lost: ${reason}`));
+    return new CellExecution(
+      this.#controller.createNotebookCellExecution(cell),
+      (traceback) => linkTraceback(traceback, this.#ordersOf(notebook)),
+      new LongOutput(
+        open,
+        (path) =>
+          `\n${l10n.t('[This cell prints more than can be shown. The rest is in {0}]', path)}\n`,
+      ),
     );
   }
 

@@ -122,8 +122,11 @@ function kernelItem(
 ): TreeItem {
   const item = new TreeItem(fileName(notebook.uri), TreeItemCollapsibleState.Expanded);
   item.id = `${notebook.uri.toString()}#${session.pid}`;
-  item.description =
-    l10n.t('{0} · process {1}', kernelStatusText(session.status), session.pid ?? '–') + size;
+  item.description = l10n.t(
+    '{0} · process {1}',
+    kernelStatusText(session.status) + size,
+    session.pid ?? '–',
+  );
   item.iconPath = new ThemeIcon(session.status === 'busy' ? 'sync' : 'server-process');
   item.contextValue = 'kernel';
   item.tooltip = l10n.t('Python {0}', session.python ?? '…');

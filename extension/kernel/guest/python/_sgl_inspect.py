@@ -6,6 +6,7 @@ import builtins
 import keyword
 import re
 import reprlib
+import sys
 import types
 
 import _sgl_cell_source
@@ -100,7 +101,15 @@ def _variables(limit, namespace):
 
 
 def _is_variable(name, value):
-    return not name.startswith("_") and not isinstance(value, (types.ModuleType, types.FunctionType, type))
+    if name.startswith("_") or isinstance(value, (types.ModuleType, types.FunctionType, type)):
+        return False
+    return not _comes_with_sglang(name, value)
+
+
+def _comes_with_sglang(name, value):
+    """Whether ``from sglang import *`` brought it."""
+    modules = [module for key, module in sys.modules.items() if key.partition(".")[0] == "sglang"]
+    return any(vars(module).get(name) is value for module in modules)
 
 
 def _short(value):

@@ -30,7 +30,20 @@ const bundles = [
     entry: 'extension/src/activate.ts',
     out: 'extension.cjs',
     // VS Code's own Node; the host loads CommonJS everywhere.
-    options: { platform: 'node', format: 'cjs', target: 'node22', external: ['vscode'] },
+    options: {
+      platform: 'node',
+      format: 'cjs',
+      target: 'node22',
+      external: ['vscode', './undici.cjs'],
+      // Activation must not read what few users need: it is a file of its own, required at first use.
+      alias: { undici: './undici.cjs' },
+      supported: { 'dynamic-import': false },
+    },
+  },
+  {
+    entry: 'node_modules/undici/index.js',
+    out: 'undici.cjs',
+    options: { platform: 'node', format: 'cjs', target: 'node22' },
   },
   { entry: 'extension/kernel/main.ts', out: 'kernel.mjs', options: nodeModule },
   { entry: 'extension/kernel/guest-worker.ts', out: 'guest-worker.mjs', options: nodeModule },

@@ -1,4 +1,5 @@
-// `npm run package`: the extension for this platform as a VSIX in `packages/`. Only what runs goes in:
+// `npm run package`: the extension for this platform as a VSIX in `packages/`; with `--universal`, the
+// one for all other platforms, without an engine: it needs a server to run models. Only what runs goes in:
 // a staging folder gets the production bundles, the native library of this platform, and the files that
 // the manifest names; vsce packs that folder. Sizes are printed against their budgets and asserted.
 import { spawnSync } from 'node:child_process';
@@ -20,7 +21,8 @@ import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const require = createRequire(join(root, 'runtime', 'package.json'));
-const target = `${process.platform}-${process.arch}`;
+const isUniversal = process.argv.includes('--universal');
+const target = isUniversal ? 'universal' : `${process.platform}-${process.arch}`;
 
 /** Folders of llama.cpp's libraries on npm, by target; the GPU back ends in them are not shipped. */
 const llamaPackages = {
@@ -36,6 +38,7 @@ const unshipped = /ggml-vulkan|llama-common|llama-addon|_nlcBuildMetadata|\.lib$
 /** KiB. The runtime's parts are the engine's and the model's weight; the rest is ours. */
 const budgets = {
   'dist/extension.cjs': 600,
+  'dist/undici.cjs': 800,
   'dist/kernel.mjs': 1200,
   'dist/guest-worker.mjs': 1200,
   'dist/language-server.mjs': 1024,
@@ -89,10 +92,24 @@ function stageManifest(stage) {
   return manifest;
 }
 
+/** Parts that run models here. */
+const engineParts = [
+  'dist/engine-thread.mjs',
+  'dist/starter.gguf',
+  'dist/starter-mmproj.gguf',
+  'dist/llama',
+];
+
+function stageNoEngine(stage) {
+  for (const part of engineParts) rmSync(join(stage, part), { force: true });
+  cpSync(join(root, 'extension/build/no-engine.mjs'), join(stage, 'dist', 'runtime.mjs'));
+}
+
 /** koffi loads its binary by package name: it keeps a folder of its own beside the bundles. */
 function stageNativeCode(stage) {
   const npmName = llamaPackages[target];
-  if (!npmName) fail(`there is no engine for ${target}`);
+  if (!npmName)
+    fail(`there is no engine for ${target}; --universal packs the extension without one`);
   const entry = require.resolve(`@node-llama-cpp/${npmName}`);
   const libraries = join(dirname(entry), '..', 'bins', npmName);
   cpSync(libraries, join(stage, 'dist', 'llama'), {
@@ -147,18 +164,19 @@ function stageNotices(stage) {
   const names = [
     ...JSON.parse(readFileSync(list, 'utf8')),
     'basedpyright',
-    'koffi',
     'pyodide',
-    `@node-llama-cpp/${llamaPackages[target]}`,
+    ...(isUniversal ? [] : ['koffi', `@node-llama-cpp/${llamaPackages[target]}`]),
   ];
   rmSync(list);
   const notices = [...new Set(names)]
     .toSorted((left, right) => (left < right ? -1 : 1))
     .map((name) => notice(name));
+  const engine =
+    '## llama.cpp and ggml\n\nMIT, Copyright (c) 2023-2026 The ggml authors, https://github.com/ggml-org/llama.cpp';
   notices.push(
     '## CPython and its standard library (in Pyodide)\n\nPython Software Foundation License Version 2, https://docs.python.org/3/license.html',
     '## typeshed (in basedpyright)\n\nApache-2.0 and MIT, https://github.com/python/typeshed',
-    '## llama.cpp and ggml\n\nMIT, Copyright (c) 2023-2026 The ggml authors, https://github.com/ggml-org/llama.cpp',
+    ...(isUniversal ? [] : [engine]),
   );
   const head =
     '# Third-party notices\n\nThis extension contains software of others, under these licences.';
@@ -187,6 +205,7 @@ function size(path) {
 function checkBudgets(stage, vsix) {
   let isOver = false;
   for (const [part, budget] of Object.entries(budgets)) {
+    if (isUniversal && engineParts.includes(part)) continue;
     const kib = size(part === 'the VSIX' ? vsix : join(stage, part)) / 1024;
     const mark = kib > budget ? 'OVER' : 'ok';
     isOver ||= kib > budget;
@@ -204,7 +223,8 @@ try {
   rmSync(join(stage, 'dist', 'sglnb.mjs'), { force: true });
   for (const path of shipped) cpSync(join(root, path), join(stage, path), { recursive: true });
   const { name, version } = stageManifest(stage);
-  stageNativeCode(stage);
+  if (isUniversal) stageNoEngine(stage);
+  else stageNativeCode(stage);
   stageTypeEngine(stage);
   stageNotices(stage);
   writeFileSync(join(stage, '.vscodeignore'), '');
@@ -218,7 +238,7 @@ try {
   ];
   run(
     join(root, 'node_modules/@vscode/vsce/vsce'),
-    ['package', '--target', target, '--out', vsix, ...options],
+    ['package', ...(isUniversal ? [] : ['--target', target]), '--out', vsix, ...options],
     stage,
   );
   checkBudgets(stage, vsix);

@@ -1,5 +1,5 @@
-/** `fetch` through an HTTP proxy. */
-import { EnvHttpProxyAgent, fetch as undiciFetch } from 'undici';
+/** `fetch` through an HTTP proxy. Its library is loaded with the first request: few have a proxy. */
+import type * as Undici from 'undici';
 import type { Environment } from './model-directory.ts';
 import { ModelManagerError } from './model-error.ts';
 
@@ -20,11 +20,23 @@ export function proxyFetch(env: Environment): typeof fetch | null {
       `The proxy must be an address such as http://proxy.example.org:3128, not "${proxy}". Check SGLNB_PROXY, HTTPS_PROXY and the setting http.proxy.`,
     );
   }
-  const dispatcher = new EnvHttpProxyAgent({
+  const options = {
     ...(https === null ? {} : { httpsProxy: https }),
     ...(http === null ? {} : { httpProxy: http }),
     noProxy: env['NO_PROXY'] ?? env['no_proxy'] ?? '',
-  });
+  };
+  let loading: Promise<typeof fetch> | null = null;
+  return async (input, init) => {
+    loading ??= sendThrough(options);
+    return (await loading)(input, init);
+  };
+}
+
+async function sendThrough(
+  options: ConstructorParameters<(typeof Undici)['EnvHttpProxyAgent']>[0],
+): Promise<typeof fetch> {
+  const { EnvHttpProxyAgent, fetch: undiciFetch } = await import('undici');
+  const dispatcher = new EnvHttpProxyAgent(options);
   // SAFETY: undici's fetch is the one that Node's own is made of; only its types have other names.
   const send = undiciFetch as unknown as typeof fetch;
   return (input, init) => send(input, Object.assign({}, init, { dispatcher }));

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
+import { KernelDriver } from '../support/kernel-driver.ts';
 import { eventually, freePort, installVsix, root, Workbench } from './workbench.ts';
 
 it('packs only what runs, within its budgets, and runs the tour where it is installed', async () => {
@@ -42,6 +43,36 @@ it('packs only what runs, within its budgets, and runs the tour where it is inst
     }
     expect(existsSync(join(extension, 'node_modules'))).toBe(false);
     await runTour(extension, extensionsFolder);
+  } finally {
+    rmSync(dirname(extensionsFolder), { recursive: true, force: true });
+  }
+});
+
+it('packs an extension without an engine, which says how to reach one', async () => {
+  const built = spawnSync(
+    process.execPath,
+    [join(root, 'extension/build/package.mjs'), '--universal'],
+    { encoding: 'utf8' },
+  );
+  expect(built.stderr + built.stdout).toMatch(/the VSIX .* ok\n/);
+  const extensionsFolder = installVsix(built.stdout.trim().split('\n').at(-1) ?? '');
+  try {
+    const [installed = ''] = readdirSync(extensionsFolder).filter((name) =>
+      name.startsWith('sglang-notebooks.'),
+    );
+    const dist = join(extensionsFolder, installed, 'dist');
+    for (const part of ['llama', 'starter.gguf', 'node_modules', 'engine-thread.mjs']) {
+      expect(existsSync(join(dist, part)), part).toBe(false);
+    }
+    const kernel = new KernelDriver({ main: join(dist, 'kernel.mjs') });
+    try {
+      const run = await kernel.run('from sglang import Runtime\nRuntime(model_path="starter")');
+      expect(run.outcome.status).toBe('error');
+      expect(JSON.stringify(run)).toContain('There is no bundled engine for');
+      expect(JSON.stringify(run)).toContain('sglang.kernel.endpoint');
+    } finally {
+      await kernel.close();
+    }
   } finally {
     rmSync(dirname(extensionsFolder), { recursive: true, force: true });
   }

@@ -2,7 +2,8 @@
  * Notebooks in a real workbench: extension host, kernel process, Python, runtime and starter model,
  * nothing replaced. One workbench serves all tests; each opens a notebook of its own.
  */
-import { readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { eventually, freePort, root, Workbench } from './workbench.ts';
@@ -67,6 +68,7 @@ beforeAll(async () => {
         launch(),
         `country = "Germany"\n\n${PROGRAM}\n\nstate = capital_of.run(country=country)\nstate`,
       ),
+      'python.sglnb': notebook('import sys\nprint("runs on", sys.platform)'),
       'asking.sglnb': notebook('name = input("Your name? ")\nprint("Hello,", name)'),
       'state.sglnb': notebook(
         'counter = globals().get("counter", 0) + 1\nprint("counter is", counter)',
@@ -294,6 +296,29 @@ describe('the kernel', () => {
     await workbench.command('SGLang: Shut Down Kernel');
     await workbench.waitForKernel('no kernel');
     expect(workbench.processes('kernel.mjs')).toEqual([]);
+  });
+
+  it("runs cells in one of the machine's Pythons, and in the bundled one again", async ({
+    skip,
+  }) => {
+    skip(spawnSync('python3', ['--version']).status !== 0, 'this machine has no python3');
+    const rows = workbench.page.locator('.quick-input-list .monaco-list-row');
+    const choose = async (text: string | RegExp, chosen: string): Promise<void> => {
+      await workbench.command('SGLang: Select Python…');
+      await rows.filter({ hasText: text }).first().click();
+      const settings = (): string =>
+        existsSync(workbench.path('.vscode/settings.json'))
+          ? workbench.read('.vscode/settings.json')
+          : '';
+      const line = `"sglang.kernel.python": "${chosen}`;
+      await eventually(20_000, async () => settings().includes(line) || undefined, settings);
+      await workbench.runAll();
+    };
+    await workbench.open('python.sglnb');
+    await choose(/python3/, '/');
+    await workbench.waitForOutput(`runs on ${process.platform}`);
+    await choose('Bundled Python', '"');
+    await workbench.waitForOutput('runs on emscripten');
   });
 
   it('asks for input and passes it on', async () => {

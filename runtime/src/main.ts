@@ -99,6 +99,7 @@ async function run(options: RuntimeOptions): Promise<void> {
   log.access(`INFO:     Started server process [${process.pid}]`);
   log.access(`INFO:     Uvicorn running on http://127.0.0.1:${port} (Press CTRL+C to quit)`);
   log.info('The server is fired up and ready to roll!');
+  device.worked();
   process.send?.('ready');
   if (options.port === 0)
     process.stdout.write(`SGLNB_RUNTIME ${JSON.stringify({ port, pid: process.pid })}\n`);

@@ -1,5 +1,5 @@
 /** Which build of llama.cpp runs, where, and what happens when one of them cannot. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -9,6 +9,9 @@ import { RuntimeProcess } from './runtime-process.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'devices-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** The list of tried libraries lies beside the models: not the user's. */
+const OWN_FOLDER = { SGLNB_MODELS: join(folder, 'models') };
 
 const HELLO = { text: 'Hello', sampling_params: { max_new_tokens: 4, temperature: 0 } };
 
@@ -39,7 +42,7 @@ describe('the runtime', () => {
     skip(process.platform !== 'linux', 'the broken library is made for Linux only');
     const broken = join(folder, 'broken');
     makeCrashingLibrary(dirname(findNativeLibrary().llama), broken);
-    const runtime = await RuntimeProcess.start(['--llama-library', broken]);
+    const runtime = await RuntimeProcess.start(['--llama-library', broken], OWN_FOLDER);
     try {
       expect(runtime.output).toMatch(
         /NOTICE: the library in .*broken cannot be used: it was ended by SIGILL/,
@@ -51,7 +54,10 @@ describe('the runtime', () => {
   });
 
   it('runs on the bundled library when the named folder holds none', async () => {
-    const runtime = await RuntimeProcess.start([], { SGLNB_LLAMA_LIBRARY: folder });
+    const runtime = await RuntimeProcess.start([], {
+      ...OWN_FOLDER,
+      SGLNB_LLAMA_LIBRARY: folder,
+    });
     try {
       expect(runtime.output).toMatch(/cannot be used: llama.cpp was not found in .*devices-/);
     } finally {
@@ -84,14 +90,18 @@ describe('the runtime', () => {
     }
   });
 
-  it('takes a library of the same version from anywhere', async () => {
-    const directory = dirname(findNativeLibrary().llama);
-    const runtime = await RuntimeProcess.start(['--llama-library', directory]);
-    try {
-      expect(runtime.output).not.toContain('cannot be used');
-      expect((await runtime.generate(HELLO)).text).not.toBe('');
-    } finally {
-      await runtime.stop();
+  it('takes a library of the same version from anywhere, and tries it but once', async () => {
+    const library = findNativeLibrary().llama;
+    const list = join(folder, 'backends', 'probed.json');
+    for (const start of ['first', 'second']) {
+      const runtime = await RuntimeProcess.start(['--llama-library', dirname(library)], OWN_FOLDER);
+      try {
+        expect(runtime.output).not.toContain('cannot be used');
+        expect((await runtime.generate(HELLO)).text, start).not.toBe('');
+        expect(Object.keys(JSON.parse(readFileSync(list, 'utf8')))).toEqual([library]);
+      } finally {
+        await runtime.stop();
+      }
     }
   });
 });

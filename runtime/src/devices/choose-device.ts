@@ -1,14 +1,16 @@
 /** Puts the choice of library, devices and layers together for one model. */
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import type { Device } from '../engine/device-list.ts';
+import { listDevices, type Device } from '../engine/device-list.ts';
 import type { GgufHeader } from '../engine/gguf-header.ts';
-import type { NativeLibraryOptions } from '../engine/native-library.ts';
+import { loadLlama } from '../engine/llama-binding.ts';
+import { findNativeLibrary, type NativeLibraryOptions } from '../engine/native-library.ts';
 import { modelDirectories } from '../model/resolve-model.ts';
 import type { RuntimeOptions } from '../options.ts';
 import { chooseLibrary, hasGpuDriver, libraryCandidates } from './choose-library.ts';
 import { offloadNeed, planOffload } from './offload.ts';
 import { probeInChild } from './probe-library.ts';
+import { ProbeMemory } from './probe-memory.ts';
 
 export interface ChosenDevice {
   readonly library: NativeLibraryOptions;
@@ -17,6 +19,8 @@ export interface ChosenDevice {
   readonly layers: number;
   /** For the user: what could not be used, and where the model runs if not on the processor. */
   readonly notices: readonly string[];
+  /** To be called once the model runs. */
+  readonly worked: () => void;
 }
 
 export async function chooseDevice(
@@ -33,8 +37,11 @@ export async function chooseDevice(
     hasGpuDriver: hasGpuDriver(platform, arch, env['LD_LIBRARY_PATH']),
   });
   const [program = ''] = process.argv.slice(1);
-  const { candidate, devices, skipped } = await chooseLibrary(candidates, (library) =>
-    probeInChild([program], library),
+  const memory = new ProbeMemory(backendFolders(env, platform)[0] ?? '');
+  const { candidate, devices, skipped } = await chooseLibrary(candidates, async (library) =>
+    memory.take(fileOf(library))
+      ? { kind: 'works', devices: listDevices(loadLlama(library)) }
+      : probeInChild([program], library),
   );
   const need = offloadNeed(header, modelBytes(modelFile), sizes.cells, sizes.batchTokens);
   const gpuLayers = options.gpuLayers ?? planOffload(need, devices ?? []);
@@ -42,8 +49,20 @@ export async function chooseDevice(
     library: candidate.library,
     gpuLayers,
     layers: need.layers,
+    worked: () => {
+      if (candidate.risky) memory.remember(fileOf(candidate.library));
+    },
     notices: [...skipped, ...placeNotice(devices ?? [], gpuLayers, need.layers)],
   };
+}
+
+/** What tells one build from another; empty where there is none, which is never remembered. */
+function fileOf(library: NativeLibraryOptions): string {
+  try {
+    return findNativeLibrary(library).llama;
+  } catch {
+    return '';
+  }
 }
 
 /** Fetched builds lie beside the models. */

@@ -13,7 +13,7 @@ import type { LibraryProbe } from './choose-library.ts';
 /** Before the answer on stdout, where libraries print too. */
 const MARK = 'SGLNB_PROBE ';
 /** Milliseconds; the first use of a Vulkan driver compiles its shaders. */
-const PATIENCE = 60_000;
+const PATIENCE = 30_000;
 
 /** In the child: prints the devices, or fails as the library does. */
 export function runProbe(library: NativeLibraryOptions, model: string | null): void {
@@ -61,7 +61,11 @@ export async function probeInChild(
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-  const timer = setTimeout(() => child.kill('SIGKILL'), PATIENCE);
+  let late = '';
+  const timer = setTimeout(() => {
+    late = `it did not answer within ${PATIENCE / 1000} s (--device cpu leaves the GPU alone)`;
+    child.kill('SIGKILL');
+  }, PATIENCE);
   const end = await new Promise<string>((resolve) => {
     child.once('error', (error) => resolve(error.message));
     child.once('close', (code, signal) =>
@@ -71,7 +75,7 @@ export async function probeInChild(
   clearTimeout(timer);
   const answer = new RegExp(`^${MARK}(.*)$`, 'm').exec(stdout)?.[1];
   if (answer !== undefined) return { kind: 'works', devices: parseDevices(answer) };
-  return { kind: 'fails', reason: reasonFor(end, stderr) };
+  return { kind: 'fails', reason: late || reasonFor(end, stderr) };
 }
 
 function parseDevices(text: string): readonly Device[] {

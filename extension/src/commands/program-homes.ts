@@ -8,6 +8,7 @@ import {
   NotebookCellKind,
   NotebookData,
   type Uri,
+  ViewColumn,
   window,
   workspace,
   type NotebookCell,
@@ -98,5 +99,11 @@ function cellHome(cell: NotebookCell): ProgramHome {
 async function openScratch(file: TextDocument): Promise<NotebookDocument> {
   const code = loadingCode(file.uri.fsPath, kernelSettings(file.uri).endpoint !== null);
   const cell = new NotebookCellData(NotebookCellKind.Code, code, CELL_LANGUAGE);
-  return workspace.openNotebookDocument(NOTEBOOK_TYPE, new NotebookData([cell]));
+  const notebook = await workspace.openNotebookDocument(NOTEBOOK_TYPE, new NotebookData([cell]));
+  // At once: the workbench would soon open an unsaved notebook by itself, in front of the file.
+  await window.showNotebookDocument(notebook, {
+    viewColumn: ViewColumn.Beside,
+    preserveFocus: true,
+  });
+  return notebook;
 }

@@ -52,6 +52,14 @@ export interface HttpAnswer {
   readonly retryAfter?: number;
 }
 
+/** An answer of which only the head has arrived. */
+export interface OpenAnswer {
+  readonly status: number;
+  readonly reason: string;
+  readonly headers: readonly (readonly [string, string])[];
+  readonly body: AsyncIterator<Buffer>;
+}
+
 const CONNECT_TIMEOUT = 10_000;
 
 /** Requests to one origin or many; `close` ends the idle connections. */
@@ -154,6 +162,32 @@ export class HttpClient {
     );
   }
 
+  /**
+   * Any request, byte for byte; its body is read by the caller. No redirect is followed.
+   * @throws what undici throws
+   */
+  async open(
+    method: string,
+    url: string,
+    body: Uint8Array | null,
+    signal: AbortSignal,
+    headers: Headers,
+  ): Promise<OpenAnswer> {
+    const response = await request(url, {
+      method,
+      body,
+      signal,
+      headers,
+      dispatcher: this.#agent,
+    });
+    return {
+      status: response.statusCode,
+      reason: response.statusText,
+      headers: Object.entries(response.headers).flatMap(headerLines),
+      body: response.body[Symbol.asyncIterator](),
+    };
+  }
+
   async close(): Promise<void> {
     await this.#agent.destroy();
   }
@@ -179,6 +213,11 @@ export class HttpClient {
       headers: { ...type, ...this.#headers, ...headers },
     });
   }
+}
+
+function headerLines([name, value]: [string, string | string[] | undefined]): [string, string][] {
+  if (value === undefined) return [];
+  return [value].flat().map((line) => [name, line]);
 }
 
 const LOST_HINT =

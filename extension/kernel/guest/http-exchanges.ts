@@ -2,7 +2,7 @@
  * HTTP for the guest's `requests` module: an exchange is opened, its body read piece by piece, closed.
  * (Not by `fetch`: a browser's rules about ports and about bodies of GET are not a Python program's.)
  */
-import { Agent, request } from 'undici';
+import { HttpClient } from '../backends/http.ts';
 import { ProgramError } from '../sglang/program-error.ts';
 import {
   nullableNumber,
@@ -31,7 +31,7 @@ const MOST_OPEN = 256;
 
 export class HttpExchanges {
   readonly #open = new Map<number, Exchange>();
-  readonly #agents = new Map<boolean, Agent>();
+  readonly #clients = new Map<boolean, HttpClient>();
   #count = 0;
 
   readonly calls = {
@@ -47,7 +47,7 @@ export class HttpExchanges {
 
   async close(): Promise<void> {
     for (const id of this.#open.keys()) this.#close(id);
-    await Promise.all([...this.#agents.values()].map((agent) => agent.destroy()));
+    await Promise.all([...this.#clients.values()].map((client) => client.close()));
   }
 
   async #start(message: BridgeMessage, signal: AbortSignal): Answer<'http_open'> {
@@ -55,27 +55,18 @@ export class HttpExchanges {
     const seconds = nullableNumber(message, 'timeout');
     const patience = seconds === null ? null : seconds * 1000;
     const cancel = new AbortController();
-    const response = await guarded(url, patience, cancel, signal, () =>
-      request(url, {
-        method: stringField(message, 'method'),
-        headers: stringMap(message, 'headers'),
-        body: body === null ? null : Buffer.from(body, 'base64'),
-        dispatcher: this.#agent(message['verify'] !== false),
-        signal: cancel.signal,
-      }),
+    const content = body === null ? null : Buffer.from(body, 'base64');
+    const client = this.#client(message['verify'] !== false);
+    const [method, headers] = [stringField(message, 'method'), stringMap(message, 'headers')];
+    const { body: pieces, ...head } = await guarded(url, patience, cancel, signal, () =>
+      client.open(method, url, content, cancel.signal, headers),
     );
     this.#count += 1;
     const id = this.#count;
-    const pieces: AsyncIterator<Buffer> = response.body[Symbol.asyncIterator]();
     this.#open.set(id, { url, body: pieces, cancel, patience });
     const [oldest] = this.#open.keys();
     if (this.#open.size > MOST_OPEN && oldest !== undefined) this.#close(oldest);
-    return {
-      id,
-      status: response.statusCode,
-      reason: response.statusText,
-      headers: Object.entries(response.headers).flatMap(headerLines),
-    };
+    return { id, ...head };
   }
 
   async #read(id: number, signal: AbortSignal): Answer<'http_read'> {
@@ -94,22 +85,11 @@ export class HttpExchanges {
     exchange?.cancel.abort();
   }
 
-  #agent(verify: boolean): Agent {
-    const agent = this.#agents.get(verify) ?? newAgent(verify);
-    this.#agents.set(verify, agent);
-    return agent;
+  #client(verify: boolean): HttpClient {
+    const client = this.#clients.get(verify) ?? new HttpClient({ verify });
+    this.#clients.set(verify, client);
+    return client;
   }
-}
-
-function newAgent(verify: boolean): Agent {
-  const connect = { rejectUnauthorized: verify };
-  // No deadlines of its own: a generation may take long before its first byte.
-  return new Agent({ headersTimeout: 0, bodyTimeout: 0, connect });
-}
-
-function headerLines([name, value]: [string, string | string[] | undefined]): [string, string][] {
-  if (value === undefined) return [];
-  return [value].flat().map((line) => [name, line]);
 }
 
 /** Ends the exchange when the cell is interrupted or its time is over, and names the failure. */

@@ -1,4 +1,4 @@
-/** Programs that are coroutines, in both guests: `await s["x"]`, `run_async`, batches, errors, interrupts. */
+/** Programs that are coroutines, and programs that go wrong, in both guests. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { GuestChoice } from '../../extension/protocol/kernel-protocol.ts';
 import { MockSglangServer } from '../kernel/sglang/support/mock-sglang-server.ts';
@@ -87,6 +87,36 @@ print("defined")`,
       "an exception of the program's own code in item 37 of 100",
       'try: await fails.run_batch_async([{"i": i} for i in range(100)])\nexcept ValueError as e: print(e)',
       'item 37\n',
+    ],
+    [
+      'a program that calls itself without an end',
+      `
+import sys
+@function
+def down(s, depth):
+    s += "a" + gen("x", max_tokens=1)
+    down(depth=depth + 1)
+limit = sys.getrecursionlimit()
+sys.setrecursionlimit(300)
+try: down.run(depth=0)
+except RecursionError: print("too deep")
+finally: sys.setrecursionlimit(limit)
+print(plain.run(topic="next").text())`,
+      'too deep\nnext Paris is nice Paris is nice\n',
+    ],
+    [
+      'an exception in the body of a fork',
+      `
+@function
+def forking(s, i):
+    s += "p"
+    forks = s.fork(3)
+    forks += lambda j: "x" + gen("g") if j != 1 else 1 / 0
+    forks.join()
+for work in (lambda: forking.run(i=1), lambda: forking.run_batch([{"i": i} for i in range(5)])):
+    try: work()
+    except ZeroDivisionError as e: print(repr(e))`,
+      "ZeroDivisionError('division by zero')\nZeroDivisionError('division by zero')\n",
     ],
     [
       'a name that is never defined',

@@ -11,7 +11,7 @@ import {
   type TextDocumentContentProvider,
 } from 'vscode';
 import { existsSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { totalmem } from 'node:os';
 import { kernelStatusText } from '../kernel-status.ts';
 import type { SglangNotebookController } from '../notebook/notebook-controller.ts';
@@ -28,6 +28,7 @@ const PARTS = [
   'engine-thread.mjs',
   'language-server.mjs',
   'starter.gguf',
+  'starter-mmproj.gguf',
   'pyodide/pyodide.asm.wasm',
   'python/_sgl_guest.py',
 ];
@@ -107,7 +108,9 @@ export class DiagnosticsPage implements TextDocumentContentProvider, Disposable 
     return [
       `sglang.kernel.endpoint: ${settings.endpoint ?? l10n.t('bundled runtime')}`,
       `sglang.runtime.modelPath: ${settings.modelPath ?? l10n.t('as the program says')}`,
-      ...(settings.modelPath !== null && !existsSync(settings.modelPath)
+      ...(settings.modelPath !== null &&
+      isAbsolute(settings.modelPath) &&
+      !existsSync(settings.modelPath)
         ? [l10n.t('That model file does not exist.')]
         : []),
     ];

@@ -220,6 +220,33 @@ report(st["js"]); report(st[None]); report(st.messages()[-1])
     expect(records[0]?.line).toBe(line + 4);
   });
 
+  test('reasoning goes to a variable of its own, streamed or not', async () => {
+    const thinking = new MockSglangServer({ answer: '<think>hm hm</think>\n42' });
+    const address = await thinking.listen();
+    await check(
+      `
+backend = RuntimeEndpoint(${JSON.stringify(address)})
+@function
+def p(s):
+    s += user("q")
+    s += assistant("So: " + separate_reasoning(gen("a"), model_type="qwen3"))
+    s += s["a_reasoning_content"]
+for stream in (False, True):
+    state = p.run(backend=backend, stream=stream)
+    report([state["a"].strip(), state["a_reasoning_content"], state.messages()[-1]["content"]])
+report("".join(p.run(backend=backend, stream=True).text_iter("a")).strip())
+report(repr(separate_reasoning(gen("v"), "qwen3")))
+report([raised(lambda: separate_reasoning(gen("x"))), raised(lambda: separate_reasoning(gen("x"), "llama"))[:44]])
+`,
+      ['42', 'hm hm', 'So: 42'],
+      ['42', 'hm hm', 'So: 42'],
+      '42',
+      "ExprList([Gen('v'), SeparateReasoning(model_type=qwen3, name=v_reasoning_content)])",
+      ['ValueError: Model type must be specified', 'ValueError: Unsupported model type: llama. K'],
+    );
+    await thinking.close();
+  });
+
   test('n > 1', () =>
     check(
       's = sgl.function(lambda s: s.__iadd__(gen("x", n=2) + "!")).run()\nreport(s["x"]); report(s.text())',
@@ -312,7 +339,9 @@ report([type(s.error()).__name__ for s in states])
       ['RuntimeError', 'RuntimeError'],
     );
     const last = outputs.filter(({ kind }) => kind === 'update').at(-1);
-    expect(last).toMatchObject({ data: { 'text/plain': expect.stringMatching(/^2\/2 programs, 2 failed\n1: .*error=/) } });
+    expect(last).toMatchObject({
+      data: { 'text/plain': expect.stringMatching(/^2\/2 programs, 2 failed\n1: .*error=/) },
+    });
   });
 
   test('no server: the constructor says what to do', () =>

@@ -91,6 +91,24 @@ def plan(s, n):
     expect(answer.ended).toContain('did not end after 2000 steps');
   });
 
+  test('follows a coroutine until it awaits something else', async () => {
+    const source = `import asyncio
+@function
+async def plan(s):
+    s += "Pick: " + gen("kind")
+    s += "Because " + await s["kind"]
+    forks = await s.fork(2)
+    forks += gen("tip")
+    await forks.join()
+    await asyncio.sleep(1)
+    s += "late"
+`;
+    const { prompt, ended } = await preview('plan', { sources: [source] });
+    expect(prompt.text).toBe('Pick: ⟨kind⟩Because ⟨kind⟩');
+    expect(prompt.forks).toHaveLength(2);
+    expect(ended).toContain('awaits something else');
+  });
+
   test('never generates: a program that runs another one ends there', async () => {
     const source = `${CAPITAL}
 @function

@@ -158,6 +158,54 @@ class _PreviewGroup(ProgramStateGroup):
             parent.values[name] = [s.values[name] for s in self.states if name in s.values]
 
 
+class _AsyncPreviewState(PreviewState):
+    """``s`` of a coroutine: what would be awaited is there at once."""
+
+    async def get_var(self, name):
+        return PreviewState.get_var(self, name)
+
+    __getitem__ = get_var
+
+    async def sync(self):
+        PreviewState.sync(self)
+
+    async def text(self):
+        return PreviewState.text(self)
+
+    messages = text
+
+    async def get_meta_info(self, name):
+        return PreviewState.get_meta_info(self, name)
+
+    async def fork(self, size=1, position_ids_offset=None):
+        children = [_AsyncPreviewState(self._steps, self) for _ in range(size)]
+        self.forks.append({"after": len(self.exprs), "states": children})
+        return _AsyncPreviewGroup(children, self)
+
+    @contextlib.asynccontextmanager
+    async def copy(self, position_ids_offset=None):
+        group = await self.fork(1)
+        yield group[0]
+        await group.join()
+
+
+class _AsyncPreviewGroup(_PreviewGroup):
+    async def join(self, mode="gather_variable"):
+        _PreviewGroup.join(self, mode)
+
+
+def _run(program, state, arguments):
+    result = program.func(state, **{**arguments, **program.bind_arguments})
+    if not program.is_async:
+        return
+    try:
+        result.send(None)
+    except StopIteration:
+        return
+    result.close()
+    raise PreviewEnd("it awaits something else than its own state")
+
+
 def _placeholder(item):
     if item["t"] == "select":
         return str(item["choices"][0]) if item["choices"] else f"⟨{item['name']}⟩"
@@ -166,13 +214,13 @@ def _placeholder(item):
 
 def preview(program, arguments):
     """Expressions, assumptions and where the preview stopped, if it did not come to the end."""
-    state = PreviewState([0])
+    state = _AsyncPreviewState([0]) if program.is_async else PreviewState([0])
     ended = None
     token = _active.set(True)
     try:
         # What the body prints would appear in the wrong place.
         with contextlib.redirect_stdout(io.StringIO()):
-            program.func(state, **{**arguments, **program.bind_arguments})
+            _run(program, state, arguments)
     except PreviewEnd as end:
         ended = str(end)
     except Exception as error:

@@ -70,7 +70,7 @@ describe('a runtime that is killed', () => {
     const lost = await kernel.finished(generating);
     expect(lost.outcome).toMatchObject({ status: 'error' });
     expect(JSON.stringify(lost.outcome)).toMatch(
-      /connection to http:\/\/127\.0\.0\.1:\d+ was lost/,
+      /connection to http:\/\/(localhost|127\.0\.0\.1):\d+ was lost/,
     );
     // The program is told; the kernel and its variables live, and another server takes over.
     await ok(kernel, LAUNCH);

@@ -35,7 +35,7 @@ export class GenStatusProvider implements NotebookCellStatusBarItemProvider, Dis
 
   provideCellStatusBarItems(cell: NotebookCell): NotebookCellStatusBarItem[] {
     const uri = cell.document.uri.toString();
-    const totals = this.#insight.find(uri)?.totals(uri);
+    const totals = this.#insight.of(cell.notebook)?.totals(uri);
     if (!totals) return [];
     const stale = this.#insight.staleness(cell);
     return [

@@ -22,6 +22,11 @@ export class NotebookInsight implements Disposable {
     if (isEdit && this.#stale.has(notebook)) this.#changed.fire(notebook);
   });
 
+  /** Records of a notebook. */
+  of(notebook: NotebookDocument): GenRecords | undefined {
+    return this.#records.get(notebook);
+  }
+
   /** Records of the notebook that `uri`, the notebook or one of its cells, belongs to. */
   find(uri: string): GenRecords | undefined {
     const notebook = workspace.notebookDocuments.find((open) =>
@@ -52,9 +57,13 @@ export class NotebookInsight implements Disposable {
 
   /** Why what a cell shows no longer follows from the notebook's text; `null` when it does. */
   staleness(cell: NotebookCell): Staleness | null {
+    // The workbench asks for every cell of a notebook, which may have thousands: most have never run.
+    const uri = cell.document.uri.toString();
+    const stale = this.#stale.get(cell.notebook);
+    if (!stale?.hasRun(uri)) return null;
     const texts = codeTexts(cell.notebook);
-    const index = texts.findIndex(({ uri }) => uri === cell.document.uri.toString());
-    return this.#stale.get(cell.notebook)?.staleness(index, texts) ?? null;
+    const index = texts.findIndex((text) => text.uri === uri);
+    return stale.staleness(index, texts);
   }
 
   /** The kernel that made the values is gone or fresh. */

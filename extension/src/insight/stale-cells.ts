@@ -26,6 +26,10 @@ export class StaleCells {
     this.#runs.set(uri, { text, order: this.#order });
   }
 
+  hasRun(uri: string): boolean {
+    return this.#runs.has(uri);
+  }
+
   clear(): void {
     this.#runs.clear();
   }

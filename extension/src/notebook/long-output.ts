@@ -5,7 +5,7 @@
 import type { KernelOutput } from '../../protocol/kernel-protocol.ts';
 
 /** Characters of printed text that a cell shows; much more than anybody reads, and still fast. */
-export const MOST_TEXT = 5_000_000;
+export const MOST_TEXT = 1_000_000;
 
 /** Where the rest goes. */
 export interface OutputFile {

@@ -65,7 +65,8 @@ export class SglnbSerializer implements NotebookSerializer {
       this.#onWarnings(warnings.map((warning) => `line ${warning.line}: ${warning.message}`));
     }
     const { cells, ...rest } = document;
-    const data = new NotebookData(cells.map((cell) => cellData(cell, this.#cellLanguage())));
+    const language = this.#cellLanguage();
+    const data = new NotebookData(cells.map((cell) => cellData(cell, language)));
     const metadata: SglnbNotebookMetadata = { sglnb: rest };
     data.metadata = { ...metadata };
     return data;

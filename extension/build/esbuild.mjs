@@ -76,6 +76,7 @@ const pyodideFiles = [
 const copies = [
   { from: 'extension/kernel/guest/python', to: 'python' },
   { from: 'runtime/starter-model/starter.gguf', to: 'starter.gguf' },
+  { from: 'runtime/starter-model/starter-mmproj.gguf', to: 'starter-mmproj.gguf' },
   ...pyodideFiles.map((file) => ({ from: `node_modules/pyodide/${file}`, to: `pyodide/${file}` })),
 ];
 

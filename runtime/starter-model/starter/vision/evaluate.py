@@ -15,7 +15,7 @@ KIND_NAMES = {
     "plain": "plain", "single": "one shape", "place": "one shape at a place", "count": "two to five alike",
     "beside": "two different shapes", "odd": "no such picture (noise, gradients, clutter)",
 }
-PICTURES = 60  # per kind and column
+PICTURES = 50  # per kind and column
 GATE = 0.8  # share of one-shape pictures that must be described exactly
 
 

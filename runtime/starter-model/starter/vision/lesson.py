@@ -50,15 +50,15 @@ def embed(model: Starter, example: Example, images: list[Tensor]) -> Tensor:
         rows.append(model.embedding(torch.tensor(part, dtype=torch.long)))
         if i < len(images):
             rows.append(images[i].to(rows[0].dtype))
-    rows.append(model.embedding(torch.tensor(example.answer)))
+    rows.append(model.embedding(torch.tensor(example.answer, dtype=torch.long)))
     return torch.cat(rows)
 
 
-def features(model: Starter, rows: Tensor) -> Tensor:
+def features(model: Starter, rows: Tensor, start: int = 0, caches: list | None = None) -> Tensor:
     """What `Starter.features` does, from input rows instead of token ids."""
-    cos, sin = model.cos[: rows.shape[1]], model.sin[: rows.shape[1]]
-    for layer in model.layers:
-        rows = layer(rows, cos, sin, None, None)
+    cos, sin = model.cos[start : start + rows.shape[1]], model.sin[start : start + rows.shape[1]]
+    for i, layer in enumerate(model.layers):
+        rows = layer(rows, cos, sin, None, caches[i] if caches is not None else None)
     return model.norm(rows)
 
 
@@ -78,15 +78,16 @@ def lesson_loss(model: Starter, tower: Tower, tokenizer: Tokenizer, rng: Random,
 @torch.no_grad()
 def answer(model: Starter, tower: Tower, tokenizer: Tokenizer, text: str, images: list, limit: int = 48) -> str:
     """Greedy answer to a prompt with `<image>` marks."""
-    seen = list(tower(pixels(images)))
-    example = Example([tokenizer.encode(p) for p in text.split(MARK)], [], [])
-    out: list[int] = []
+    parts = [tokenizer.encode(p) for p in text.split(MARK)]
+    rows = embed(model, Example(parts, [], []), list(tower(pixels(images))))
     stop = tokenizer.encode(IM_END)[0]
+    caches: list[list] = [[] for _ in model.layers]
+    start, out = 0, []
     while len(out) < limit:
-        rows = embed(model, Example(example.parts, [], out) if out else Example(example.parts, [], [stop]), seen)
-        rows = rows if out else rows[:-1]
-        token = int(model.logits(features(model, rows[None])[:, -1])[0].argmax())
+        token = int(model.logits(features(model, rows[None], start, caches)[:, -1])[0].argmax())
         if token == stop:
             break
+        start += len(rows)
+        rows = model.embedding(torch.tensor([token]))
         out.append(token)
     return tokenizer.decode(out)

@@ -165,9 +165,11 @@ describe('errors', () => {
   test('an unknown magic says which there are', async () => {
     expect((await checkError('%nope', 'MagicError', 1)).message).toContain('Known: cd, env');
   });
-  test('%pip says what to do', async () => {
+  test('a package that is not there, and %pip, say what to do', async () => {
+    const error = await checkError('import numpy', 'ModuleNotFoundError', 1);
+    expect(error.traceback).toContain('"SGLang: Select Python…" in VS Code');
     expect((await checkError('%pip install numpy', 'MagicError', 1)).message).toContain(
-      'your own Python',
+      'run the notebook on a Python of your own',
     );
   });
   test('exit does not end the kernel', async () => {

@@ -9,6 +9,7 @@ import time
 
 import _sgl_display
 import _sgl_streams
+import _sgl_traceback
 import _sgl_transport
 
 _NO_OPERATION = ("matplotlib", "load_ext", "reload_ext", "autoreload", "config", "pylab")
@@ -137,10 +138,7 @@ class CellShell:
 
     def _line_pip(self, arguments):
         if sys.platform == "emscripten":
-            raise MagicError(
-                "The bundled Python has the standard library and sglang only; packages cannot be installed into it. "
-                "Choose your own Python as the notebook's kernel to use pip packages."
-            )
+            raise MagicError(f"Packages cannot be installed here. {_sgl_traceback.MISSING_PACKAGES}")
         self.system(f"{shlex.quote(sys.executable)} -m pip {arguments}")
 
     def _line_who(self, arguments):

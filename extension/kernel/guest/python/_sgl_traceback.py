@@ -9,6 +9,12 @@ _STANDARD_LIBRARY = os.path.dirname(os.path.abspath(traceback.__file__)) + os.se
 _HIDDEN_PARTS = ("<frozen", "/_pyodide/", "/pyodide/", f"{os.sep}asyncio{os.sep}", f"{os.sep}concurrent{os.sep}")
 
 
+MISSING_PACKAGES = (
+    "The bundled Python has the standard library, sglang and requests only. To use other packages, run the "
+    'notebook on a Python of your own: "SGLang: Select Python…" in VS Code, "sglnb run --python PATH" in a terminal.'
+)
+
+
 class CellFiles:
     """Which file name belongs to which cell. The kernel gives each run of a cell a name of its own, so
     that a function defined by an earlier text of the cell still shows that text."""
@@ -32,6 +38,7 @@ class CellFiles:
 def error_of(exception, files):
     """The `KernelError` of an exception that ended a cell."""
     file_name, line = _position(exception, files)
+    _explain_missing_module(exception)
     return {
         "name": type(exception).__name__,
         "message": _message(exception, files),
@@ -39,6 +46,12 @@ def error_of(exception, files):
         "line": line,
         "cellId": None if file_name is None else files.cell_id(file_name),
     }
+
+
+def _explain_missing_module(exception):
+    """The bundled Python lacks what people are used to; say where to find it."""
+    if sys.platform == "emscripten" and isinstance(exception, ModuleNotFoundError) and exception.name:
+        exception.add_note(MISSING_PACKAGES)
 
 
 def _position(exception, files):

@@ -42,7 +42,7 @@ const decoding: number[] = [];
 const computing: number[] = [];
 for (let seed = 0; seed < rounds; seed += 1) {
   const file = picture(seed);
-  let rgb = new Uint8Array(0);
+  let rgb: Uint8Array = new Uint8Array(0);
   decoding.push(timed(() => (rgb = fitSquare(decodePicture(file), shape.imageSize))));
   computing.push(timed(() => encoder.encode(rgb)));
 }

@@ -71,11 +71,14 @@ async function notified(text: string | RegExp): Promise<void> {
   await workbench.command('Notifications: Clear All Notifications');
 }
 
-async function type(text: string): Promise<void> {
-  const input = workbench.page.locator('.quick-input-widget input').first();
-  await input.waitFor();
-  await input.fill(text);
-  await workbench.page.keyboard.press('Enter');
+/** Types into the box that shows `prompt`, which no other box of the test does. */
+async function type(prompt: string, text: string): Promise<void> {
+  await workbench.waitForText('.quick-input-widget', prompt);
+  const { page } = workbench;
+  await page.locator('.quick-input-widget input').first().fill(text);
+  await page.keyboard.press('Enter');
+  // The box stays while its text is checked, and is dismissed by the next palette.
+  await page.locator('.quick-input-widget', { hasText: prompt }).waitFor({ state: 'hidden' });
 }
 
 it('asks about a model that is not here, fetches it, and runs it under its name', async () => {
@@ -116,14 +119,12 @@ it('chooses a model for the workspace among those that are here and those that f
 
 it('connects to a server after a test, with its key in the secret storage', async () => {
   await workbench.command('SGLang: Connect to Server…');
-  await type('http://127.0.0.1:1');
+  await type('Address of an SGLang server', 'http://127.0.0.1:1');
   await notified(/http:\/\/127\.0\.0\.1:1 cannot be reached \(ECONNREFUSED\)/);
   await workbench.command('SGLang: Connect to Server…');
-  await type(server.url);
-  await workbench.waitForText('.quick-input-widget', `Key for ${server.url}`);
-  await type('wrong');
-  await workbench.waitForText('.quick-input-widget', 'The server refused this key');
-  await type('top-secret');
+  await type('Address of an SGLang server', server.url);
+  await type('The server wants a key', 'wrong');
+  await type('The server refused this key', 'top-secret');
   await settled((text) => text.includes(server.url));
   expect(settings()).not.toContain('top-secret');
   await notified(`Connected to ${server.url}`);

@@ -3,7 +3,9 @@
  * all tests; each opens a notebook of its own.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { eventually, Workbench } from './workbench.ts';
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { eventually, freePort, Workbench } from './workbench.ts';
 
 let workbench: Workbench;
 
@@ -12,9 +14,44 @@ function notebook(...cells: readonly string[]): string {
   return cells.map((source) => `# %%\n${source}\n`).join('\n');
 }
 
+const SECRET = 'sk-do-not-write-me-down-4711';
+const CONFLICT = `# %%
+shared = 1
+
+# %%
+<<<<<<< HEAD
+print("ours")
+=======
+print("theirs")
+>>>>>>> branch
+`;
+const COUNTER = 'counter = globals().get("counter", 0) + 1\nprint("counter is", counter)';
+
+let port: number;
+
 beforeAll(async () => {
+  port = await freePort();
   workbench = await Workbench.start({
     files: {
+      '.vscode/settings.json': '{}',
+      'conflict.sglnb': CONFLICT,
+      'changed.sglnb': notebook(COUNTER),
+      'twice.sglnb': notebook(COUNTER),
+      'many.sglnb': notebook(
+        ...Array.from({ length: 5000 }, (_, index) => `print("cell", ${index})`),
+      ),
+      'much.sglnb': notebook(
+        'line = "x" * 999 + "\\n"\nfor part in range(100):\n    print(line * 1000, end="")\nprint("the end")',
+      ),
+      'key.sglnb': notebook(
+        'import os\nprint("length", len(os.environ.get("OPENAI_API_KEY", "")))',
+      ),
+      'server.sglnb': notebook(
+        'from sglang import *\nfrom sglang.utils import *\n' +
+          `server = execute_shell_command("python3 -m sglang.launch_server --model-path starter --port ${port}")\n` +
+          `wait_for_server("http://localhost:${port}")\nset_default_backend(RuntimeEndpoint("http://localhost:${port}"))`,
+        '@function\ndef capital(s, country):\n    s += user(f"What is the capital of {country}?")\n    s += assistant(gen("answer", max_tokens=32, temperature=0))\nstate = capital.run(country="Germany")\nprint(state["answer"])',
+      ),
       'reloaded.sglnb': notebook(
         'import time\nkept = 41\nprint("kept")',
         'for i in range(28):\n    print("line", i, flush=True)\n    time.sleep(0.5)',
@@ -65,5 +102,112 @@ describe('a window that is reloaded while a cell runs', () => {
       async () => (workbench.processes('kernel.mjs').length === 0 ? true : undefined),
       () => 'the kernel of the closed notebook still runs',
     );
+  });
+});
+
+/** Waits for a notification, also when the window shows none by itself. */
+async function notified(text: RegExp, window = workbench): Promise<void> {
+  await window.command('Notifications: Show Notifications');
+  await window.waitForText('.notifications-center', text);
+}
+
+describe('settings and keys', () => {
+  it('keeps a key out of every file and hands it to the kernel', async () => {
+    await workbench.open('key.sglnb');
+    await workbench.command('SGLang: Set API Key…');
+    await workbench.waitForText('.quick-input-widget', 'OPENAI_API_KEY');
+    await workbench.page.keyboard.press('Enter');
+    await workbench.waitForText('.quick-input-widget', /kept in the secret storage/);
+    await workbench.page.keyboard.type(SECRET);
+    await workbench.screenshot('api-key');
+    await workbench.page.keyboard.press('Enter');
+    await notified(/The key of OpenAI is stored/);
+    await workbench.command('Notifications: Clear All Notifications');
+    await workbench.runAll();
+    await workbench.waitForOutput(`length ${SECRET.length}`);
+    await workbench.save();
+    expect(workbench.filesWith(SECRET)).toEqual([]);
+    await workbench.command('SGLang: Delete API Key…');
+    await workbench.waitForText('.quick-input-widget', 'OPENAI_API_KEY');
+    await workbench.page.keyboard.press('Enter');
+    await workbench.command('SGLang: Restart Kernel');
+    await workbench.waitForKernel('idle');
+    await workbench.runAll();
+    await workbench.waitForOutput('length 0');
+  });
+});
+
+describe('a runtime', () => {
+  it('is watched in the status bar and the sessions view', async () => {
+    await workbench.command('View: Show SGLang');
+    await workbench.quickOpen('server.sglnb');
+    await workbench.page.locator('.code-cell-row').first().waitFor();
+    await workbench.tall(1300);
+    await workbench.runAll();
+    await workbench.waitForOutput('Berlin');
+    await workbench.waitForText('.statusbar-item', /starter.* MiB/);
+    await workbench.waitForText('.pane-body .monaco-list-row', /SGLang runtime.*starter.*MiB/s);
+    await workbench.screenshot('runtime-watched');
+    // `from sglang import *` brings no variables that the reader has to look through.
+    await workbench.waitForText('.pane-body .monaco-list-row', /^state/);
+    const rows = await workbench.page.locator('.pane-body .monaco-list-row').allInnerTexts();
+    expect(rows.join('\n')).not.toMatch(/LazyImport|GlobalConfig/);
+    // Running the cell again finds the port taken, and says so.
+    await workbench.runAll();
+    await workbench.waitForOutput(/Port \d+ on 127\.0\.0\.1 is taken by another program/);
+    await workbench.tall(900);
+  });
+});
+
+describe('files', () => {
+  it('opens a file with conflict markers as it is, and runs the rest', async () => {
+    await workbench.open('conflict.sglnb');
+    await workbench.runAll();
+    await workbench.waitForOutput(/SyntaxError/);
+    await workbench.screenshot('conflict-markers');
+    await workbench.save();
+    expect(workbench.read('conflict.sglnb')).toContain(CONFLICT.slice(CONFLICT.indexOf('<<<')));
+  });
+
+  it('shows what another program wrote to an open file; the kernel stays', async () => {
+    await workbench.open('changed.sglnb');
+    await workbench.runAll();
+    await workbench.waitForOutput('counter is 1');
+    await workbench.save();
+    writeFileSync(workbench.path('changed.sglnb'), notebook(COUNTER, 'print("from outside")'));
+    await workbench.waitForText('.code-cell-row', /from.outside/);
+    await workbench.runAll();
+    await workbench.waitForOutput('counter is 2');
+    await workbench.waitForOutput('from outside');
+  });
+});
+
+describe('large notebooks', () => {
+  it('opens, edits and runs one of 5,000 cells', async () => {
+    await workbench.open('many.sglnb');
+    await workbench.page.locator('.code-cell-row').first().hover();
+    await workbench.page.locator('.code-cell-row .codicon-notebook-execute').first().click();
+    await workbench.waitForOutput('cell 0');
+    await workbench.save();
+    await workbench.waitForFile('many.sglnb', (text) => text.includes('cell 0\\n"'));
+    await workbench.screenshot('many-cells');
+  });
+
+  it('takes a hundred megabytes of output', async () => {
+    await workbench.open('much.sglnb');
+    await workbench.runAll();
+    await workbench.waitForKernel('busy');
+    await workbench.waitForKernel('idle', 120_000);
+    await workbench.waitForNoRunningCell();
+    const shown = await workbench.waitForOutput(/The rest is in \S+output\.txt/);
+    const [, file = ''] = /The rest is in (\S+output\.txt)/.exec(shown) ?? [];
+    await eventually(
+      20_000,
+      async () => (statSync(file).size >= 95_000_000 ? true : undefined),
+      () => `${file} has ${statSync(file).size} bytes`,
+    );
+    expect(readFileSync(file, 'utf8').slice(-8)).toBe('the end\n');
+    rmSync(dirname(file), { recursive: true });
+    await workbench.screenshot('much-output');
   });
 });

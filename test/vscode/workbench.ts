@@ -337,7 +337,8 @@ export class Workbench implements AsyncDisposable {
 
   /** Another window of the same user on the same folder. */
   async secondWindow(): Promise<Workbench> {
-    const page = await this.page.context().newPage();
+    const context = await this.#browser.newContext({ viewport: { width: 1280, height: 900 } });
+    const page = await context.newPage();
     await page.goto(this.page.url());
     await page.waitForSelector('.monaco-workbench .explorer-folders-view', { timeout: 60_000 });
     const second = new Workbench({ ...this.#parts, page, isSecond: true });
@@ -362,7 +363,7 @@ export class Workbench implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#parts.isSecond) return this.page.close();
+    if (this.#parts.isSecond) return this.page.context().close();
     await this.#browser.close();
     const gone = new Promise((resolve) => this.#server.once('exit', resolve));
     this.#server.kill('SIGTERM');

@@ -81,14 +81,12 @@ async function runtimeFirstToken(port: number): Promise<number> {
   return elapsed;
 }
 
-/** Milliseconds from the key press to the first streamed character on screen. */
+/** Milliseconds from the click on ▷ to the first streamed character on screen. */
 async function runToFirstCharacter(workbench: Workbench, run: number): Promise<number> {
   const { page } = workbench;
-  await page
-    .locator('.code-cell-row')
-    .last()
-    .click({ position: { x: 20, y: 20 } });
-  await page.keyboard.press('Escape');
+  const cell = page.locator('.code-cell-row').last();
+  await cell.hover();
+  const button = cell.locator('.run-button-container .codicon-notebook-execute').first();
   const frames = page.frames();
   const watched = frames.map((frame) =>
     frame.evaluate(
@@ -105,7 +103,7 @@ async function runToFirstCharacter(workbench: Workbench, run: number): Promise<n
     ),
   );
   const begin = Date.now();
-  await page.keyboard.press('Control+Enter');
+  await button.click();
   const timeout = new Promise<number>((_, reject) =>
     setTimeout(() => reject(new Error('nothing was streamed within 20 s')), 20_000).unref(),
   );
@@ -133,6 +131,7 @@ function residentMemory(pids: readonly number[]): number {
 async function measureWorkbench(): Promise<void> {
   const port = await freePort();
   await using workbench = await Workbench.start({ files: { 'bench.sglnb': cells(port) } });
+  await workbench.tall(1800);
   await workbench.open('bench.sglnb');
   row('activation', await activationTime(workbench), 'ms', 'goal 100');
   await workbench.open('bench.sglnb');
@@ -160,5 +159,5 @@ async function measureWorkbench(): Promise<void> {
   }
 }
 
-await measureRendering();
+if (!process.argv.includes('--workbench')) await measureRendering();
 await measureWorkbench();

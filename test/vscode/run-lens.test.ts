@@ -104,3 +104,27 @@ it('runs it again in the same notebook and kernel', async () => {
     () => 'a traceback is shown',
   );
 });
+
+it('runs a cell again from the output that shows its failure', async () => {
+  const [runtime = 0] = workbench.processes('runtime.mjs');
+  process.kill(runtime, 'SIGKILL');
+  await lens('Run').click();
+  await type('Peru', 'country: str');
+  await workbench.waitForOutput('Run the cell again');
+  await workbench.waitForNoRunningCell();
+  const order = async (): Promise<string> => {
+    const labels = workbench.page.locator('.execution-count-label');
+    return (await labels.allInnerTexts()).join();
+  };
+  const before = await order();
+  for (const frame of workbench.page.frames()) {
+    const button = frame.getByRole('button', { name: 'Run the cell again' }).first();
+    // It may lie below what the window shows.
+    if ((await button.count()) > 0) await button.dispatchEvent('click');
+  }
+  await eventually(
+    15_000,
+    async () => ((await order()) === before ? undefined : true),
+    () => `no cell ran again: ${before}`,
+  );
+});

@@ -182,7 +182,7 @@ describe('KernelSession', () => {
         cwd: dirname(entry),
         endpoint: null,
         guest: { kind: 'wasm' } as const,
-    endpointOptions: {},
+        endpointOptions: {},
         model: null,
         env: {},
         interruptTimeout: 100,

@@ -56,9 +56,7 @@ describe('an engine that dies', { timeout: 60_000 }, () => {
       logged.flatMap((message) => /again in (\d+) ms/.exec(message)?.[1] ?? []).map(Number),
     ).toEqual([20, 40, 80, 160]);
     expect(engine.pid).toBeNull();
-    expect(
-      await engine.request('textDocument/hover', { textDocument: { uri: CELL } }),
-    ).toBeNull();
+    expect(await engine.request('textDocument/hover', { textDocument: { uri: CELL } })).toBeNull();
     expect(reports).toContainEqual({ uri: CELL, count: 0 });
   });
 

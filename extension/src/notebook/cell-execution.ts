@@ -23,6 +23,7 @@ export class CellExecution {
   #state: CellRunState = emptyRun;
   #pending: CellCommand[] = [];
   #timer: ReturnType<typeof setTimeout> | null = null;
+  #flushed = -Infinity;
   #phase: 'queued' | 'running' | 'ended' = 'queued';
 
   /**
@@ -58,7 +59,9 @@ export class CellExecution {
       this.#state = state;
       this.#pending.push(...commands);
     }
-    this.#timer ??= setTimeout(() => this.#flush(), FLUSH_INTERVAL);
+    // What comes first is shown at once; what follows waits for the next repaint.
+    const rest = Math.max(0, FLUSH_INTERVAL - (performance.now() - this.#flushed));
+    this.#timer ??= setTimeout(() => this.#flush(), rest);
   }
 
   /** Ends the execution after everything it showed is drawn. Safe to call more than once. */
@@ -103,6 +106,7 @@ export class CellExecution {
   #flush(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
+    this.#flushed = performance.now();
     const commands = coalesce(this.#pending);
     this.#pending = [];
     for (const group of groupAppends(commands)) {

@@ -5,18 +5,18 @@ import { fileURLToPath } from 'node:url';
 import { createConnection, ProposedFeatures } from 'vscode-languageserver/node';
 import { createTypeEngine } from './lsp-type-engine.ts';
 import { GeneratedValues } from './generated-values.ts';
-import { createLanguageService } from './service.ts';
+import { createLanguageService, type LanguageService } from './service.ts';
 import { startServer } from './server.ts';
 import { WorkspaceModules } from './workspace-modules.ts';
 
 const connection = createConnection(ProposedFeatures.all, process.stdin, process.stdout);
 const values = new GeneratedValues();
 let folders: readonly string[] = [];
-const modules = new WorkspaceModules(
+const modules: WorkspaceModules = new WorkspaceModules(
   () => folders,
-  () => undefined,
+  (uri) => service.text(uri),
 );
-const service = createLanguageService({ modules, lastValues: values });
+const service: LanguageService = createLanguageService({ modules, lastValues: values });
 
 /** Beside the bundle when installed, in `node_modules` of a checkout. */
 const here = dirname(fileURLToPath(import.meta.url));
@@ -31,6 +31,7 @@ startServer({
   connection,
   service,
   values,
+  readText: (uri) => modules.read(uri),
   ...(engineEntry !== undefined && wantsEngine
     ? {
         startEngine: (onDiagnostics) =>

@@ -52,6 +52,7 @@ import {
 import type { CellRequest, TypeEngine, TypeEngineOptions } from './lsp-type-engine.ts';
 import type { LanguageService } from './service.ts';
 import { literalTypes, stateTypes } from './type-engine/hidden-cell.ts';
+import { splitUnitUri } from './unit-uri.ts';
 import { virtualCell } from './type-engine/virtual-cell.ts';
 
 export const NOTEBOOK_TYPE = 'sglang-notebook';
@@ -74,6 +75,7 @@ const capabilities: InitializeResult['capabilities'] = {
   renameProvider: { prepareProvider: true },
   signatureHelpProvider: { triggerCharacters: ['(', ','] },
   documentSymbolProvider: true,
+  workspaceSymbolProvider: true,
   foldingRangeProvider: true,
   inlayHintProvider: true,
   codeActionProvider: true,
@@ -91,6 +93,8 @@ export interface ServerParts {
   readonly connection: Connection;
   readonly service: LanguageService;
   readonly values: GeneratedValues;
+  /** Text of a file that is not open; absent where there are no files. */
+  readonly readText?: (uri: string) => string | null;
   /** Tells the module finder which folders are open. */
   readonly onFolders: (uris: readonly string[]) => void;
   /** Starts the type engine for plain Python in cells; absent where there is none. */
@@ -101,6 +105,7 @@ export function startServer({
   connection,
   service,
   values,
+  readText = () => null,
   onFolders,
   startEngine,
 }: ServerParts): void {
@@ -241,9 +246,16 @@ export function startServer({
 
   /* -------------------------------------------------------------- features */
 
+  /** A place in an open cell or file, or in a closed file. */
   const locate = ({ uri, start, end }: Location): LspLocation[] => {
-    const document = documentOf(uri);
-    return document ? [{ uri, range: toRange(document, { start, end }) }] : [];
+    const open = documentOf(uri);
+    if (open) return [{ uri, range: toRange(open, { start, end }) }];
+    const unit = splitUnitUri(uri);
+    const text = readText(unit.uri);
+    if (text === null) return [];
+    const document = TextDocument.create(unit.uri, 'python', 0, text);
+    const span = { start: start + unit.offset, end: end + unit.offset };
+    return [{ uri: unit.uri, range: toRange(document, span) }];
   };
 
   connection.onCompletion(async (params) => {
@@ -321,6 +333,16 @@ export function startServer({
     const document = documentOf(uri);
     return document ? service.documentSymbols(uri).map((symbol) => toSymbol(document, symbol)) : [];
   });
+  connection.onWorkspaceSymbol(({ query }) =>
+    service.workspaceSymbols(query).flatMap((symbol) =>
+      locate(symbol).map((location) => ({
+        name: symbol.name,
+        kind: symbol.kind === 'program' ? SymbolKind.Class : SymbolKind.Field,
+        location,
+        containerName: symbol.container,
+      })),
+    ),
+  );
   connection.onFoldingRanges(({ textDocument: { uri } }) => {
     const document = documentOf(uri);
     if (!document) return [];
@@ -354,28 +376,21 @@ export function startServer({
 
   /* -------------------------------------------------------------- call hierarchy */
 
-  const toItem = (item: HierarchyItem): CallHierarchyItem[] => {
-    const document = documentOf(item.uri);
-    if (!document) return [];
-    return [
-      {
+  const toItem = (item: HierarchyItem): CallHierarchyItem[] =>
+    locate(item).flatMap(({ uri, range }) =>
+      locate({ uri: item.uri, ...item.selection }).map((selection) => ({
         name: item.name,
         kind: SymbolKind.Function,
-        uri: item.uri,
-        range: toRange(document, item),
-        selectionRange: toRange(document, item.selection),
-      },
-    ];
-  };
+        uri,
+        range,
+        selectionRange: selection.range,
+        data: item,
+      })),
+    );
   const toRanges = (call: HierarchyCall) =>
     call.places.flatMap((place) => locate(place).map(({ range }) => range));
-  const fromItem = (item: CallHierarchyItem): HierarchyItem => {
-    const span = {
-      start: offsetAt(item.uri, item.range.start),
-      end: offsetAt(item.uri, item.range.end),
-    };
-    return { uri: item.uri, name: item.name, ...span, selection: span };
-  };
+  // SAFETY: clients hand back the `data` of the items that `toItem` gave them, unchanged.
+  const fromItem = (item: CallHierarchyItem): HierarchyItem => item.data as HierarchyItem;
   connection.languages.callHierarchy.onPrepare(({ textDocument: { uri }, position }) => {
     const item = service.prepareCallHierarchy(uri, offsetAt(uri, position));
     return item ? toItem(item) : null;

@@ -4,7 +4,6 @@
  */
 import { Documents, type CellText, type SourceModule } from './documents/documents.ts';
 import {
-  incomingCalls,
   outgoingCalls,
   prepareCallHierarchy,
   type HierarchyCall,
@@ -22,11 +21,17 @@ import {
   assignmentIn,
   definitions,
   prepareRename,
-  references,
   rename,
   type RenameEdit,
   type RenameTarget,
 } from './features/navigation.ts';
+import {
+  projectIncomingCalls,
+  projectReferences,
+  workspaceSymbols,
+  type Project,
+  type WorkspaceSymbol,
+} from './features/project-navigation.ts';
 import { programSource } from './features/program-source.ts';
 import type { SeverityOverrides } from './features/rules.ts';
 import { semanticTokens, type SemanticToken } from './features/semantic-tokens.ts';
@@ -43,8 +48,16 @@ export interface Settings {
   readonly backend?: NonNullable<ModuleInput['backend']>;
 }
 
-/** Finds the text of imported modules. Absent in browsers. */
+/** A file of the workspace that may not be open. Uris of a file's cells differ from those in an editor. */
+export interface ProjectFile {
+  readonly uri: string;
+  readonly units: readonly CellText[];
+}
+
+/** Finds the text of imported modules, and all files of the workspace. Absent in browsers. */
 export interface ModuleHost {
+  /** Python files and notebooks below the workspace's folders. */
+  files(): readonly ProjectFile[];
   /** `path` is dotted, `level` counts leading dots, `from` is the importing cell or file. */
   resolve(
     path: string,
@@ -97,6 +110,9 @@ export interface LanguageService {
   codeLenses(uri: string): readonly ProgramLens[];
   codeActions(uri: string, start: number, end: number): readonly CodeAction[];
   prepareCallHierarchy(uri: string, offset: number): HierarchyItem | null;
+  workspaceSymbols(query: string): readonly WorkspaceSymbol[];
+  /** Text of an open cell or file. */
+  text(uri: string): string | undefined;
   incomingCalls(item: HierarchyItem): readonly HierarchyCall[];
   outgoingCalls(item: HierarchyItem): readonly HierarchyCall[];
   /** The analysis behind all of it, for the type engine and the command line. */
@@ -175,11 +191,13 @@ export function createLanguageService(options: ServiceOptions = {}): LanguageSer
     assignmentIn: (cellUri, uri, offset) =>
       withAnalysis(uri, null, (analysis) => assignmentIn(analysis, cellUri, uri, offset)),
     references: (uri, offset, declaration) =>
-      withAnalysis(uri, [], (analysis) => references(analysis, uri, offset, declaration)),
+      withAnalysis(uri, [], (analysis) =>
+        projectReferences(analyses, analysis, uri, offset, declaration),
+      ),
     prepareRename: (uri, offset) =>
       withAnalysis(uri, null, (analysis) => prepareRename(analysis, uri, offset)),
     rename: (uri, offset, name) =>
-      withAnalysis(uri, [], (analysis) => rename(analysis, uri, offset, name)),
+      withAnalysis(uri, [], (analysis) => rename(analyses, analysis, uri, offset, name)),
     signatureHelp: (uri, offset) =>
       withAnalysis(uri, null, (analysis) => signatureHelp(analysis, uri, offset)),
     documentSymbols: (uri) => withAnalysis(uri, [], (analysis) => documentSymbols(analysis, uri)),
@@ -192,10 +210,13 @@ export function createLanguageService(options: ServiceOptions = {}): LanguageSer
       ),
     prepareCallHierarchy: (uri, offset) =>
       withAnalysis(uri, null, (analysis) => prepareCallHierarchy(analysis, uri, offset)),
-    incomingCalls: (item) =>
-      withAnalysis(item.uri, [], (analysis) => incomingCalls(analysis, item)),
-    outgoingCalls: (item) =>
-      withAnalysis(item.uri, [], (analysis) => outgoingCalls(analysis, item)),
+    incomingCalls: (item) => projectIncomingCalls(analyses, item),
+    outgoingCalls: (item) => {
+      const analysis = analyses.moduleOf(item.uri);
+      return analysis ? outgoingCalls(analysis, item) : [];
+    },
+    workspaceSymbols: (query) => workspaceSymbols(analyses, query),
+    text: (uri) => documents.moduleOf(uri)?.units.find((unit) => unit.uri === uri)?.text,
     analysis: (uri) => analyses.of(uri),
   });
 }
@@ -203,7 +224,7 @@ export function createLanguageService(options: ServiceOptions = {}): LanguageSer
 const maximumImportDepth = 5;
 
 /** One analysis per module version, made when it is asked for. */
-class AnalysisCache {
+class AnalysisCache implements Project {
   readonly #documents: Documents;
   readonly #host: ModuleHost | null;
   readonly #analyses = new Map<string, ModuleAnalysis>();
@@ -213,6 +234,10 @@ class AnalysisCache {
   >();
   /** Variables of the last version of a module that was valid Python. */
   readonly #goodNames = new Map<string, ReadonlySet<string>>();
+  readonly #closed = new Map<
+    string,
+    { readonly units: readonly CellText[]; readonly analysis: ModuleAnalysis }
+  >();
   #importDepth = 0;
   settings: Settings = defaults;
 
@@ -226,8 +251,43 @@ class AnalysisCache {
     return module ? this.#analyze(module) : null;
   }
 
+  modules(word: string): readonly ModuleAnalysis[] {
+    const open = this.#documents.modules.map((module) => this.#analyze(module));
+    const closed = this.#closedFiles().filter(({ units }) =>
+      units.some(({ text }) => text.includes(word)),
+    );
+    return [...open, ...closed.map((file) => this.#analyzeClosed(file))];
+  }
+
+  moduleOf(unitUri: string): ModuleAnalysis | null {
+    const open = this.of(unitUri);
+    if (open) return open;
+    const file = this.#closedFiles().find(({ units }) => units.some(({ uri }) => uri === unitUri));
+    return file ? this.#analyzeClosed(file) : null;
+  }
+
+  #closedFiles(): readonly ProjectFile[] {
+    const open = new Set(this.#documents.modules.map(({ uri }) => uri));
+    return (this.#host?.files() ?? []).filter(({ uri }) => !open.has(uri));
+  }
+
+  /** Once per text, until something that is open changes: it may be what the file imports. */
+  #analyzeClosed({ uri, units }: ProjectFile): ModuleAnalysis {
+    const known = this.#closed.get(uri);
+    if (known?.units === units) return known.analysis;
+    const documents = new Documents();
+    documents.setNotebook(uri, units);
+    const analysis = analyzeModule({
+      units: documents.moduleOf(uri)?.units ?? [],
+      importModule: (path, level, from) => this.#import(path, level, from),
+    });
+    this.#closed.set(uri, { units, analysis });
+    return analysis;
+  }
+
   /** Any module may import the one that changed. */
   changed(moduleUri: string): void {
+    this.#closed.clear();
     this.#analyses.delete(moduleUri);
     for (const module of this.#documents.modules)
       if (this.#importsOthers(module)) this.#analyses.delete(module.uri);
@@ -242,6 +302,7 @@ class AnalysisCache {
   clear(): void {
     this.#analyses.clear();
     this.#imported.clear();
+    this.#closed.clear();
   }
 
   #analyze(module: SourceModule): ModuleAnalysis {

@@ -1,15 +1,33 @@
-/** Imported modules from the folders of the workspace. */
-import { readFileSync, statSync } from 'node:fs';
+/** Imported modules, and all Python files and notebooks, from the folders of the workspace. */
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import type { ModuleHost } from './service.ts';
+import { splitCells } from './cell-split.ts';
+import type { ModuleHost, ProjectFile } from './service.ts';
+import { unitUri } from './unit-uri.ts';
 
 const maximumSize = 1_000_000;
+const maximumFiles = 5000;
+/** The folders are not walked again within this time, in milliseconds. */
+const listingLasts = 2000;
+const skippedFolders: ReadonlySet<string> = new Set([
+  'node_modules',
+  '__pycache__',
+  'venv',
+  'site-packages',
+]);
+
+interface KnownFile extends ProjectFile {
+  readonly modified: number;
+  readonly size: number;
+}
 
 /** `openText` gives the text of a file that is open in the editor. */
 export class WorkspaceModules implements ModuleHost {
   readonly #roots: () => readonly string[];
   readonly #openText: (uri: string) => string | undefined;
+  readonly #known = new Map<string, KnownFile>();
+  #listed: { readonly at: number; readonly files: readonly ProjectFile[] } | null = null;
 
   constructor(roots: () => readonly string[], openText: (uri: string) => string | undefined) {
     this.#roots = roots;
@@ -30,6 +48,43 @@ export class WorkspaceModules implements ModuleHost {
       }
     }
     return null;
+  }
+
+  /** Text of a file, as it is in the editor or on disk; `null` when it cannot be read. */
+  read(uri: string): string | null {
+    try {
+      return this.#read(fileURLToPath(uri))?.text ?? null;
+    } catch {
+      // No file's uri.
+      return null;
+    }
+  }
+
+  files(): readonly ProjectFile[] {
+    const now = performance.now();
+    if (this.#listed && now - this.#listed.at < listingLasts) return this.#listed.files;
+    const paths: string[] = [];
+    for (const root of this.#roots()) collect(root, paths);
+    const files = paths.flatMap((path) => this.#file(path) ?? []);
+    this.#listed = { at: now, files };
+    return files;
+  }
+
+  #file(path: string): ProjectFile | null {
+    try {
+      const { size, mtimeMs: modified } = statSync(path);
+      const known = this.#known.get(path);
+      if (known?.size === size && known.modified === modified) return known;
+      if (size > maximumSize) return null;
+      const uri = pathToFileURL(path).href;
+      const text = readFileSync(path, 'utf8');
+      const file = { uri, units: unitsOf(path, uri, text), modified, size };
+      this.#known.set(path, file);
+      return file;
+    } catch {
+      // Gone since the folder was listed, or not ours to read: it has nothing to say.
+      return null;
+    }
   }
 
   /** `import x` looks beside the importing file and in the roots; `from . import x` only there. */
@@ -66,4 +121,27 @@ function folderOf(uri: string): string | null {
     // A file URI of another platform; nothing can be read from there.
     return null;
   }
+}
+
+function collect(folder: string, paths: string[]): void {
+  try {
+    for (const entry of readdirSync(folder, { withFileTypes: true })) {
+      if (paths.length >= maximumFiles) return;
+      const path = join(folder, entry.name);
+      if (entry.isDirectory()) {
+        if (!entry.name.startsWith('.') && !skippedFolders.has(entry.name)) collect(path, paths);
+      } else if (/\.(?:py|sglnb)$/.test(entry.name)) paths.push(path);
+    }
+  } catch {
+    // A folder that cannot be listed has no files for us.
+  }
+}
+
+function unitsOf(path: string, uri: string, text: string): ProjectFile['units'] {
+  if (path.endsWith('.py')) return [{ uri, text }];
+  const starts = [0, ...[...text.matchAll(/\n/g)].map((match) => match.index + 1)];
+  return (splitCells(path, text) ?? []).map((cell) => ({
+    uri: unitUri(uri, starts[cell.line] ?? 0),
+    text: cell.text,
+  }));
 }

@@ -459,6 +459,7 @@ describe('imports', () => {
   it('follow programs into modules of the workspace', () => {
     const service = createLanguageService({
       modules: {
+        files: () => [],
         resolve: (path) =>
           path === 'lib.programs'
             ? { uri: 'file:///lib/programs.py', text: `${imports}${program}` }

@@ -121,6 +121,8 @@ describe('settings and keys', () => {
     await workbench.page.keyboard.type(SECRET);
     await workbench.screenshot('api-key');
     await workbench.page.keyboard.press('Enter');
+    // The key is checked before the box closes; the palette would cancel it.
+    await workbench.page.locator('.quick-input-widget').waitFor({ state: 'hidden' });
     await notified(/The key of OpenAI is stored/);
     await workbench.command('Notifications: Clear All Notifications');
     await workbench.runAll();

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { rules } from '../../language-server/src/features/rules.ts';
 import { COMMANDS } from '../../extension/src/commands/command-ids.ts';
 import { CELL_LANGUAGE, NOTEBOOK_TYPE } from '../../extension/src/notebook/notebook-type.ts';
 import * as payloads from '../../extension/protocol/output-payloads.ts';
@@ -47,7 +48,16 @@ describe('manifest', () => {
     const source = read('extension/src/settings.ts');
     const found = [...source.matchAll(/\b(?:text|truth|number)\(\s*'([^']+)'/g)];
     const used = found.map(([, key]) => `sglang.${key}`);
-    expect(Object.keys(declared).toSorted()).toEqual([...new Set(used)].toSorted());
+    // The language server asks for its own.
+    const server = [
+      ...read('language-server/src/server.ts').matchAll(/getConfiguration\(\s*'([^']+)'/g),
+    ].map(([, key]) => String(key));
+    expect(Object.keys(declared).toSorted()).toEqual([...new Set([...used, ...server])].toSorted());
+  });
+
+  it('offers a severity for every rule of the language server', () => {
+    const declared = Object.assign({}, ...contributes.configuration.map((part) => part.properties));
+    expect(declared['sglang.diagnostics.severity'].propertyNames.enum).toEqual([...rules.keys()]);
   });
 
   it('points at files that exist', () => {

@@ -70,7 +70,7 @@ export function signatureOf(callee: Value): Signature | null {
     return api
       ? {
           name: api.name,
-          parameters: api.parameters.map(fromApi),
+          parameters: [...api.parameters, ...(api.keywords ?? [])].map(fromApi),
           returns: api.returns,
           doc: api.doc,
         }

@@ -15,18 +15,11 @@ import {
   type Value,
 } from './value.ts';
 
-const laterGenParameters = ['n', 'stop_regex'].map((name) => ({
-  name,
-  type: '',
-  defaultText: 'None',
-  doc: '',
-}));
-
 export function callApi(machine: Machine, name: string, args: CallArguments): Value {
   const api = apiFunctions.get(name);
   if (!api) return backendOf(machine, name, args);
   if (name === 'function') return decorate(machine, args);
-  const bound = bindArguments(machine, name, api.parameters, args, laterGenParameters);
+  const bound = bindArguments(machine, name, api.parameters, args, api.keywords ?? []);
   switch (name) {
     case 'gen':
     case 'gen_int':

@@ -10,6 +10,8 @@ export interface ApiParameter {
 export interface ApiFunction {
   readonly name: string;
   readonly parameters: readonly ApiParameter[];
+  /** Parameters that only their name fills. */
+  readonly keywords?: readonly ApiParameter[];
   readonly returns: string;
   readonly doc: string;
   /** Takes further keyword arguments. */
@@ -164,6 +166,22 @@ export const runBatchParameters = toParameters([
 
 export const laterParameters = toParameters(laterKeywords);
 
+/** Those of newer servers, which `gen` passes on. */
+const genKeywords = toParameters([
+  ['n', 'int | None', 'None', 'Samples; above 1 the value is a list of them (newer SGLang).'],
+  ['stop_regex', 'str | list[str] | None', 'None', 'Stop at a match (newer SGLang).'],
+  ['ebnf', 'str | None', 'None', 'The text follows this EBNF grammar.'],
+  [
+    'repetition_penalty',
+    'float | None',
+    'None',
+    'Above 1 makes tokens less likely that the prompt or the text has already (0 to 2).',
+  ],
+  ['seed', 'int | None', 'None', 'The same seed draws the same text.'],
+  ['tools', 'list[dict] | None', 'None', 'Tools for OpenAI’s chat API, in its form.'],
+  ['tool_choice', 'str | dict | None', 'None', 'Which of the tools to call.'],
+]);
+
 /** Names that `run` takes for itself. */
 export const samplingKeywords: ReadonlySet<string> = new Set(
   runParameters.map((parameter) => parameter.name),
@@ -186,18 +204,21 @@ const functions: readonly ApiFunction[] = [
   {
     name: 'gen',
     parameters: toParameters(genRows),
+    keywords: genKeywords,
     returns: 'SglExpr',
     doc: 'Lets the model write text here and stores it under `name`.',
   },
   {
     name: 'gen_int',
     parameters: toParameters([nameRow, maxTokens, ...commonSampling]),
+    keywords: genKeywords,
     returns: 'SglExpr',
     doc: 'Generates digits. The value is a `str`: use `int(state[name])`.',
   },
   {
     name: 'gen_string',
     parameters: toParameters([nameRow, maxTokens, ...commonSampling]),
+    keywords: genKeywords,
     returns: 'SglExpr',
     doc: 'Generates a quoted string, quotes included.',
   },

@@ -1,5 +1,11 @@
 /** `.pyi` files of the `sglang` package for the type engine, made from the table of its functions. */
-import { apiConstants, apiFunctions, apiNames, type ApiFunction } from '../semantics/sglang-api.ts';
+import {
+  apiConstants,
+  apiFunctions,
+  apiNames,
+  type ApiFunction,
+  type ApiParameter,
+} from '../semantics/sglang-api.ts';
 
 const types: Readonly<Record<string, string>> = {
   SglExpr: 'SglExpr',
@@ -15,12 +21,14 @@ const types: Readonly<Record<string, string>> = {
 
 const typeOf = (type: string): string => types[type] ?? type;
 
-function functionStub({ name, parameters, returns }: ApiFunction): string {
-  const list = parameters.map(
-    (parameter) =>
-      `${parameter.name}: ${typeOf(parameter.type)}${parameter.defaultText === null ? '' : ' = ...'}`,
-  );
-  return `def ${name}(${[...list, ...(name.startsWith('gen') ? ['n: int = ...', 'stop_regex: Any = ...'] : [])].join(', ')}) -> ${typeOf(returns)}: ...`;
+function parameterStub({ name, type, defaultText }: ApiParameter): string {
+  return `${name}: ${typeOf(type)}${defaultText === null ? '' : ' = ...'}`;
+}
+
+function functionStub({ name, parameters, keywords, returns }: ApiFunction): string {
+  const list = parameters.map(parameterStub);
+  if (keywords !== undefined) list.push('*', ...keywords.map(parameterStub));
+  return `def ${name}(${list.join(', ')}) -> ${typeOf(returns)}: ...`;
 }
 
 const ir = `from typing import Any, Callable, Generic, Iterator, TypeVar

@@ -490,3 +490,21 @@ describe('imports', () => {
     ]);
   });
 });
+
+describe('keywords of newer servers', () => {
+  const codes = (source: string) => {
+    const { service } = at([`@function\ndef f(s):\n    s += ${source}\nf.run()["x"]`]);
+    return service.diagnostics('cell:1').map(({ code }) => code);
+  };
+  it('are taken by gen, by name only', () => {
+    expect(codes('gen("x", ebnf="root ::= \\"a\\"", seed=1, repetition_penalty=1.1)')).toEqual([]);
+    expect(codes('gen("x", sead=1)')).toEqual(['call-arguments']);
+    expect(codes('select("x", ["a", "b"], seed=1)')).toEqual(['call-arguments']);
+  });
+  it('are shown in the signature', () => {
+    const { service, uri, offset } = at(['@function\ndef f(s):\n    s += gen(|)']);
+    expect(
+      service.signatureHelp(uri, offset)?.signature.parameters.map(({ name }) => name),
+    ).toContain('repetition_penalty');
+  });
+});

@@ -51,8 +51,9 @@ export class AttachServer implements ProtocolOutput {
   #driver: Socket | null = null;
   #fresh = true;
   #keepAlive: number;
-  #lastWanted = Date.now();
-  #detachedAt = Date.now();
+  // Monotonic: a clock that is set, or a machine that sleeps, ends no kernel.
+  #lastWanted = performance.now();
+  #detachedAt = performance.now();
 
   constructor(options: AttachServerOptions) {
     this.#options = options;
@@ -194,8 +195,8 @@ export class AttachServer implements ProtocolOutput {
     this.#driver = null;
     this.#renewRecord();
     this.#asked.clear();
-    this.#detachedAt = Date.now();
-    this.#lastWanted = Date.now();
+    this.#detachedAt = performance.now();
+    this.#lastWanted = performance.now();
     this.#goOn();
     if (this.#keepAlive === 0) this.#options.onAbandoned();
   }
@@ -207,7 +208,7 @@ export class AttachServer implements ProtocolOutput {
 
   #check(): void {
     if (this.#driver !== null) return;
-    const now = Date.now();
+    const now = performance.now();
     if (this.#journal.busy) this.#lastWanted = now;
     const idleFor = now - this.#lastWanted;
     const alone = now - this.#detachedAt;

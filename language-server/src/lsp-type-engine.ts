@@ -131,7 +131,7 @@ class BasedPyright implements TypeEngine {
         TMP: temporary,
       },
     });
-    this.#startedAt = Date.now();
+    this.#startedAt = performance.now();
     const connection = createProtocolConnection(
       new StreamMessageReader(child.stdout),
       new StreamMessageWriter(child.stdin),
@@ -208,7 +208,7 @@ class BasedPyright implements TypeEngine {
   }
 
   #restart(): void {
-    if (Date.now() - this.#startedAt > stableAfter) this.#restarts = 0;
+    if (performance.now() - this.#startedAt > stableAfter) this.#restarts = 0;
     if (this.#restarts >= maximumRestarts) {
       this.#options.log(
         `type engine: ended ${maximumRestarts + 1} times; types of plain Python are off until the language server restarts`,

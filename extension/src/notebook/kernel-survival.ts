@@ -55,7 +55,7 @@ export class KernelSurvival {
     sinkOf: (run: AttachedRun) => RunSink | null,
     wanted?: KernelRecord,
   ): Promise<boolean> {
-    const deadline = Date.now() + LETTING_GO;
+    const deadline = performance.now() + LETTING_GO;
     for (;;) {
       const record = wanted ?? this.#candidate(notebook);
       if (!record) return false;
@@ -66,7 +66,7 @@ export class KernelSurvival {
         const inUse = error instanceof AttachError && error.code === 'KERNEL_IN_USE';
         if (!inUse && record.protocolVersion === KERNEL_PROTOCOL_VERSION)
           forgetKernel(this.#folder, record.id);
-        if (!inUse || Date.now() > deadline) return false;
+        if (!inUse || performance.now() > deadline) return false;
       }
       await sleep(RETRY);
     }

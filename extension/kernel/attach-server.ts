@@ -3,7 +3,16 @@
  * driver that comes back is told what it missed; a kernel that nobody drives ends after a while.
  */
 import { randomBytes, timingSafeEqual } from 'node:crypto';
-import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -106,7 +115,31 @@ export class AttachServer implements ProtocolOutput {
 
   /** Written beside and renamed, so that nobody reads half of it. */
   #writeRecord(): KernelRecord {
-    const record: KernelRecord = {
+    const record = this.#record();
+    writeFileSync(`${this.#recordFile}.new`, textOf(record), { mode: 0o600 });
+    renameSync(`${this.#recordFile}.new`, this.#recordFile);
+    return record;
+  }
+
+  /**
+   * Overwrites the file in place, with text of the same length: a record that somebody removed, even just
+   * now, stays away. It told this kernel to end.
+   */
+  #renewRecord(): void {
+    try {
+      const file = openSync(this.#recordFile, 'r+');
+      try {
+        writeSync(file, textOf(this.#record()), 0);
+      } finally {
+        closeSync(file);
+      }
+    } catch {
+      // It was removed, or the disk is full; windows can connect all the same.
+    }
+  }
+
+  #record(): KernelRecord {
+    return {
       id: this.#options.id,
       pid: process.pid,
       address: this.#address,
@@ -116,19 +149,6 @@ export class AttachServer implements ProtocolOutput {
       startedAt: this.#startedAt,
       driven: this.#driver !== null,
     };
-    writeFileSync(`${this.#recordFile}.new`, JSON.stringify(record), { mode: 0o600 });
-    renameSync(`${this.#recordFile}.new`, this.#recordFile);
-    return record;
-  }
-
-  /** A record that somebody removed stays away: it told this kernel to end. */
-  #renewRecord(): void {
-    if (!existsSync(this.#recordFile)) return;
-    try {
-      this.#writeRecord();
-    } catch {
-      // The folder is going away, or the disk is full; windows can connect all the same.
-    }
   }
 
   get #recordFile(): string {
@@ -216,6 +236,11 @@ export class AttachServer implements ProtocolOutput {
     if (idleFor > this.#keepAlive || alone > LONGEST_RUN || !existsSync(this.#recordFile))
       this.#options.onAbandoned();
   }
+}
+
+/** JSON whose length does not depend on whether the kernel is driven. */
+function textOf(record: KernelRecord): string {
+  return JSON.stringify(record) + (record.driven ? ' ' : '');
 }
 
 /** Compares in a time that tells nothing about `known`. */

@@ -67,11 +67,6 @@ async function until(act: () => Promise<void>, selector: string, text: RegExp): 
 const hovered = (text: string, offset: number, shown: RegExp): Promise<void> =>
   until(() => workbench.hoverText(text, offset), '.monaco-hover', shown);
 
-async function source(): Promise<string> {
-  await workbench.save();
-  return workbench.read('typing.sglnb');
-}
-
 describe('a typo', () => {
   it('is underlined and explained', async () => {
     await workbench.waitForText('#status\\.problems', /^\s*1/);
@@ -153,8 +148,10 @@ describe('editing', () => {
     await workbench.page.locator('.rename-box input').fill('town');
     await workbench.page.keyboard.press('Enter');
     await workbench.waitForText('.view-line', 'print(state["town"])');
-    const renamed = await source();
-    expect(renamed).toContain('gen("town", max_tokens=32');
+    await workbench.save();
+    const renamed = await workbench.waitForFile('typing.sglnb', (content) =>
+      content.includes('gen("town", max_tokens=32'),
+    );
     expect(renamed).toContain('town = state["town"]');
     expect(renamed).toContain('print(state["town"])');
     expect(renamed).not.toContain('"capital"');

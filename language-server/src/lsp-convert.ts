@@ -78,6 +78,7 @@ const symbolKinds = {
   program: SymbolKind.Class,
   function: SymbolKind.Function,
   class: SymbolKind.Class,
+  role: SymbolKind.Event,
   gen: SymbolKind.Field,
 } as const;
 

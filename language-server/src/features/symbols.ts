@@ -7,7 +7,7 @@ import { covers, unitAt } from './lookup.ts';
 export interface DocumentSymbol extends Span {
   readonly name: string;
   readonly detail: string;
-  readonly kind: 'program' | 'function' | 'class' | 'gen';
+  readonly kind: 'program' | 'function' | 'class' | 'role' | 'gen';
   /** The name itself. */
   readonly selection: Span;
   readonly children: readonly DocumentSymbol[];
@@ -37,7 +37,7 @@ function definition(
 ): DocumentSymbol {
   const isProgram = analysis.facts.programs.some((program) => program.node === node);
   const inner = symbolsOf(analysis, uri, node.body);
-  const gens = node.kind === 'FunctionDef' ? gensIn(analysis, uri, node, inner) : [];
+  const own = node.kind === 'FunctionDef' ? turnsIn(analysis, uri, node, inner) : [];
   return {
     name: node.name.id === '' ? '(unnamed)' : node.name.id,
     detail: isProgram ? 'SGLang program' : '',
@@ -45,8 +45,42 @@ function definition(
     start: node.start,
     end: node.end,
     selection: { start: node.name.start, end: node.name.end },
-    children: [...inner, ...gens].sort((a, b) => a.start - b.start),
+    children: [...inner, ...own].sort((a, b) => a.start - b.start),
   };
+}
+
+const roles: ReadonlySet<string> = new Set(['system', 'user', 'assistant']);
+
+/** Roles that are written as calls, with the gens inside them, and the gens outside of any. */
+function turnsIn(
+  analysis: ModuleAnalysis,
+  uri: string,
+  node: FunctionDef,
+  inner: readonly DocumentSymbol[],
+): DocumentSymbol[] {
+  const gens = gensIn(analysis, uri, node, inner);
+  const calls = analysis.facts.calls.flatMap(({ unit, node: call, callee }) =>
+    unit.uri === uri &&
+    callee.kind === 'api' &&
+    roles.has(callee.name) &&
+    covers(node, call.start) &&
+    !inner.some((other) => covers(other, call.start))
+      ? [{ call, name: callee.name }]
+      : [],
+  );
+  // A loop or a branch may have been followed more than once.
+  const unique = new Map(calls.map((entry) => [entry.call, entry]));
+  const turns = [...unique.values()].map(({ call, name }): DocumentSymbol => ({
+    name,
+    detail: 'role',
+    kind: 'role',
+    start: call.start,
+    end: call.end,
+    selection: { start: call.callee.start, end: call.callee.end },
+    children: gens.filter((gen) => covers(call, gen.start)),
+  }));
+  const nested = new Set(turns.flatMap(({ children }) => children));
+  return [...turns, ...gens.filter((gen) => !nested.has(gen))];
 }
 
 function gensIn(

@@ -312,6 +312,18 @@ describe('structure', () => {
       ['program f', [['gen kind'], ['gen age'], ['gen reply']]],
     ]);
   });
+  it('lists roles with the gens in them', () => {
+    const { service } = at([
+      '@function\ndef p(s, many):\n    s += system("x")\n    for i in range(many):\n        s += user("q") + assistant("a" + gen("x"))\n    with s.user():\n        s += gen("y")\n|',
+    ]);
+    const [symbol] = service.documentSymbols('cell:1');
+    expect(
+      symbol?.children.map(({ kind, name, children }) => [
+        `${kind} ${name}`,
+        ...children.map((child) => child.name),
+      ]),
+    ).toEqual([['role system'], ['role user'], ['role assistant', 'x'], ['gen y']]);
+  });
   it('folds blocks and calls', () => {
     const { service } = at(['def f():\n    x = [\n        1,\n    ]\n    return x\n|']);
     expect(service.foldingRanges('cell:1').map(({ start, end }) => [start, end])).toEqual([

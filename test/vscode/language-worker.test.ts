@@ -33,8 +33,7 @@ beforeAll(async () => {
     worker.addEventListener('error', (event) => waiting.get('failed')?.(event.message));
     worker.addEventListener('message', ({ data }) => {
       // Its own requests (configuration, registrations) are answered with nothing.
-      if (data.id !== undefined && data.method !== undefined)
-        worker.postMessage({ jsonrpc: '2.0', id: data.id, result: null });
+      if (data.id !== undefined && data.method !== undefined) post({ id: data.id, result: null });
       const key = data.method === 'textDocument/publishDiagnostics' ? data.params.uri : data.id;
       waiting.get(key)?.(data.params ?? data.result ?? data.error);
     });
@@ -45,7 +44,7 @@ beforeAll(async () => {
       request(method: string, params: unknown) {
         requests += 1;
         const id = `test-${requests}`;
-        worker.postMessage({ jsonrpc: '2.0', id, method, params });
+        post({ id, method, params });
         return new Promise((resolve) => waiting.set(id, resolve));
       },
       arrival: (key: string) => new Promise((resolve) => waiting.set(key, resolve)),

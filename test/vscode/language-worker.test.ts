@@ -29,6 +29,10 @@ beforeAll(async () => {
   await page.evaluate((source) => {
     const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
     const worker = new Worker(url);
+    const post = (message: object): void => {
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker, not a window
+      worker.postMessage({ jsonrpc: '2.0', ...message });
+    };
     const waiting = new Map<unknown, (value: unknown) => void>();
     worker.addEventListener('error', (event) => waiting.get('failed')?.(event.message));
     worker.addEventListener('message', ({ data }) => {
@@ -39,8 +43,7 @@ beforeAll(async () => {
     });
     let requests = 0;
     Object.assign(window, {
-      notify: (method: string, params: unknown) =>
-        worker.postMessage({ jsonrpc: '2.0', method, params }),
+      notify: (method: string, params: unknown) => post({ method, params }),
       request(method: string, params: unknown) {
         requests += 1;
         const id = `test-${requests}`;

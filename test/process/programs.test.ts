@@ -50,7 +50,7 @@ import json
 @sgl.function
 def character(s, name):
     s += name + " is a character.\\n"
-    s += sgl.gen("json", max_tokens=64, regex=r'\\{"age": [0-9]{1,3}, "alive": (true|false)\\}')
+    s += sgl.gen("json", max_tokens=64, regex=r'\\{"age": [1-9][0-9]{0,2}, "alive": (true|false)\\}')
 value = json.loads(character.run(name="Ann")["json"])
 assert set(value) == {"age", "alive"} and isinstance(value["alive"], bool)
 `));

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { loadPyodide, PyodideAPI } from 'pyodide';
+import { packageFolder } from './pyodide-packages.ts';
 import { SnapshotStore } from './snapshot.ts';
 
 /** Imported before the snapshot is made, because cells and our package need them at once. */
@@ -49,7 +50,12 @@ export async function startPyodide(
   const url = pathToFileURL(join(pyodideFolder, 'pyodide.mjs')).href;
   // SAFETY: this is Pyodide's own module.
   const module = (await import(url)) as { loadPyodide: typeof loadPyodide; version: string };
-  const options = { indexURL: pyodideFolder, enableRunUntilComplete: true };
+  const options = {
+    indexURL: pyodideFolder,
+    enableRunUntilComplete: true,
+    // Never beside the program's own files, which may belong to somebody else.
+    packageCacheDir: packageFolder(cacheFolder, module.version),
+  };
   if (cacheFolder === null)
     return { pyodide: await module.loadPyodide(options), fromSnapshot: false };
   const store = new SnapshotStore(cacheFolder, snapshotKey(module.version));

@@ -16,6 +16,7 @@ import { trackCurrentFrame, type CurrentFrame } from './pyodide-frames.ts';
 import { startPyodide } from './pyodide-load.ts';
 import type { FromWorker, ToWorker, WorkerSetup } from './pyodide-messages.ts';
 import { hostPath, planMounts, type MountPlan } from './pyodide-mounts.ts';
+import { PackageDownloads, packageFolder } from './pyodide-packages.ts';
 import { ProcessCalls } from './pyodide-process-calls.ts';
 import { SuspendedWaits } from './pyodide-waits.ts';
 
@@ -72,7 +73,10 @@ export class PyodideWorker {
     pyodide.setInterruptBuffer(this.#control.signal);
     const plan = planMounts(process.platform, this.#setup.cwd, rootFolders());
     this.#mount(pyodide, plan);
-    pyodide.registerJsModule('_sgl_js', this.#hostModule(plan, trackCurrentFrame(pyodide)));
+    pyodide.registerJsModule('_sgl_js', {
+      ...this.#hostModule(plan, trackCurrentFrame(pyodide)),
+      ...this.#packageCalls(pyodide),
+    });
     this.#guest = bootGuest(pyodide, plan.cwd, this.#setup.environment);
     this.#port.on('message', (message: ToWorker) => this.#receive(message));
     this.#send({ type: 'ready', python: pythonVersion(pyodide), fromSnapshot });
@@ -175,6 +179,19 @@ export class PyodideWorker {
     };
   }
 
+  /** Of the module `_sgl_js`, for `_sgl_packages.py`. */
+  #packageCalls(pyodide: PyodideAPI): object {
+    const { cacheFolder, environment } = this.#setup;
+    const folder = packageFolder(cacheFolder, pyodide.version);
+    const downloads = new PackageDownloads(folder, ownPackagesUrl(pyodide), environment);
+    return {
+      fetch_package: (url: string, accept: string) =>
+        downloads.get(url, accept, this.#cancellation.signal),
+      provide_package: (fileName: string, sha256: string) =>
+        downloads.provide(fileName, sha256, this.#cancellation.signal),
+    };
+  }
+
   #post(json: string): void {
     // SAFETY: our Python package builds messages to `BridgeMessage`.
     const message = JSON.parse(json) as BridgeMessage;
@@ -264,6 +281,12 @@ function bootGuest(
 
 function pythonVersion(pyodide: PyodideAPI): string {
   return String(pyodide.runPython('import sys; sys.version.split()[0]'));
+}
+
+/** Where Pyodide's makers publish the packages of this version. */
+function ownPackagesUrl(pyodide: PyodideAPI): string {
+  // SAFETY: Pyodide's own installer reads it from there, too.
+  return (pyodide as unknown as { _api: { config: { cdnUrl: string } } })._api.config.cdnUrl;
 }
 
 function rootFolders(): readonly string[] {

@@ -11,6 +11,7 @@ import _sgl_transport_pyodide as transport
 sys.modules["_sgl_transport"] = transport
 
 import _sgl_guest
+import _sgl_packages
 
 query_json = _sgl_guest.query_json
 run_body = transport.run_body
@@ -30,5 +31,6 @@ def boot(cwd, environment):
     # At the very end: a package that the user installs under the same name wins.
     sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "_extras"))
     random.seed()  # the memory snapshot holds a seed
+    _sgl_packages.install()
     transport.install()
     _sgl_guest.install()

@@ -9,10 +9,10 @@ import time
 
 import _sgl_display
 import _sgl_streams
-import _sgl_traceback
 import _sgl_transport
 
 _NO_OPERATION = ("matplotlib", "load_ext", "reload_ext", "autoreload", "config", "pylab")
+_PIP = re.compile(r"pip[\d.]*|uv pip|python[\d.]* -m pip")
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]+)\}|\$\$|\$([A-Za-z_]\w*)")
 
 
@@ -34,7 +34,14 @@ class CellShell:
 
     def system(self, command):
         """Streams the output; the exit status is in `_exit_code`."""
-        self.user_ns["_exit_code"] = self._shell(self._expand(command), capture=False)["code"]
+        command = self._expand(command)
+        packages = _pip_arguments(command) if sys.platform == "emscripten" else None
+        if packages is None:
+            return self._run_shell(command)
+        return self._line_pip(packages)
+
+    def _run_shell(self, command):
+        self.user_ns["_exit_code"] = self._shell(command, capture=False)["code"]
 
     def getoutput(self, command, split=True, **_ignored):
         answer = self._shell(self._expand(command), capture=True)
@@ -137,9 +144,12 @@ class CellShell:
         self._measure(source, "", counts)
 
     def _line_pip(self, arguments):
+        arguments = self._expand(arguments)
         if sys.platform == "emscripten":
-            raise MagicError(f"Packages cannot be installed here. {_sgl_traceback.MISSING_PACKAGES}")
-        self.system(f"{shlex.quote(sys.executable)} -m pip {arguments}")
+            import _sgl_packages
+
+            return _sgl_packages.pip(arguments)
+        return self._run_shell(f"{shlex.quote(sys.executable)} -m pip {arguments}")
 
     def _line_who(self, arguments):
         names = [name for name in self.user_ns if not name.startswith("_")]
@@ -220,6 +230,26 @@ class CellShell:
                 break
         mean = _duration(spent / (runs * loops))
         print(f"{mean} per run (mean of {runs * loops}; best {_duration(best / loops)})")
+
+
+def _pip_arguments(command):
+    """What a shell line asks of pip, which would serve some other Python of this machine; `None` when it
+    asks nothing of it, or does other things besides. Where its output is to go is left out."""
+    reader = shlex.shlex(command, posix=True, punctuation_chars=True)
+    reader.whitespace_split = True
+    try:
+        words = list(reader)
+    except ValueError:
+        return None
+    program = next((count for count in (1, 2, 3) if _PIP.fullmatch(" ".join(words[:count]))), None)
+    if program is None:
+        return None
+    end = next((index for index, word in enumerate(words) if set(word) <= set("();<>|&")), len(words))
+    if any(word in ("&&", "||", ";", "&", "(", ")") for word in words[end:]):
+        return None
+    if words[end : end + 1] in ([">"], [">&"]) and words[end - 1] in ("1", "2"):
+        end -= 1
+    return shlex.join(words[program:end])
 
 
 def _timeit_options(arguments):

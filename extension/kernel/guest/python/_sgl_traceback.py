@@ -9,9 +9,10 @@ _STANDARD_LIBRARY = os.path.dirname(os.path.abspath(traceback.__file__)) + os.se
 _HIDDEN_PARTS = ("<frozen", "/_pyodide/", "/pyodide/", f"{os.sep}asyncio{os.sep}", f"{os.sep}concurrent{os.sep}")
 
 
-MISSING_PACKAGES = (
-    "The bundled Python has the standard library, sglang and requests only. To use other packages, run the "
-    'notebook on a Python of your own: "SGLang: Select Python…" in VS Code, "sglnb run --python PATH" in a terminal.'
+_MISSING_PACKAGE = (
+    "The bundled Python has the standard library, sglang and requests only. With a network connection, "
+    '"%pip install NAME" gets packages without native code; for others, run the notebook on a Python of your own: '
+    '"SGLang: Select Python…" in VS Code, "sglnb run --python PATH" in a terminal.'
 )
 
 
@@ -51,7 +52,7 @@ def error_of(exception, files):
 def _explain_missing_module(exception):
     """The bundled Python lacks what people are used to; say where to find it."""
     if sys.platform == "emscripten" and isinstance(exception, ModuleNotFoundError) and exception.name:
-        exception.add_note(MISSING_PACKAGES)
+        exception.add_note(_MISSING_PACKAGE)
 
 
 def _position(exception, files):

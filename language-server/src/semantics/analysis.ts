@@ -20,8 +20,9 @@ import { checkDefinition } from './program-calls.ts';
 import { emptyState } from './program-state.ts';
 import { Recorder } from './recorder.ts';
 import type { SourceUnit } from './source-unit.ts';
+import { declaredNames } from './shared-names.ts';
 import { executeBlock } from './statements.ts';
-import { unknown, type FunctionRef, type Value } from './value.ts';
+import { joinValues, unknown, type FunctionRef, type Value } from './value.ts';
 
 export interface ModuleInput {
   readonly units: readonly SourceUnit[];
@@ -68,6 +69,10 @@ class ModuleInterpreter implements Machine {
   readonly #queued = new Map<object, number>();
   readonly #stateIds = new Map<object, Map<number, number>>();
   readonly #contexts = new Map<object, Map<number, number>>();
+  readonly #globals = new Map<string, Value>();
+  /** Names of the module with different values over time: what a function finds depends on when it runs. */
+  readonly #reassigned = new Set<string>();
+  readonly sharedNames: ReadonlySet<string>;
   #nextState = 1;
   #nextContext = 1;
   unit: SourceUnit;
@@ -83,6 +88,7 @@ class ModuleInterpreter implements Machine {
       tree: { text: '', body: [], errors: [], comments: [] },
     };
     this.frame = topFrame();
+    this.sharedNames = new Set(input.units.flatMap((unit) => declaredNames(unit)));
     if (input.backend) {
       if (input.backend.kind !== 'unknown') this.backend.kinds.add(input.backend.kind);
       if (input.backend.model !== null) this.backend.models.add(input.backend.model.toLowerCase());
@@ -153,6 +159,7 @@ class ModuleInterpreter implements Machine {
   /** Follows a body with unknown arguments. */
   #checkBody(ref: FunctionRef, env: Environment): void {
     const inner = env.fork().enter(ref.closure);
+    for (const name of this.#reassigned) inner.names.set(name, unknown);
     this.budget = callsPerBody;
     const frame: Frame = {
       ...topFrame(),
@@ -184,7 +191,7 @@ class ModuleInterpreter implements Machine {
     this.recorder.program({ unit: ref.unit, node, name: ref.name });
     this.unit = ref.unit;
     this.frame = frame;
-    checkDefinition(this, node, ref.isMethod || takesSelf(node));
+    checkDefinition(this, node);
     this.frame = topFrame();
   }
 
@@ -247,6 +254,12 @@ class ModuleInterpreter implements Machine {
     }
   }
 
+  noteGlobal(name: string, value: Value): void {
+    const known = this.#globals.get(name);
+    this.#globals.set(name, value);
+    if (known && joinValues(known, value) !== known) this.#reassigned.add(name);
+  }
+
   report(
     code: string,
     span: { start: number; end: number },
@@ -271,6 +284,7 @@ function topFrame(): Frame {
     returns: [],
     loops: [],
     unrolling: 0,
+    declared: new Set(),
   };
 }
 
@@ -278,12 +292,7 @@ function stateParameter(ref: FunctionRef): string | null {
   const named = ref.node.parameters.filter(
     (parameter) => parameter.separator === '' && parameter.star === '',
   );
-  const at = ref.node.kind === 'FunctionDef' && takesSelf(ref.node) ? 1 : 0;
-  return named[at]?.name?.id ?? null;
-}
-
-function takesSelf(node: FunctionDef): boolean {
-  return node.parameters[0]?.name?.id === 'self';
+  return named[0]?.name?.id ?? null;
 }
 
 export const noModules: ModuleInput['importModule'] = () => null;

@@ -66,9 +66,15 @@ export function eventsOf(value: Value): readonly SglEvent[] {
   if (value.kind === 'expression') return value.events;
   if (value.kind === 'union') {
     const expressions = value.members.filter((member) => member.kind === 'expression');
-    return expressions.flatMap((member) => member.events);
+    return expressions.flatMap((member, i) =>
+      i === 0 ? member.events : alternatives(member.events),
+    );
   }
   return [];
+}
+
+function alternatives(events: readonly SglEvent[]): readonly SglEvent[] {
+  return events.map((event) => (event.kind === 'gen' ? { ...event, isAlternative: true } : event));
 }
 
 function namesOf(value: Value): {

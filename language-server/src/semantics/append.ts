@@ -1,9 +1,10 @@
 /** `s += expression`: what each step of the expression does to a state. */
 import type { Environment } from './environment.ts';
 import { freshVersion } from './environment.ts';
+import { joinTypes } from './gen-type.ts';
 import { backendKind, backendModel, reportAt, type Machine } from './machine.ts';
 import { formatPattern } from './name-pattern.ts';
-import { withPattern, withVariable, type ProgramStateInfo } from './program-state.ts';
+import { mergeSites, withPattern, withVariable, type ProgramStateInfo } from './program-state.ts';
 import type { SglEvent } from './value.ts';
 
 type GenEvent = Extract<SglEvent, { kind: 'gen' }>;
@@ -14,18 +15,25 @@ export function appendEvents(
   env: Environment,
   stateId: number,
   events: readonly SglEvent[],
+  /** Which of several forks is meant, as the code says it: all are one state here. */
+  fork: string | null = null,
 ): void {
   for (const event of events) {
     const state = env.state(stateId);
     if (!state) return;
-    env.setState(stateId, apply(machine, state, event));
+    env.setState(stateId, apply(machine, state, event, fork));
   }
 }
 
-function apply(machine: Machine, state: ProgramStateInfo, event: SglEvent): ProgramStateInfo {
+function apply(
+  machine: Machine,
+  state: ProgramStateInfo,
+  event: SglEvent,
+  fork: string | null,
+): ProgramStateInfo {
   switch (event.kind) {
     case 'gen':
-      return applyGen(machine, state, event);
+      return applyGen(machine, state, event, fork);
     case 'role':
       return event.begin ? beginRole(machine, state, event) : endRole(machine, state, event);
     case 'image':
@@ -36,7 +44,12 @@ function apply(machine: Machine, state: ProgramStateInfo, event: SglEvent): Prog
   }
 }
 
-function applyGen(machine: Machine, state: ProgramStateInfo, event: GenEvent): ProgramStateInfo {
+function applyGen(
+  machine: Machine,
+  state: ProgramStateInfo,
+  event: GenEvent,
+  fork: string | null,
+): ProgramStateInfo {
   const { site, names, type } = event;
   machine.recorder.gen({
     site: { ...site, program: state.program ?? site.program },
@@ -48,7 +61,7 @@ function applyGen(machine: Machine, state: ProgramStateInfo, event: GenEvent): P
   if (event.unknownName) return { ...state, open: true };
   const [only] = names;
   const exact = names.length === 1 && only?.length === 1 ? only[0] : null;
-  if (typeof exact === 'string') return setVariable(machine, state, exact, event);
+  if (typeof exact === 'string') return setVariable(machine, state, exact, event, fork);
   return names.reduce(
     (next, pattern) => withPattern(next, { pattern, type, sites: [site] }),
     state,
@@ -60,10 +73,16 @@ export function setVariable(
   state: ProgramStateInfo,
   name: string,
   event: GenEvent,
+  fork: string | null = null,
 ): ProgramStateInfo {
   const { site, type } = event;
   const known = state.variables.get(name);
-  const isOther = known !== undefined && known.sites.every((other) => other.call !== site.call);
+  const other = event.isAlternative === true ? known : undefined;
+  const isOther =
+    known !== undefined &&
+    !other &&
+    known.sites.every((before) => before.call !== site.call) &&
+    (state.forkedFrom === null || known.fork === fork);
   if (
     known &&
     isOther &&
@@ -82,11 +101,12 @@ export function setVariable(
   }
   return withVariable(state, name, {
     presence: 'set',
-    type,
-    sites: [site],
+    type: other ? joinTypes(other.type, type) : type,
+    sites: other ? mergeSites(other.sites, [site]) : [site],
     guard: null,
     version: freshVersion(),
     wasRead: false,
+    fork: state.forkedFrom === null ? null : fork,
   });
 }
 

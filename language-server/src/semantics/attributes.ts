@@ -2,7 +2,7 @@
 import type { Environment } from './environment.ts';
 import type { Machine } from './machine.ts';
 import { apiConstants, apiNames, programMethods, stateMethods } from './sglang-api.ts';
-import { listOf, text, unknown, type Value } from './value.ts';
+import { instance, listOf, text, unknown, type Value } from './value.ts';
 
 export function attributeOf(
   machine: Machine,
@@ -89,7 +89,9 @@ const knownUtilities: ReadonlySet<string> = new Set([
 
 function memberOf(object: Extract<Value, { kind: 'object' }>, name: string): Value {
   const member = object.members.get(name) ?? unknown;
-  if (!object.isInstance || (member.kind !== 'function' && member.kind !== 'program'))
-    return member;
-  return { ...member, ref: { ...member.ref, isMethod: true } };
+  if (!object.isInstance) return member;
+  // Of an instance's plain values only what they started with is known.
+  if (member.kind === 'none' || member.kind === 'bool') return unknown;
+  if (member.kind === 'number') return instance(Number.isInteger(member.value) ? 'int' : 'float');
+  return member;
 }

@@ -17,6 +17,7 @@ import {
   text,
   tuple,
   unknown,
+  type ListValue,
   type Value,
 } from './value.ts';
 
@@ -80,13 +81,33 @@ function callValue(machine: Machine, callee: Value, args: CallArguments, env: En
     return callee.members.map((member) => callValue(machine, member, args, env)).reduce(joinValues);
   }
   giveAway(machine, args, env);
-  return unknownCallResult(args.node.callee);
+  return mayBuildExpressions(args.node.callee, env) ? opaque : unknown;
 }
 
-/** A plain function that was not found may return anything; text methods return text. */
-function unknownCallResult(callee: Expression): Value {
-  return callee.kind === 'Name' ? { kind: 'expression', events: [{ kind: 'opaque' }] } : unknown;
+const opaque: Value = { kind: 'expression', events: [{ kind: 'opaque' }] };
+
+/**
+ * A function that was not found may return gens: a plain one, one of a module that cannot be seen, or
+ * of the instance. Other methods (`template.render(...)`, `row.get(...)`) are taken to return text.
+ */
+function mayBuildExpressions(callee: Expression, env: Environment): boolean {
+  let root = callee;
+  while (root.kind === 'Attribute') root = root.object;
+  if (root.kind !== 'Name') return false;
+  if (callee.kind === 'Name') return true;
+  const value = env.lookup(root.id);
+  if (value?.kind === 'module') return !textModules.has(value.path.split('.')[0] ?? '');
+  return root.id === 'self' || root.id === 'cls';
 }
+
+/** Well-known modules whose functions know nothing of SGLang. */
+const textModules: ReadonlySet<string> = new Set(
+  (
+    'base64 collections copy csv datetime functools glob hashlib html io itertools json math ' +
+    'operator os pathlib pprint random re shutil statistics string struct subprocess sys textwrap time ' +
+    'typing urllib uuid zlib numpy pandas requests httpx PIL jinja2 tqdm torch transformers datasets'
+  ).split(' '),
+);
 
 /** States handed to code that is not seen. */
 function giveAway(machine: Machine, args: CallArguments, env: Environment): void {
@@ -142,7 +163,7 @@ function callMethod(
     return listMethod(machine, object, name, args, env);
   }
   if (object.kind === 'dict') {
-    return dictMethod(object, name, args);
+    return dictMethod(object, name, args, env);
   }
   if (object.kind === 'text' || object.kind === 'gen' || object.kind === 'instance') {
     return textMethod(object, name);
@@ -159,9 +180,7 @@ function listMethod(
   env: Environment,
 ): Value {
   const value = args.positional[0]?.value ?? unknown;
-  const { callee } = args.node;
-  const owner =
-    callee.kind === 'Attribute' && callee.object.kind === 'Name' ? callee.object.id : null;
+  const owner = ownerName(args);
   if (name === 'append' || name === 'extend' || name === 'insert') {
     const added =
       name === 'extend'
@@ -169,20 +188,48 @@ function listMethod(
         : name === 'insert'
           ? (args.positional[1]?.value ?? unknown)
           : value;
+    const any = listOf(list.items?.length === 0 ? added : joinValues(list.element, added));
+    const isExact = name === 'append' && list.items && list.items.length < maximumExactList;
     if (owner === null) giveAway(machine, args, env);
-    else
-      env.assign(owner, listOf(list.items?.length === 0 ? added : joinValues(list.element, added)));
+    else env.change(owner, isExact ? tuple([...(list.items ?? []), value]) : any, any);
     return none;
+  }
+  if (listChanges.has(name) && owner !== null) {
+    const any = listOf(list.element);
+    env.change(owner, any, any);
   }
   if (name === 'pop') return list.element;
   return name === 'copy' ? list : unknown;
 }
 
+/** Longer lists are known by what their elements have in common. */
+const maximumExactList = 100;
+
+const listChanges: ReadonlySet<string> = new Set(['pop', 'remove', 'clear', 'sort', 'reverse']);
+
+/** `x` of `x.method(...)`. */
+function ownerName({ node: { callee } }: CallArguments): string | null {
+  return callee.kind === 'Attribute' && callee.object.kind === 'Name' ? callee.object.id : null;
+}
+
+const anyDict: Value = { kind: 'dict', entries: null };
+
+const dictChanges: ReadonlySet<string> = new Set([
+  'update',
+  'pop',
+  'popitem',
+  'setdefault',
+  'clear',
+]);
+
 function dictMethod(
   dict: Extract<Value, { kind: 'dict' }>,
   name: string,
   args: CallArguments,
+  env: Environment,
 ): Value {
+  const owner = ownerName(args);
+  if (dictChanges.has(name) && owner !== null) env.change(owner, anyDict, anyDict);
   const values = [...(dict.entries?.values() ?? [])];
   if (name === 'get') {
     const key = constantText(args.positional[0]?.value ?? unknown);
@@ -300,12 +347,16 @@ function mapValue(machine: Machine, args: CallArguments, env: Environment): Valu
 
 function rangeValue(args: CallArguments): Value {
   const bounds = args.positional.map(({ value }) => (value.kind === 'number' ? value.value : null));
-  if (bounds.length === 0 || bounds.some((bound) => bound === null)) return listOf(instance('int'));
   const [a = 0, b = null, step = 1] = bounds;
-  const start = b === null ? 0 : (a ?? 0);
+  const start = bounds.length < 2 ? 0 : a;
+  const any: ListValue = {
+    ...listOf(instance('int')),
+    ...(start === null ? {} : { first: { kind: 'number', value: start } }),
+  };
+  if (start === null || bounds.length === 0 || bounds.some((bound) => bound === null)) return any;
   const end = b === null ? (a ?? 0) : b;
   const count = Math.max(0, Math.ceil((end - start) / (step ?? 1)));
-  if (count > 16 || !Number.isFinite(count)) return listOf(instance('int'));
+  if (count > 16 || !Number.isFinite(count)) return any;
   return tuple(
     Array.from({ length: count }, (_, i): Value => ({
       kind: 'number',
@@ -322,7 +373,11 @@ function enumerateValue(iterable: Value, env: Environment): Value {
   if (iterable.kind === 'list' && iterable.items) {
     return tuple(iterable.items.map((item, i) => tuple([{ kind: 'number', value: i }, item])));
   }
-  return listOf(tuple([instance('int'), elementOf(iterable, env)]));
+  const element = elementOf(iterable, env);
+  return {
+    ...listOf(tuple([instance('int'), element])),
+    first: tuple([{ kind: 'number', value: 0 }, element]),
+  };
 }
 
 function zipValue(args: CallArguments, env: Environment): Value {

@@ -77,6 +77,12 @@ export class Environment {
     this.versions.set(name, freshVersion());
   }
 
+  /** Gives the name a value where it lives; in an outer scope that may happen at any time. */
+  change(name: string, value: Value, laterValue: Value): void {
+    if (this.names.has(name) || !this.closure) this.assign(name, value);
+    else this.closure.change(name, laterValue, laterValue);
+  }
+
   versionOf(name: string): number {
     return this.versions.get(name) ?? this.closure?.versionOf(name) ?? 0;
   }
@@ -125,6 +131,14 @@ export function joinEnvironments(a: Environment | null, b: Environment | null): 
   return result;
 }
 
+/** Continues `env` with whichever of the paths are alive; false if none is. */
+export function continueWith(env: Environment, paths: readonly (Environment | null)[]): boolean {
+  const joined = paths.reduce(joinEnvironments, null);
+  if (!joined) return false;
+  env.become(joined);
+  return true;
+}
+
 function joinStates(
   a: ProgramStateInfo,
   b: ProgramStateInfo,
@@ -167,6 +181,7 @@ function joinVariable(
     guard: guard === 'always' ? null : guard,
     version: a?.version === b?.version ? any.version : a && b ? freshVersion() : any.version,
     wasRead: any.wasRead && (b?.wasRead ?? true),
+    fork: any.fork,
   };
 }
 

@@ -19,11 +19,13 @@ import { readVariable, refine, stateIdsOf } from './reads.ts';
 import { assignTarget } from './targets.ts';
 import { childSchema, schemaKeys } from './json-schema.ts';
 import {
+  bool,
   constantText,
   instance,
   joinValues,
   listOf,
   none,
+  truthOf,
   tuple,
   unknown,
   type Value,
@@ -103,7 +105,7 @@ export function evaluateExpression(machine: Machine, node: Expression, env: Envi
       const values = node.operands.map((operand) => machine.evaluate(operand, env));
       checkMembershipRead(machine, node.operators, values, node.operands, env);
       checkCompare(machine, node, values);
-      return instance('bool');
+      return comparisonValue(node.operators, values);
     }
     case 'Call':
       return machine.call(node, env);
@@ -213,8 +215,8 @@ function arithmetic(operator: string, a: number, b: number): Value {
 
 function sum(machine: Machine, node: Binary, left: Value, right: Value): Value {
   if (left.kind === 'expression' || right.kind === 'expression') {
-    reportBadOperand(machine, node.left, left);
-    reportBadOperand(machine, node.right, right);
+    if (buildsExpression(left)) reportBadOperand(machine, node.right, right);
+    if (buildsExpression(right)) reportBadOperand(machine, node.left, left);
     return { kind: 'expression', events: [...eventsOf(left), ...eventsOf(right)] };
   }
   if (left.kind === 'union' || right.kind === 'union') {
@@ -246,6 +248,11 @@ function partsOf(value: Value): readonly (string | null)[] {
   return value.kind === 'text' ? value.parts : [null];
 }
 
+/** An expression for certain, not what an unknown function may have returned. */
+function buildsExpression(value: Value): boolean {
+  return value.kind === 'expression' && value.events.some((event) => event.kind !== 'opaque');
+}
+
 /** SGLang asserts that only text and expressions are added to expressions. */
 function reportBadOperand(machine: Machine, node: Expression, value: Value): void {
   const isBad =
@@ -275,10 +282,56 @@ function reportBadOperand(machine: Machine, node: Expression, value: Value): voi
 }
 
 function unaryValue(operator: string, operand: Value): Value {
-  if (operator === 'not') return instance('bool');
+  if (operator === 'not') {
+    const truth = truthOf(operand);
+    return truth === null ? instance('bool') : bool(!truth);
+  }
   if (operator === '-' && operand.kind === 'number')
     return { kind: 'number', value: -operand.value };
   return operand.kind === 'number' ? operand : unknown;
+}
+
+/** `a < b` and the like for values that are completely known, else any bool. */
+function comparisonValue(operators: readonly string[], values: readonly Value[]): Value {
+  const [left, right] = values;
+  const [operator = ''] = operators;
+  if (!left || !right || operators.length !== 1) return instance('bool');
+  if (operator === 'is' || operator === 'is not') {
+    const same = isNone(left, right) ?? isNone(right, left);
+    return same === null ? instance('bool') : bool(same === (operator === 'is'));
+  }
+  const [a, b] = [comparable(left), comparable(right)];
+  if (a === null || b === null || typeof a !== typeof b) return instance('bool');
+  const outcomes: Readonly<Record<string, boolean>> = {
+    '==': a === b,
+    '!=': a !== b,
+    '<': a < b,
+    '<=': a <= b,
+    '>': a > b,
+    '>=': a >= b,
+  };
+  const outcome = outcomes[operator];
+  return outcome === undefined ? instance('bool') : bool(outcome);
+}
+
+const neverNone: ReadonlySet<Value['kind']> = new Set([
+  'text',
+  'number',
+  'bool',
+  'state',
+  'forks',
+  'program',
+  'function',
+]);
+
+/** Is `value` None, given that the other side is; `null` when not known. */
+function isNone(value: Value, other: Value): boolean | null {
+  if (other.kind !== 'none') return null;
+  return value.kind === 'none' ? true : neverNone.has(value.kind) ? false : null;
+}
+
+function comparable(value: Value): string | number | null {
+  return value.kind === 'number' ? value.value : constantText(value);
 }
 
 /** The right side runs only when the left one allows it. */
@@ -298,6 +351,8 @@ function shortCircuit(
     merged.pathFacts = env.pathFacts;
     env.become(merged);
   }
+  const truth = truthOf(first);
+  if (truth !== null) return truth === isAnd ? second : first;
   return joinValues(first, second);
 }
 
@@ -421,7 +476,7 @@ function subscriptValue(machine: Machine, node: Subscript, env: Environment): Va
 
 function listItem(list: Extract<Value, { kind: 'list' }>, index: Value): Value {
   if (index.kind !== 'number' || !list.items) return list.element;
-  return list.items.at(index.value) ?? list.element;
+  return list.items.at(index.value) ?? unknown;
 }
 
 function jsonItem(

@@ -58,6 +58,7 @@ function calledFrame(machine: Machine, ref: FunctionRef, context: number): Runni
     returns: [],
     loops: [],
     unrolling: 0,
+    declared: new Set(),
     parent: frame,
   };
 }
@@ -123,11 +124,9 @@ function bindParameters(
       );
       continue;
     }
-    const known = given.get(name);
-    const positional =
-      known || (ref.isMethod && position === 0 && isSelf(name))
-        ? undefined
-        : args.positional[position++];
+    const isInstance = ref.isMethod && parameter === ref.node.parameters[0] && isSelf(name);
+    const known = given.get(name) ?? (isInstance ? ref.self : undefined);
+    const positional = known || isInstance ? undefined : args.positional[position++];
     const argument = positional?.value ?? args.keywords.get(name)?.value;
     inner.names.set(name, known ?? argument ?? defaultOf(machine, parameter, args, inner));
   }
@@ -160,7 +159,9 @@ export function bindUnknown(
   for (const parameter of ref.node.parameters) {
     const name = parameter.name?.id;
     if (name === undefined || skip.has(name)) continue;
-    if (parameter.star !== '')
+    if (ref.self && parameter === ref.node.parameters[0] && isSelf(name))
+      inner.names.set(name, ref.self);
+    else if (parameter.star !== '')
       inner.names.set(
         name,
         parameter.star === '*' ? listOf(unknown) : { kind: 'dict', entries: null },

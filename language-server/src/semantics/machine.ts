@@ -40,6 +40,8 @@ export interface Frame {
   readonly loops: LoopFrame[];
   /** Loops being unrolled around this point. */
   unrolling: number;
+  /** Names that this function declares `global` or `nonlocal`. */
+  readonly declared: Set<string>;
 }
 
 /** Every backend and model that the code names; rules apply only when there is exactly one. */
@@ -63,6 +65,8 @@ export interface Machine {
   readonly recorder: Recorder;
   readonly hoisted: ReadonlyMap<string, Value>;
   readonly backend: BackendInfo;
+  /** Names that some function declares `global` or `nonlocal`: it may change them at any time. */
+  readonly sharedNames: ReadonlySet<string>;
   unit: SourceUnit;
   frame: Frame;
   /** Calls that may still be followed into their function before the rest is taken as unknown. */
@@ -82,6 +86,8 @@ export interface Machine {
   stateIdFor(node: object): number;
   /** Functions found while running; their bodies are checked on their own later. */
   enqueue(ref: FunctionRef): void;
+  /** A name of the module got a value. */
+  noteGlobal(name: string, value: Value): void;
   report(code: string, span: Span, message: string, fixes?: readonly Fix[], mild?: boolean): void;
   importedModule(path: string, level: number): ReadonlyMap<string, Value> | null;
 }

@@ -53,7 +53,13 @@ function markPresent(env: Environment, ids: readonly number[], name: string | nu
     const state = env.state(id);
     if (!state || name === null) continue;
     const known = state.variables.get(name);
-    const base = known ?? { type: unknownType, sites: [], version: freshVersion(), wasRead: false };
+    const base = known ?? {
+      type: unknownType,
+      sites: [],
+      version: freshVersion(),
+      wasRead: false,
+      fork: null,
+    };
     env.setState(id, withVariable(state, name, { ...base, presence: 'set', guard: null }));
   }
 }

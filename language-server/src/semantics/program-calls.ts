@@ -15,10 +15,9 @@ import { listOf, unknown, type FunctionRef, type Value } from './value.ts';
 
 type Program = Extract<Value, { kind: 'program' }>;
 
-/** Parameters after `s` (and after `self` for methods). */
+/** Parameters after `s`. */
 export function programParameters(ref: FunctionRef): readonly Parameter[] {
-  const named = ref.node.parameters.filter((parameter) => parameter.separator === '');
-  return named.slice(ref.isMethod ? 2 : 1);
+  return ref.node.parameters.filter((parameter) => parameter.separator === '').slice(1);
 }
 
 export function callProgramMethod(
@@ -79,8 +78,7 @@ function resultState(
   env.setState(id, emptyState(program.ref.name));
   const state: Value = { kind: 'state', id };
   const given = new Map<string, Value>(program.bound);
-  const [first, second] = program.ref.node.parameters;
-  const stateName = (program.ref.isMethod ? second : first)?.name?.id;
+  const stateName = program.ref.node.parameters[0]?.name?.id;
   if (stateName !== undefined) given.set(stateName, state);
   machine.recorder.quiet++;
   machine.invoke(program.ref, programArguments(program, args), env, given);
@@ -251,16 +249,19 @@ function bind(machine: Machine, program: Program, args: CallArguments): Value {
 }
 
 /** Rules about the definition itself. */
-export function checkDefinition(machine: Machine, node: FunctionDef, isMethod: boolean): void {
+export function checkDefinition(machine: Machine, node: FunctionDef): void {
   const named = node.parameters.filter((parameter) => parameter.separator === '');
-  const first = named[isMethod ? 1 : 0];
+  const first = named[0];
   if (first?.name?.id !== 's' || first.star !== '') {
     const span = first?.name ?? node.name;
-    const fixes = first?.name ? [renameStateFix(machine, node, first.name.id)] : [];
+    const isMethod = first?.name?.id === 'self';
+    const fixes = first?.name && !isMethod ? [renameStateFix(machine, node, first.name.id)] : [];
     machine.report(
       'first-parameter',
       span,
-      'The first parameter of a program must be called `s`.',
+      isMethod
+        ? 'A program cannot take `self`: its first parameter must be called `s`. Define it inside a method to use the instance.'
+        : 'The first parameter of a program must be called `s`.',
       fixes,
     );
   }

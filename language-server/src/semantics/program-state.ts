@@ -24,6 +24,8 @@ export interface VariableInfo {
   /** Changes with each generation, so that facts about an old value are not used for a new one. */
   readonly version: number;
   readonly wasRead: boolean;
+  /** The fork that generated it, as the code says it, e.g. `forks[0]`; `null` outside of forks. */
+  readonly fork: string | null;
 }
 
 export interface PatternInfo {
@@ -159,6 +161,7 @@ export function gather(
       type: listType(info.type),
       version: version(),
       wasRead: false,
+      fork: null,
     });
   }
   const inherited = new Set(parent.patterns.map((info) => JSON.stringify(info.pattern)));

@@ -22,6 +22,8 @@ interface PendingProblem {
   /** Function whose callers matter: the problem counts only if every way into it shows it. */
   readonly owner: FunctionDef | Lambda | null;
   readonly contexts: Set<number>;
+  /** Seen on a path that can run. */
+  isReal: boolean;
 }
 
 const presenceRank = { unset: 0, maybe: 1, set: 2 } as const;
@@ -31,8 +33,12 @@ export class Recorder {
   quiet = 0;
   /** While positive, a `KeyError` would be caught: reads are attempts. */
   catching = 0;
+  /** While positive, code is followed that does not run with the values known here. */
+  dead = 0;
   readonly #gens = new Map<Expression, GenFact>();
   readonly #reads = new Map<Expression, ReadFact>();
+  /** Reads that were only seen in branches not taken. */
+  readonly #deadReads = new Set<Expression>();
   readonly #calls = new Map<Call, CallFact>();
   readonly #bindings = new Map<Name, BindingFact>();
   readonly #jsonReads = new Map<Str, JsonReadFact>();
@@ -74,7 +80,14 @@ export class Recorder {
   read(fact: ReadFact): void {
     if (this.quiet > 0) return;
     const known = this.#reads.get(fact.node);
-    this.#reads.set(fact.node, known ? mergeReads(known, fact) : fact);
+    if (this.dead > 0) {
+      if (known && !this.#deadReads.has(fact.node)) return;
+      this.#deadReads.add(fact.node);
+      this.#reads.set(fact.node, { ...(known ? mergeReads(known, fact) : fact), tolerant: true });
+      return;
+    }
+    const isFirst = !known || this.#deadReads.delete(fact.node);
+    this.#reads.set(fact.node, isFirst ? fact : mergeReads(known, fact));
   }
 
   call(fact: CallFact): void {
@@ -115,8 +128,10 @@ export class Recorder {
     const { unit, owner, context } = where;
     const key = `${unit.uri}:${span.start}:${span.end}:${code}`;
     const known = this.#problems.get(key);
+    const isReal = this.dead === 0;
     if (known) {
       known.contexts.add(context);
+      known.isReal ||= isReal;
       return;
     }
     const problem: Problem = {
@@ -127,13 +142,14 @@ export class Recorder {
       fixes,
       mild,
     };
-    this.#problems.set(key, { problem, owner, contexts: new Set([context]) });
+    this.#problems.set(key, { problem, owner, contexts: new Set([context]), isReal });
   }
 
   finish(): Facts {
     const problems = [...this.#problems.values()]
       .filter(
-        ({ owner, contexts }) => !owner || contexts.size >= (this.#visits.get(owner)?.size ?? 0),
+        ({ owner, contexts, isReal }) =>
+          isReal && (!owner || contexts.size >= (this.#visits.get(owner)?.size ?? 0)),
       )
       .map(({ problem }) => problem);
     return {

@@ -3,41 +3,29 @@ import type {
   AugmentedAssign,
   Block,
   ClassDef,
-  ExceptHandler,
   Expression,
-  For,
   FunctionDef,
-  If,
   Import,
   ImportFrom,
-  Match,
-  Pattern,
   Statement,
-  Try,
-  While,
-  With,
 } from '../syntax/ast.ts';
 import { eventsOf } from './api-calls.ts';
 import { appendEvents } from './append.ts';
 import { moduleMember } from './attributes.ts';
-import { checkNumber, checkText } from './comparisons.ts';
-import { joinEnvironments, type Environment } from './environment.ts';
-import { elementOf, unrolledItems } from './iteration.ts';
-import type { LoopFrame, Machine } from './machine.ts';
-import { keepValues, narrow } from './narrowing.ts';
-import { openStates, stateIdsOf } from './reads.ts';
+import { executeIf } from './branches.ts';
+import { checkNumber } from './comparisons.ts';
+import { executeWith } from './contexts.ts';
+import type { Environment } from './environment.ts';
+import { executeTry } from './exceptions.ts';
+import { executeFor, executeWhile } from './loops.ts';
+import type { Machine } from './machine.ts';
+import { executeMatch } from './matching.ts';
+import { narrow } from './narrowing.ts';
+import { stateIdsOf } from './reads.ts';
 import { apiConstants, apiNames } from './sglang-api.ts';
-import { appendToForks, joinForks } from './state-methods.ts';
+import { appendToForks } from './state-methods.ts';
 import { assignTarget } from './targets.ts';
-import {
-  constantText,
-  none,
-  text,
-  unknown,
-  type ContextExit,
-  type FunctionRef,
-  type Value,
-} from './value.ts';
+import { none, text, unknown, type FunctionRef, type Value } from './value.ts';
 
 /** Runs a block; false when no path reaches its end. */
 export function executeBlock(machine: Machine, block: Block, env: Environment): boolean {
@@ -49,7 +37,7 @@ function execute(machine: Machine, node: Statement, env: Environment): boolean {
   switch (node.kind) {
     case 'Expression':
       machine.evaluate(node.value, env);
-      return true;
+      return !endsProgram(machine, node.value);
     case 'Assign': {
       const value = machine.evaluate(node.value, env);
       for (const target of node.targets) assignTarget(machine, env, target, value);
@@ -62,7 +50,7 @@ function execute(machine: Machine, node: Statement, env: Environment): boolean {
       if (node.value) assignTarget(machine, env, node.target, machine.evaluate(node.value, env));
       return true;
     case 'FunctionDef':
-      define(machine, node, env, false);
+      define(machine, node, env);
       return true;
     case 'ClassDef':
       defineClass(machine, node, env);
@@ -110,21 +98,23 @@ function execute(machine: Machine, node: Statement, env: Environment): boolean {
     case 'Magic':
       if (node.target) assignTarget(machine, env, node.target, unknown);
       return true;
-    case 'TypeAlias':
     case 'Global':
     case 'Nonlocal':
+      for (const { id } of node.names) machine.frame.declared.add(id);
+      return true;
+    case 'TypeAlias':
     case 'Pass':
     case 'Invalid':
       return true;
   }
 }
 
-/** Continues `env` with whichever of the paths are alive. */
-function merge(env: Environment, paths: readonly (Environment | null)[]): boolean {
-  const joined = paths.reduce(joinEnvironments, null);
-  if (!joined) return false;
-  env.become(joined);
-  return true;
+/** `sys.exit()`, `exit()`, `quit()`, `os._exit()`. */
+function endsProgram(machine: Machine, node: Expression): boolean {
+  if (node.kind !== 'Call') return false;
+  const { callee } = node;
+  const name = machine.unit.text.slice(callee.start, callee.end);
+  return ['sys.exit', 'exit', 'quit', 'os._exit', 'os.abort'].includes(name);
 }
 
 /* ------------------------------------------------------------------ appending */
@@ -170,7 +160,8 @@ function append(
   const ids = stateIdsOf(target);
   if (ids.length === 0) return false;
   checkAppended(machine, node, value);
-  for (const id of ids) appendEvents(machine, env, id, eventsOf(value));
+  const fork = machine.unit.text.slice(node.target.start, node.target.end);
+  for (const id of ids) appendEvents(machine, env, id, eventsOf(value), fork);
   return true;
 }
 
@@ -231,7 +222,12 @@ function isAppendingMethod(machine: Machine, { target, value }: AugmentedAssign)
 
 /* ------------------------------------------------------------------ definitions */
 
-function define(machine: Machine, node: FunctionDef, env: Environment, isMember: boolean): Value {
+function define(
+  machine: Machine,
+  node: FunctionDef,
+  env: Environment,
+  self: Value | null = null,
+): Value {
   for (const parameter of node.parameters)
     if (parameter.defaultValue) machine.evaluate(parameter.defaultValue, env);
   const decorators = node.decorators.map((decorator) => machine.evaluate(decorator, env));
@@ -245,7 +241,8 @@ function define(machine: Machine, node: FunctionDef, env: Environment, isMember:
     unit: machine.unit,
     closure: env,
     isProgram,
-    isMethod: isMember && !isProgram && !isStatic,
+    isMethod: self !== null && !isProgram && !isStatic,
+    ...(self !== null && !isProgram && !isStatic ? { self } : {}),
   };
   machine.enqueue(ref);
   const isPlain = decorators.length === 0 || isStatic;
@@ -262,14 +259,15 @@ function defineClass(machine: Machine, node: ClassDef, env: Environment): void {
   for (const base of node.bases) machine.evaluate(base.value, env);
   const scope = env.enter(env);
   const members = new Map<string, Value>();
+  const self: Value = { kind: 'object', type: node.name.id, members, isInstance: true };
   for (const statement of node.body) {
     if (statement.kind === 'FunctionDef')
-      members.set(statement.name.id, define(machine, statement, scope, true));
+      members.set(statement.name.id, define(machine, statement, scope, self));
     else execute(machine, statement, scope);
   }
   for (const [name, value] of scope.names.toMap()) if (!members.has(name)) members.set(name, value);
   env.adopt(scope);
-  env.assign(node.name.id, { kind: 'object', type: node.name.id, members, isInstance: false });
+  env.assign(node.name.id, { ...self, isInstance: false });
 }
 
 /* ------------------------------------------------------------------ imports */
@@ -297,285 +295,5 @@ function importNames(machine: Machine, node: ImportFrom, env: Environment): void
       if (node.module.endsWith('.ir'))
         for (const [constant, value] of apiConstants) env.assign(constant, text(value));
     } else for (const [member, value] of members ?? []) env.assign(member, value);
-  }
-}
-
-/* ------------------------------------------------------------------ branches */
-
-function executeIf(machine: Machine, node: If, env: Environment): boolean {
-  machine.evaluate(node.test, env);
-  const other = env.fork();
-  const body = env.fork();
-  narrow(machine, body, node.test, true);
-  narrow(machine, other, node.test, false);
-  const bodyEnds = executeBlock(machine, node.body, body);
-  const otherEnds = executeBlock(machine, node.orElse, other);
-  return merge(env, [bodyEnds ? body : null, otherEnds ? other : null]);
-}
-
-function executeTry(machine: Machine, node: Try, env: Environment): boolean {
-  let interrupted: Environment | null = env.fork();
-  const body = env.fork();
-  const catches = node.handlers.some(catchesKeyError) ? 1 : 0;
-  machine.recorder.catching += catches;
-  let alive = true;
-  for (const statement of node.body) {
-    if (!alive) break;
-    alive = execute(machine, statement, body);
-    interrupted = joinEnvironments(interrupted, body.fork());
-  }
-  machine.recorder.catching -= catches;
-  if (alive) alive = executeBlock(machine, node.orElse, body);
-  const paths: (Environment | null)[] = [alive ? body : null];
-  for (const handler of node.handlers) {
-    const path = (interrupted ?? env).fork();
-    if (handler.type) machine.evaluate(handler.type, path);
-    if (handler.name) path.assign(handler.name.id, unknown);
-    paths.push(executeBlock(machine, handler.body, path) ? path : null);
-  }
-  const ends = merge(env, paths);
-  if (!ends && interrupted) env.become(interrupted);
-  return executeBlock(machine, node.finallyBody, env) && ends;
-}
-
-function catchesKeyError({ type }: ExceptHandler): boolean {
-  if (!type) return true;
-  const types = type.kind === 'Tuple' ? type.elements : [type];
-  return types.some(
-    (each) =>
-      each.kind === 'Name' &&
-      ['KeyError', 'LookupError', 'Exception', 'BaseException'].includes(each.id),
-  );
-}
-
-function executeMatch(machine: Machine, node: Match, env: Environment): boolean {
-  const subject = machine.evaluate(node.subject, env);
-  const paths: (Environment | null)[] = [];
-  let rest: Environment | null = env.fork();
-  for (const item of node.cases) {
-    const path: Environment = (rest ?? env).fork();
-    const texts = patternTexts(machine, item.pattern, path, subject);
-    bindPattern(machine, item.pattern, path, subject);
-    if (texts) keepValues(path, subject, texts, true);
-    if (item.guard) machine.evaluate(item.guard, path);
-    paths.push(executeBlock(machine, item.body, path) ? path : null);
-    if (item.guard || !rest) continue;
-    if (texts) keepValues(rest, subject, texts, false);
-    else if (isCatchAll(item.pattern)) rest = null;
-  }
-  if (rest && isExhausted(node, subject)) rest = null;
-  return merge(env, [...paths, rest]);
-}
-
-function isCatchAll(pattern: Pattern): boolean {
-  return pattern.kind === 'CapturePattern';
-}
-
-/** Every choice has a case: nothing falls through. */
-function isExhausted(node: Match, subject: Value): boolean {
-  if (subject.kind !== 'gen' || subject.type.kind !== 'literal') return false;
-  const covered = new Set(
-    node.cases.flatMap((item) => (item.guard ? [] : literalPatterns(item.pattern))),
-  );
-  return subject.type.values.every((value) => covered.has(value));
-}
-
-function literalPatterns(pattern: Pattern): readonly string[] {
-  if (pattern.kind === 'OrPattern') return pattern.children.flatMap(literalPatterns);
-  if (pattern.kind === 'AsPattern') return literalPatterns(pattern.pattern);
-  return pattern.kind === 'ValuePattern' &&
-    pattern.value.kind === 'Str' &&
-    pattern.value.value !== null
-    ? [pattern.value.value]
-    : [];
-}
-
-/** Strings that a pattern stands for, `null` if it can match anything else. */
-function patternTexts(
-  machine: Machine,
-  pattern: Pattern,
-  env: Environment,
-  subject: Value,
-): ReadonlySet<string> | null {
-  if (pattern.kind === 'OrPattern') {
-    const sets = pattern.children.map((child) => patternTexts(machine, child, env, subject));
-    return sets.every((set) => set !== null) ? new Set(sets.flatMap((set) => [...set])) : null;
-  }
-  if (pattern.kind === 'AsPattern') return patternTexts(machine, pattern.pattern, env, subject);
-  if (pattern.kind !== 'ValuePattern') return null;
-  const known = constantText(machine.evaluate(pattern.value, env));
-  if (known === null) return null;
-  if (subject.kind === 'gen') checkText(machine, subject.type, known, pattern.value, '==');
-  return new Set([known]);
-}
-
-function bindPattern(machine: Machine, pattern: Pattern, env: Environment, subject: Value): void {
-  switch (pattern.kind) {
-    case 'CapturePattern':
-      if (pattern.name) assignTarget(machine, env, pattern.name, subject);
-      return;
-    case 'AsPattern':
-      assignTarget(machine, env, pattern.name, subject);
-      bindPattern(machine, pattern.pattern, env, subject);
-      return;
-    case 'ValuePattern':
-      return;
-    case 'OrPattern':
-    case 'SequencePattern':
-    case 'MappingPattern':
-    case 'ClassPattern':
-      for (const child of pattern.children) bindPattern(machine, child, env, unknown);
-  }
-}
-
-/* ------------------------------------------------------------------ loops */
-
-/** One turn of a loop body; the path that goes on to the next turn. */
-function turn(
-  machine: Machine,
-  body: Block,
-  env: Environment,
-  loop: LoopFrame,
-): Environment | null {
-  machine.frame.loops.push(loop);
-  const ends = executeBlock(machine, body, env);
-  machine.frame.loops.pop();
-  const continues = loop.continues.splice(0);
-  return [ends ? env : null, ...continues].reduce(joinEnvironments, null);
-}
-
-const maximumUnrolling = 1;
-
-/** Loops nested deeper are followed once: two turns each would double the work at every level. */
-const maximumPreciseNesting = 4;
-
-function executeFor(machine: Machine, node: For, env: Environment): boolean {
-  const iterable = machine.evaluate(node.iterable, env);
-  const items = machine.frame.unrolling < maximumUnrolling ? unrolledItems(iterable) : null;
-  const loop: LoopFrame = { breaks: [], continues: [] };
-  const end =
-    items && items.length > 0
-      ? forEachItem(machine, node, items, env, loop)
-      : forAny(machine, node, iterable, env, loop);
-  const normal = end && executeBlock(machine, node.orElse, end) ? end : null;
-  return merge(env, [normal, ...loop.breaks]);
-}
-
-function forEachItem(
-  machine: Machine,
-  node: For,
-  items: readonly Value[],
-  env: Environment,
-  loop: LoopFrame,
-): Environment | null {
-  let current: Environment | null = env.fork();
-  machine.frame.unrolling++;
-  for (const item of items) {
-    if (!current) break;
-    assignTarget(machine, current, node.target, item);
-    current = turn(machine, node.body, current.fork(), loop);
-  }
-  machine.frame.unrolling--;
-  return current;
-}
-
-/**
- * Two turns with an unknown element. The loop is taken to run at least once: an empty list is rarely
- * what a program is written for, and warning about it everywhere would hide real mistakes.
- */
-function forAny(
-  machine: Machine,
-  node: For,
-  iterable: Value,
-  env: Environment,
-  loop: LoopFrame,
-): Environment | null {
-  const element = elementOf(iterable, env);
-  const first = env.fork();
-  assignTarget(machine, first, node.target, element);
-  const afterFirst = turn(machine, node.body, first, loop);
-  if (!afterFirst) return env.fork();
-  if (machine.frame.loops.length >= maximumPreciseNesting) return afterFirst;
-  const second = joinEnvironments(env.fork(), afterFirst.fork());
-  if (!second) return afterFirst;
-  // Each turn has its own fork: what the first turn did to one is not seen by the next.
-  for (const id of statesIn(element)) {
-    const before = env.state(id);
-    if (before) second.setState(id, before);
-  }
-  assignTarget(machine, second, node.target, element);
-  return turn(machine, node.body, second, loop) ?? afterFirst;
-}
-
-function statesIn(value: Value): readonly number[] {
-  if (value.kind === 'state') return [value.id];
-  return value.kind === 'list' ? (value.items ?? [value.element]).flatMap(statesIn) : [];
-}
-
-function executeWhile(machine: Machine, node: While, env: Environment): boolean {
-  const loop: LoopFrame = { breaks: [], continues: [] };
-  const isForever =
-    node.test.kind === 'Constant' && (node.test.raw === 'True' || node.test.raw === '1');
-  machine.evaluate(node.test, env);
-  const first = env.fork();
-  narrow(machine, first, node.test, true);
-  const afterFirst = turn(machine, node.body, first, loop);
-  let last: Environment | null = afterFirst;
-  const isDeep = machine.frame.loops.length >= maximumPreciseNesting;
-  const second = afterFirst && !isDeep ? joinEnvironments(env.fork(), afterFirst.fork()) : null;
-  if (second) {
-    machine.evaluate(node.test, second);
-    narrow(machine, second, node.test, true);
-    last = joinEnvironments(turn(machine, node.body, second, loop), afterFirst);
-  }
-  const exits: (Environment | null)[] = [...loop.breaks];
-  if (!isForever) {
-    const never = env.fork();
-    narrow(machine, never, node.test, false);
-    const after = joinEnvironments(never, last);
-    if (after && executeBlock(machine, node.orElse, after)) exits.push(after);
-  }
-  return merge(env, exits);
-}
-
-/* ------------------------------------------------------------------ with */
-
-function executeWith(machine: Machine, node: With, env: Environment): boolean {
-  const exits: ContextExit[] = [];
-  for (const { context, target } of node.items) {
-    const value = machine.evaluate(context, env);
-    const entered =
-      value.kind === 'context' ? value.enter : value.kind === 'backend' ? value : unknown;
-    if (value.kind === 'context') {
-      enterContext(machine, value.exit, env);
-      exits.push(value.exit);
-    } else openStates(machine, env, value);
-    if (target) assignTarget(machine, env, target, entered);
-  }
-  const ends = executeBlock(machine, node.body, env);
-  if (ends) for (const exit of exits.reverse()) leaveContext(machine, exit, env);
-  return ends;
-}
-
-function enterContext(machine: Machine, exit: ContextExit, env: Environment): void {
-  if (exit.kind !== 'role') return;
-  const { state, role, unit, node } = exit;
-  appendEvents(machine, env, state, [{ kind: 'role', role, begin: true, unit, node }]);
-}
-
-function leaveContext(machine: Machine, exit: ContextExit, env: Environment): void {
-  switch (exit.kind) {
-    case 'role': {
-      const { state, role, unit, node } = exit;
-      appendEvents(machine, env, state, [{ kind: 'role', role, begin: false, unit, node }]);
-      return;
-    }
-    case 'var_scope':
-      appendEvents(machine, env, exit.state, [exit.event]);
-      return;
-    case 'join':
-      joinForks(env, exit.parent, exit.child, true);
-      return;
-    case 'none':
   }
 }

@@ -5,7 +5,7 @@ import { elementOf } from './iteration.ts';
 import type { Machine } from './machine.ts';
 import { stateIdsOf } from './reads.ts';
 import { assignVariable } from './state-methods.ts';
-import { unknown, type Value } from './value.ts';
+import { constantText, joinValues, unknown, type Value } from './value.ts';
 
 export function assignTarget(
   machine: Machine,
@@ -14,8 +14,11 @@ export function assignTarget(
   value: Value,
 ): void {
   if (target.kind === 'Name') {
-    env.assign(target.id, value);
-    machine.recorder.binding(machine.unit, target, value);
+    const isShared = machine.sharedNames.has(target.id) && !machine.frame.declared.has(target.id);
+    const kept = isShared ? unknown : value;
+    env.assign(target.id, kept);
+    machine.recorder.binding(machine.unit, target, kept);
+    if (machine.frame.owner === null) machine.noteGlobal(target.id, kept);
     return;
   }
   if (target.kind === 'Tuple' || target.kind === 'List') {
@@ -37,10 +40,23 @@ export function assignTarget(
   }
   if (target.kind === 'Attribute') {
     const object = machine.evaluate(target.object, env);
-    if (object.kind === 'object') object.members.set(target.attribute.id, value);
+    if (object.kind === 'object') assignMember(object.members, target.attribute.id, value);
     return;
   }
   machine.evaluate(target, env);
+}
+
+function withEntry(dict: Extract<Value, { kind: 'dict' }>, key: Value, value: Value): Value {
+  const name = constantText(key);
+  if (name === null || !dict.entries) return { kind: 'dict', entries: null };
+  return { kind: 'dict', entries: new Map(dict.entries).set(name, value) };
+}
+
+/** Members are seen by all instances and at all times: only what never changes is known of them. */
+function assignMember(members: Map<string, Value>, name: string, value: Value): void {
+  const known = members.get(name);
+  const isSame = known === undefined || joinValues(known, value) === known;
+  members.set(name, isSame ? value : unknown);
 }
 
 function assignSubscript(
@@ -69,9 +85,10 @@ function assignSubscript(
       },
     });
   }
-  if (object.kind === 'dict' && target.object.kind === 'Name')
-    env.assign(target.object.id, { kind: 'dict', entries: null });
-  if (object.kind === 'list' && target.object.kind === 'Name') {
-    env.assign(target.object.id, { kind: 'list', items: null, element: unknown });
-  }
+  if (target.object.kind !== 'Name') return;
+  const { id } = target.object;
+  const anyDict: Value = { kind: 'dict', entries: null };
+  const anyList: Value = { kind: 'list', items: null, element: unknown };
+  if (object.kind === 'dict') env.change(id, withEntry(object, key, value), anyDict);
+  if (object.kind === 'list') env.change(id, anyList, anyList);
 }

@@ -13,8 +13,10 @@ export interface FunctionRef {
   readonly unit: SourceUnit;
   readonly closure: Environment;
   readonly isProgram: boolean;
-  /** `self` was bound by attribute access. */
+  /** A function of a class that is not a program: its first parameter is the instance. */
   readonly isMethod: boolean;
+  /** What is known of that instance. */
+  readonly self?: Value;
 }
 
 export type BackendKind =
@@ -45,6 +47,8 @@ export type SglEvent =
       readonly type: GenType;
       /** The name could not be worked out at all. */
       readonly unknownName: boolean;
+      /** Runs instead of a gen before it, as in `gen("a") if q else gen("a", n=2)`. */
+      readonly isAlternative?: boolean;
     }
   | {
       readonly kind: 'role';
@@ -72,7 +76,13 @@ export type Value =
   | { readonly kind: 'instance'; readonly type: string }
   | { readonly kind: 'gen'; readonly type: GenType; readonly origin: Origin | null }
   /** A list or tuple; `items: null` when only the elements' kind is known. */
-  | { readonly kind: 'list'; readonly items: readonly Value[] | null; readonly element: Value }
+  | {
+      readonly kind: 'list';
+      readonly items: readonly Value[] | null;
+      readonly element: Value;
+      /** What a loop finds first, where that is known and the rest is not. */
+      readonly first?: Value;
+    }
   | { readonly kind: 'dict'; readonly entries: ReadonlyMap<string, Value> | null }
   | { readonly kind: 'json'; readonly schema: JsonSchema }
   /** A class or an instance of one: its members by name, filled as they are assigned. */
@@ -127,7 +137,7 @@ export function instance(type: string): Value {
   return { kind: 'instance', type };
 }
 
-export function listOf(element: Value): Value {
+export function listOf(element: Value): ListValue {
   return { kind: 'list', items: null, element };
 }
 
@@ -140,6 +150,22 @@ export function constantText(value: Value): string | null {
   if (value.kind !== 'text') return null;
   if (value.parts.length === 0) return '';
   return value.parts.length === 1 ? (value.parts[0] ?? null) : null;
+}
+
+/**
+ * How the value counts as a condition, `null` if that is not known. Lists and dicts are not decided:
+ * others may change them through another name.
+ */
+export function truthOf(value: Value): boolean | null {
+  if (value.kind === 'none') return false;
+  if (value.kind === 'bool') return value.value;
+  if (value.kind === 'number') return value.value !== 0;
+  const known = constantText(value);
+  return known === null ? null : known !== '';
+}
+
+export function bool(value: boolean): Value {
+  return { kind: 'bool', value };
 }
 
 export function membersOfValue(value: Value): readonly Value[] {
@@ -218,7 +244,7 @@ function mergeable(a: Value, b: Value): boolean {
   return a.kind === b.kind && ['gen', 'list', 'dict', 'json'].includes(a.kind);
 }
 
-type ListValue = Extract<Value, { kind: 'list' }>;
+export type ListValue = Extract<Value, { kind: 'list' }>;
 
 function joinLists(a: ListValue, b: ListValue): Value {
   if (a.items && b.items && a.items.length === b.items.length) {

@@ -582,7 +582,7 @@ export class ExpressionParser extends TokenCursor {
       pushText(contentStart, contentEnd);
       return;
     }
-    for (const range of templateRanges(this.text, contentStart, contentEnd)) {
+    for (const range of templateRanges(this.text, contentStart, contentEnd, prefix)) {
       if (range.kind === 'text') pushText(range.start, range.end);
       else
         parts.push({

@@ -17,7 +17,8 @@ const identifier = /[\p{L}\p{Nl}_][\p{L}\p{Nl}\p{Mn}\p{Mc}\p{Nd}\p{Pc}_]*/uy;
 const number =
   /0[xX](?:_?[0-9a-fA-F])+|0[oO](?:_?[0-7])+|0[bB](?:_?[01])+|(?:[0-9](?:_?[0-9])*)?\.?[0-9](?:_?[0-9])*\.?(?:[eE][+-]?[0-9](?:_?[0-9])*)?[jJ]?/y;
 const stringStart = /(?:[rR][bBfFtT]?|[bBfFtT][rR]?|[uU])?(?=["'])/y;
-const augmentedLine = /[ \t]*[\w.[\]"']+[ \t]*(?:\+|-|\*|\/|%|@|\||&|\^)=/y;
+const augmentedLine =
+  /[ \t]*[\p{L}_]\w*(?:\.\w+|\[[^\]\n]*\])*[ \t]*(?:\+|-|\*|\/|%|@|\||&|\^)=(?!=)/uy;
 const pythonCellMagics = /^%%(?:time|timeit|capture|prun|memit)\b/;
 
 const closers: Readonly<Record<string, string>> = { '(': ')', '[': ']', '{': '}' };
@@ -225,9 +226,11 @@ class Lexer {
     identifier.lastIndex = at;
     const word = identifier.exec(text)?.[0] ?? '';
     if (statementKeywords.has(word) && !this.#isArgumentName(at + word.length)) return true;
+    // `forks[⏎ i⏎] += …`: a closing bracket belongs to what is open.
+    if (')]}'.includes(char)) return false;
     augmentedLine.lastIndex = this.#position;
     if (augmentedLine.test(text)) return true;
-    if (!lenient || ')]}'.includes(char)) return false;
+    if (!lenient) return false;
     return column <= this.#lineIndent;
   }
 

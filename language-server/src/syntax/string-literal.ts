@@ -50,7 +50,7 @@ export function scanString(
   const contentStart = quoteAt + quote.length;
   const found =
     isTemplatePrefix(prefix) && nesting < maximumNesting
-      ? findTemplateEnd(text, contentStart, quote, nesting, work)
+      ? findTemplateEnd(text, contentStart, quote, /r/i.test(prefix), nesting, work)
       : findPlainEnd(text, contentStart, quote);
   if (found !== -1) {
     return { end: found + quote.length, contentStart, contentEnd: found, terminated: true };
@@ -81,13 +81,14 @@ function findTemplateEnd(
   text: string,
   from: number,
   quote: string,
+  isRaw: boolean,
   nesting: number,
   work: Work,
 ): number {
   const triple = quote.length === 3;
   for (let i = from; i < text.length; i++) {
     const char = text[i];
-    if (char === '\\') i++;
+    if (char === '\\') i += escapeLength(text, i, isRaw);
     else if (char === '\n' && !triple) return -1;
     else if (char === quote[0] && (!triple || text.startsWith(quote, i))) return i;
     else if (char === '{') {
@@ -151,13 +152,30 @@ function findSpecEnd(
   return -1;
 }
 
+/**
+ * Characters behind a backslash of a template that belong to it: none before a brace, which has its
+ * meaning there as well, and a whole `N{DASH}`.
+ */
+function escapeLength(text: string, at: number, isRaw: boolean): number {
+  const next = text[at + 1];
+  if (next === '{' || next === '}') return 0;
+  if (isRaw || next !== 'N' || text[at + 2] !== '{') return 1;
+  return /^N\{[^}\n]*\}/.exec(text.slice(at + 1, at + 100))?.[0].length ?? 1;
+}
+
 /** Splits the content of an f-string. An unclosed last field ends with the content. */
-export function templateRanges(text: string, start: number, end: number): TemplateRange[] {
+export function templateRanges(
+  text: string,
+  start: number,
+  end: number,
+  prefix: string,
+): TemplateRange[] {
+  const isRaw = /r/i.test(prefix);
   const ranges: TemplateRange[] = [];
   let textStart = start;
   for (let i = start; i < end; i++) {
     const char = text[i];
-    if (char === '\\') i++;
+    if (char === '\\') i += escapeLength(text, i, isRaw);
     else if (char === '{' && text[i + 1] === '{') i++;
     else if (char === '{') {
       if (i > textStart) ranges.push({ kind: 'text', start: textStart, end: i });
@@ -208,6 +226,10 @@ const simpleEscapes: Readonly<Record<string, string>> = {
   v: '\v',
 };
 
+const escapes = '\\r\\n|[0-7]{1,3}|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|N\\{[^}]*\\}';
+const plainPattern = new RegExp(String.raw`\\(${escapes}|[\s\S])`, 'g');
+const templatePattern = new RegExp(String.raw`\\(${escapes}|[^{}])|\{\{|\}\}`, 'g');
+
 /**
  * The value of literal text. Unknown escapes keep their backslash, as in Python. In templates
  * `{{` and `}}` stand for one brace.
@@ -215,8 +237,7 @@ const simpleEscapes: Readonly<Record<string, string>> = {
 export function decodeText(source: string, prefix: string): string {
   const raw = /r/i.test(prefix);
   const template = isTemplatePrefix(prefix);
-  const pattern =
-    /\\(\r\n|[0-7]{1,3}|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|N\{[^}]*\}|[\s\S])|\{\{|\}\}/g;
+  const pattern = template ? templatePattern : plainPattern;
   return source.replaceAll(pattern, (match: string, escape: string | undefined) => {
     if (escape === undefined) return template ? match.slice(1) : match;
     return raw ? match : decodeEscape(match, escape);

@@ -206,7 +206,7 @@ describe('navigation', () => {
   it('goes to every gen that may have set it', () => {
     const { service, uri, offset, texts } = at([
       '@function\ndef g(s, q):\n    if q:\n        s += gen("a")\n    else:\n        s += gen("a")',
-      'g.run(q=1)["|a"]',
+      'g.run(q=input())["|a"]',
     ]);
     expect(shown(texts, service.definitions(uri, offset))).toEqual(['1:4 a', '1:6 a']);
   });

@@ -177,6 +177,9 @@ const mistakes: Readonly<Record<string, readonly string[]>> = {
   'a negative max_tokens': [body('s += gen("a", max_tokens=«invalid-sampling-value:-1»)')],
   'top_p above one': [body('s += gen("a", top_p=«invalid-sampling-value:1.5»)')],
   'the first parameter is not s': ['@function\ndef f(«first-parameter:state», q):\n    state += q'],
+  'a program with self': [
+    'class A:\n    @function\n    def f(«first-parameter:self», s, q):\n        s += q',
+  ],
   'a parameter that run takes': [
     '@function\ndef f(s, «shadowed-sampling-parameter:temperature»):\n    s += gen("a")',
   ],

@@ -59,6 +59,10 @@ const valid: Readonly<Record<string, string>> = {
   'if (n := f(x)) > 1: pass': 'If(Pass)',
   'x = "a" \'b\' """c\n"d" """ r"\\d" rb"e"': 'Assign',
   'x = f"{a!r:>{b}} {c=} {{d}} {e[\'k\']:%H:%M} {f"{g}"}"': 'Assign',
+  // As formatters write them: a closing bracket before `+=`, operators in quotes at a line's start.
+  'forks[\n  i\n] += f"{i}"\nforks[i] += 1': 'AugmentedAssign AugmentedAssign',
+  "x = {\n'+=': a,\n'!=': b,\n'%=': c,\n}\nf(\na,\n'*='\n)": 'Assign Expression',
+  "x = rf'\\{{%)' + f'\\{a}' + f'\\N{DASH} {b}' + rf'\\N{c}'": 'Assign',
   'x = 0x_ff + 0b1 + 0o7 + 1_000.5e-3j + .5 + 5.': 'Assign',
   'print(a,\n# comment\n  b\n)': 'Expression',
   'x = \\\n  1': 'Assign',

@@ -117,6 +117,11 @@ function stageNativeCode(stage) {
     recursive: true,
     filter: (file) => !unshipped.test(file),
   });
+  // Of `npm run build:mtmd`, for vision models other than LLaVA's: for this machine's platform.
+  const mtmd = join(root, 'runtime', 'mtmd', 'lib');
+  if (target === `${process.platform}-${process.arch}` && existsSync(mtmd)) {
+    cpSync(mtmd, join(stage, 'dist', 'llama'), { recursive: true });
+  }
   const modules = join(stage, 'dist', 'node_modules');
   const koffi = packageFolder('koffi');
   for (const part of [

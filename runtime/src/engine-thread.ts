@@ -9,9 +9,10 @@ import { NaiveCache } from './cache/naive-cache.ts';
 import { RadixCache } from './cache/radix-cache.ts';
 import { createConstraintCompiler } from './constraints/compiler.ts';
 import { loadWithOffload } from './devices/offload.ts';
-import type { Engine } from './engine/engine.ts';
 import { EngineError } from './engine/engine.ts';
-import { defaultThreads, loadEngine } from './engine/llama-engine.ts';
+import type { NativeEngine } from './engine/llama-engine.ts';
+import { loadEngine } from './engine/llama-engine.ts';
+import { defaultThreads } from './engine/load-model.ts';
 import { Sampler } from './sampling/sampler.ts';
 import type { EngineThreadData, FromEngine, ToEngine } from './scheduler/messages.ts';
 import { answerAsleep } from './scheduler/asleep.ts';
@@ -22,12 +23,17 @@ import { Scheduler } from './scheduler/scheduler.ts';
 import { StepLog } from './scheduler/step-log.ts';
 import { TokenProcessor } from './scheduler/token-processing.ts';
 import { loadClipEncoder } from './vision/clip-encoder.ts';
+import { MtmdEncoder } from './vision/mtmd-encoder.ts';
+import type { Picture } from './vision/picture.ts';
 import { ProjectorError } from './vision/projector-error.ts';
 import { ImageRows } from './vision/prompt-images.ts';
 import type { VisionEncoder } from './vision/vision-encoder.ts';
 
 /** Numbers of logits kept per step: 64 MiB of float32. */
 const LOGITS_PER_STEP = 16_777_216;
+
+/** Rows of an image that see each other, in one piece: llama.cpp's largest physical batch here. */
+const MOST_WHOLE_ROWS = 512;
 
 /** Cells that may stay cached when nothing runs; beyond, prefixes move to host memory. */
 const IDLE_CELLS = 1024;
@@ -45,24 +51,44 @@ function hostTier(bytes: number): HostTier | null {
   return bytes > 0 ? new HostTier(bytes) : null;
 }
 
-function visionEncoder(): VisionEncoder | null {
-  const { projectorFile } = data;
-  if (projectorFile === null) return null;
-  return loadClipEncoder({
-    file: projectorFile,
-    threads: data.engine.threads ?? defaultThreads(),
-  });
+function visionEncoder(engine: NativeEngine): VisionEncoder | null {
+  const { projector } = data;
+  if (projector === null) return null;
+  const { file, mtmd: library } = projector;
+  const threads = data.engine.threads ?? defaultThreads();
+  if (library === null) return loadClipEncoder({ file, threads });
+  const usesGpu = (data.engine.gpuLayers ?? 0) !== 0;
+  const mostRows = Math.min(engine.limits.batchTokens, MOST_WHOLE_ROWS);
+  const encoder = new MtmdEncoder({ ...engine.native, file, library, threads, usesGpu, mostRows });
+  if (encoder.usesPlane) engine.usePlane();
+  return encoder;
+}
+
+function imageParts(encoder: VisionEncoder | null, call: number, picture: Picture): FromEngine {
+  try {
+    if (!(encoder instanceof MtmdEncoder)) throw new RangeError('only libmtmd is asked');
+    return { type: 'image', call, parts: encoder.parts(picture), reason: '' };
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    return { type: 'image', call, parts: null, reason: error.message };
+  }
+}
+
+/** Saved sequences do not know where images on a plane stand. */
+function hostBytes(encoder: VisionEncoder | null): number {
+  return encoder instanceof MtmdEncoder && encoder.usesPlane ? 0 : data.hostCacheBytes;
 }
 
 function logImage(milliseconds: number): void {
   post({ type: 'log', line: `Image encoded in ${milliseconds.toFixed(1)} ms.` });
 }
 
-function buildScheduler(engine: Engine, images: ImageRows | null): Scheduler {
+function buildScheduler(engine: NativeEngine, encoder: VisionEncoder | null): Scheduler {
+  const images = encoder === null ? null : new ImageRows(encoder, logImage);
   const { limits, model, vocabulary } = engine;
   const shares = model.supportsPartialRemoval && !data.disableRadixCache;
   const cache = shares
-    ? new RadixCache(engine, limits.sequences, hostTier(data.hostCacheBytes))
+    ? new RadixCache(engine, limits.sequences, hostTier(hostBytes(encoder)))
     : new NaiveCache(engine, limits.sequences);
   const forced = data.disableJumpForward ? null : new ForcedText(engine, cache);
   const sampler = new Sampler(vocabulary.size, vocabulary.endOfGeneration);
@@ -86,11 +112,20 @@ function buildScheduler(engine: Engine, images: ImageRows | null): Scheduler {
   });
 }
 
+/** A loaded model. */
+interface Life {
+  readonly scheduler: Scheduler;
+  readonly encoder: VisionEncoder | null;
+}
+
 /** Handles one message; false ends the thread. */
-function receive(scheduler: Scheduler, message: ToEngine): boolean {
+function receive({ encoder, scheduler }: Life, message: ToEngine): boolean {
   switch (message.type) {
     case 'generate':
       scheduler.receive(message.requests);
+      break;
+    case 'image':
+      post(imageParts(encoder, message.call, message.picture));
       break;
     case 'abort':
       scheduler.abort(message.ids);
@@ -122,7 +157,8 @@ function reportIntegrity(scheduler: Scheduler): void {
 }
 
 /** Runs until the thread shall stop, or until nothing was asked for so long that the model may go. */
-function loop(scheduler: Scheduler): 'stop' | 'idle' {
+function loop(life: Life): 'stop' | 'idle' {
+  const { scheduler } = life;
   /** When housekeeping may begin; questions about the state do not put it off. */
   let idleAt = performance.now() + IDLE_DELAY;
   let unloadAt = performance.now() + idleUnload;
@@ -130,7 +166,7 @@ function loop(scheduler: Scheduler): 'stop' | 'idle' {
     const seen = Atomics.load(data.signal, 0);
     for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port)) {
       // SAFETY: engine-client.ts posts `ToEngine` only.
-      if (!receive(scheduler, next.message as ToEngine)) return 'stop';
+      if (!receive(life, next.message as ToEngine)) return 'stop';
     }
     if (scheduler.hasWork) {
       idleAt = performance.now() + IDLE_DELAY;
@@ -162,7 +198,7 @@ function sleep(last: LastState): ToEngine | null {
   }
 }
 
-function load(): Engine {
+function load(): NativeEngine {
   return loadWithOffload(
     data.engine.gpuLayers ?? 0,
     data.layers ?? 0,
@@ -175,13 +211,13 @@ function load(): Engine {
 /** One life of the model. `work` woke it; the first life has none. Answers `null` to stop. */
 function serve(work: ToEngine | null): LastState | null {
   const engine = load();
-  const encoder = visionEncoder();
+  let encoder: VisionEncoder | null = null;
   try {
-    const images = encoder === null ? null : new ImageRows(encoder, logImage);
-    const scheduler = buildScheduler(engine, images);
+    encoder = visionEncoder(engine);
+    const scheduler = buildScheduler(engine, encoder);
     if (work === null) post({ type: 'ready', model: engine.model, limits: engine.limits });
-    else receive(scheduler, work);
-    if (loop(scheduler) === 'stop') return null;
+    else receive({ scheduler, encoder }, work);
+    if (loop({ scheduler, encoder }) === 'stop') return null;
     return { state: scheduler.state, dump: scheduler.dump() };
   } finally {
     encoder?.dispose();

@@ -8,6 +8,7 @@ import { listDevices } from './engine/device-list.ts';
 import { EngineError } from './engine/engine.ts';
 import { loadLlama } from './engine/llama-binding.ts';
 import { openVocabulary } from './engine/llama-vocabulary.ts';
+import type { NativeLibraryOptions } from './engine/native-library.ts';
 import { checkModelFile } from './engine/model-file.ts';
 import { listen } from './http/server.ts';
 import { createRuntimeServer } from './http/runtime-server.ts';
@@ -18,7 +19,9 @@ import { modelDirectories, ModelError, resolveModel } from './model/resolve-mode
 import { HELP, OptionsError, parseOptions } from './options.ts';
 import type { RuntimeOptions } from './options.ts';
 import { EngineClient, EngineThreadError } from './scheduler/engine-client.ts';
-import { findProjector } from './vision/find-projector.ts';
+import { findMtmd, MTMD_ADVICE } from './vision/find-mtmd.ts';
+import { findProjector, type FoundProjector } from './vision/find-projector.ts';
+import { preparePicture } from './vision/prepare-picture.ts';
 import { ProjectorError } from './vision/projector-error.ts';
 
 const VERSION = '0.1.0';
@@ -51,15 +54,16 @@ async function run(options: RuntimeOptions): Promise<void> {
   const limits = chooseLimits(options, header.contextLength);
   for (const notice of limits.notices) log.notice(notice);
   const embeddingLength = header.metadata.get(`${header.architecture}.embedding_length`);
-  const projector = findProjector(
+  const found = findProjector(
     model.file,
     typeof embeddingLength === 'number' ? embeddingLength : null,
     options.projectorPath,
   );
-  if (projector.notice !== null) log.notice(projector.notice);
   const maxRunning = options.maxRunningRequests ?? limits.maxRunning;
   const device = await chooseDevice(options, model.file, header, limits.engine);
   for (const notice of device.notices) log.notice(notice);
+  const { mtmd, projector } = withMtmd(found, options, device.library);
+  if (projector.kind === 'none' && projector.notice !== null) log.notice(projector.notice);
   const engine = await EngineClient.start({
     data: {
       engine: {
@@ -71,7 +75,7 @@ async function run(options: RuntimeOptions): Promise<void> {
       },
       idleUnload: idleUnload(options, device.gpuLayers),
       layers: device.layers,
-      projectorFile: projector.shape?.file ?? null,
+      projector: projectorData(projector, mtmd),
       prefillTokens: options.chunkedPrefillSize,
       maxRunning,
       disableRadixCache: options.disableRadixCache,
@@ -89,7 +93,7 @@ async function run(options: RuntimeOptions): Promise<void> {
     log,
     options,
     modelPath: model.reportedPath,
-    vision: projector.shape,
+    vision: preparePicture(projector, engine),
     chatTemplate: readChatTemplate(options.chatTemplate) ?? header.chatTemplate,
     contextLength: Math.min(limits.contextLength, engine.limits.cells),
     maxRunning,
@@ -119,6 +123,26 @@ async function run(options: RuntimeOptions): Promise<void> {
   log.error(`The engine stopped: ${error.message}`);
   await runtime.drain(1_000);
   process.exit(1);
+}
+
+/** A projector of another kind stays what was found only where libmtmd is. */
+function withMtmd(
+  found: FoundProjector,
+  { mtmdLibrary }: RuntimeOptions,
+  engine: NativeLibraryOptions,
+): { readonly projector: FoundProjector; readonly mtmd: string | null } {
+  if (found.kind !== 'other') return { projector: found, mtmd: null };
+  const given = mtmdLibrary ?? (process.env['SGLNB_MTMD_LIBRARY'] || null);
+  const mtmd = findMtmd(given, engine);
+  if (mtmd !== null) return { projector: found, mtmd };
+  const message = `${found.reason} ${MTMD_ADVICE}`;
+  if (found.isNamed) throw new ProjectorError('UNSUPPORTED', message);
+  return { projector: { kind: 'none', notice: `Images are refused: ${message}` }, mtmd };
+}
+
+function projectorData(projector: FoundProjector, mtmd: string | null) {
+  if (projector.kind === 'none') return null;
+  return { file: projector.kind === 'clip' ? projector.shape.file : projector.file, mtmd };
 }
 
 /** Milliseconds. A GPU is for other programs too; main memory is given away by the system itself. */

@@ -41,6 +41,8 @@ export interface RuntimeOptions {
   readonly gpuLayers: number | null;
   /** Seconds without a request after which the model is unloaded, 0: never; null: by the device. */
   readonly idleUnload: number | null;
+  /** llama.cpp's libmtmd, for vision projectors that are not LLaVA's; null: where builds put it. */
+  readonly mtmdLibrary: string | null;
   /** Folder with llama.cpp's shared libraries in place of the bundled ones. */
   readonly llamaLibrary: string | null;
   /** Only tell which devices the library has, and end. */
@@ -84,6 +86,7 @@ const VALUE_FLAGS = [
   'gpu-layers',
   'idle-unload',
   'llama-library',
+  'mtmd-library',
   'parent-pid',
 ] as const;
 const SWITCHES = [
@@ -130,6 +133,8 @@ Serves a GGUF model on 127.0.0.1 behind SGLang's HTTP API.
   --gpu-layers N               layers on the GPU; as many as fit if left out, -1 for all
   --idle-unload SECONDS        unload the model when idle; 0 never (1800 on a GPU, else 0)
   --llama-library DIR          folder with llama.cpp's shared libraries (SGLNB_LLAMA_LIBRARY)
+  --mtmd-library FILE          llama.cpp's libmtmd, for vision projectors other than LLaVA's
+                               (SGLNB_MTMD_LIBRARY)
   --parent-pid N               exit when this process is gone
 
 Other flags of sglang.launch_server are accepted and have no effect here.`;
@@ -167,6 +172,7 @@ export function parseOptions(argv: readonly string[]): RuntimeOptions | 'help' {
     gpuLayers: number('gpu-layers', { least: -1, most: 10_000 }),
     idleUnload: number('idle-unload', { least: 0, most: 10_000_000 }),
     llamaLibrary: flags.values.get('llama-library') ?? null,
+    mtmdLibrary: flags.values.get('mtmd-library') ?? null,
     probeLibrary: flags.switches.has('probe-library'),
     parentPid: number('parent-pid', { least: 1 }),
     notices: [...hostNotice(flags.values.get('host')), ...memoryNotice(flags), ...flags.notices],

@@ -7,7 +7,7 @@
  */
 import { loadClipEncoder } from '../../runtime/src/vision/clip-encoder.ts';
 import { decodePicture } from '../../runtime/src/vision/decode-picture.ts';
-import { fitSquare } from '../../runtime/src/vision/resize.ts';
+import { clipParts, type TowerPicture } from '../../runtime/src/vision/image-parts.ts';
 import { readProjector } from '../../runtime/src/vision/projector-file.ts';
 import { chat, RuntimeProcess, starter } from '../process/runtime-process.ts';
 import { paintPng } from '../support/png.ts';
@@ -42,13 +42,13 @@ const decoding: number[] = [];
 const computing: number[] = [];
 for (let seed = 0; seed < rounds; seed += 1) {
   const file = picture(seed);
-  let rgb: Uint8Array = new Uint8Array(0);
-  decoding.push(timed(() => (rgb = fitSquare(decodePicture(file), shape.imageSize))));
-  computing.push(timed(() => encoder.encode(rgb)));
+  let seen: TowerPicture = { width: 0, height: 0, rgb: new Uint8Array(0) };
+  decoding.push(timed(() => (seen = clipParts(decodePicture(file), shape).picture)));
+  computing.push(timed(() => encoder.encode(seen, 0)));
 }
 encoder.dispose();
 add('decode and resize a PNG of 512 × 512', decoding);
-add(`compute the tower, ${shape.tokensPerImage} tokens, one thread`, computing);
+add(`compute the tower, ${shape.tokensPerTile} tokens, one thread`, computing);
 
 const runtime = await RuntimeProcess.start();
 try {
@@ -58,7 +58,7 @@ try {
     await runtime.generate({ text, image_data, sampling_params });
     return performance.now() - start;
   };
-  const words = Array.from({ length: shape.tokensPerImage }, (_, i) => String(i % 10)).join('');
+  const words = Array.from({ length: shape.tokensPerTile }, (_, i) => String(i % 10)).join('');
   const cost = {
     text: [] as number[],
     fresh: [] as number[],

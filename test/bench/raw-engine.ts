@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { defaultThreads } from '../../runtime/src/engine/llama-engine.ts';
+import { defaultThreads } from '../../runtime/src/engine/load-model.ts';
 import { LARGE, TINY, writeRandomModel } from '../support/gguf/random-model.ts';
 
 export interface RawEngineOptions {

@@ -9,7 +9,8 @@
  *     RUNTIME_BENCH_THREADS  compute threads (as the runtime chooses them)
  */
 import { cpus } from 'node:os';
-import { defaultThreads, loadEngine } from '../../runtime/src/engine/llama-engine.ts';
+import { loadEngine } from '../../runtime/src/engine/llama-engine.ts';
+import { defaultThreads } from '../../runtime/src/engine/load-model.ts';
 import { benchModel } from './raw-engine.ts';
 import { LlamaServer } from './runtime/llama-server.ts';
 import { type Row, table } from './runtime/measuring.ts';

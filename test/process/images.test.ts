@@ -180,7 +180,7 @@ describe('the runtime', () => {
     [
       'more than the context holds',
       { text: asked(30), image_data: Array(30).fill(redDisk) },
-      '1080 of them for 30 × 36 of images',
+      '1080 of them for images',
     ],
     ['too many', { image_data: Array(65).fill(redDisk) }, 'at most 64 are possible'],
     ['token ids', { text: undefined, input_ids: [5], image_data: redDisk }, 'a prompt as text'],

@@ -36,9 +36,22 @@ export interface BatchToken {
   readonly token: number;
   /** A row of input instead of the token's own, as of a part of an image; `token` is only a name then. */
   readonly embedding?: Float32Array | undefined;
+  /** The image that the row belongs to. */
+  readonly image?: ImageRowsInfo | undefined;
   readonly position: number;
   readonly sequence: number;
   readonly wantsLogits: boolean;
+}
+
+/** What an engine must know of the rows of an image. */
+export interface ImageRowsInfo {
+  /** Position of the first row in its sequence, and the number of rows. */
+  readonly start: number;
+  readonly length: number;
+  /** Null: the rows stand one after the other, as tokens do. */
+  readonly layout: { readonly positions: number; readonly columns: number } | null;
+  /** Each row sees all of them: the batch has all or none. */
+  readonly isWhole: boolean;
 }
 
 export type ForwardResult =

@@ -75,6 +75,7 @@ function bind(
     ),
     modelBytes: l<(model: Pointer) => number | bigint>('uint64 llama_model_size(void *model)'),
     trainedContext: l<(model: Pointer) => number>('int32 llama_model_n_ctx_train(void *model)'),
+    inputLength: l<(model: Pointer) => number>('int32 llama_model_n_embd_inp(void *model)'),
     slidingWindow: l<(model: Pointer) => number>('int32 llama_model_n_swa(void *model)'),
     isRecurrent: l<(model: Pointer) => boolean>('bool llama_model_is_recurrent(void *model)'),
     isHybrid: l<(model: Pointer) => boolean>('bool llama_model_is_hybrid(void *model)'),
@@ -86,6 +87,9 @@ function bind(
     ),
     decode: l<(context: Pointer, batch: NativeBatch) => number>(
       'int32 llama_decode(void *context, llama_batch batch)',
+    ),
+    setCausal: l<(context: Pointer, causal: boolean) => void>(
+      'void llama_set_causal_attn(void *context, bool causal)',
     ),
     logitsAt: l<(context: Pointer, index: number) => Pointer>(
       'void *llama_get_logits_ith(void *context, int32 index)',
@@ -150,10 +154,9 @@ function bind(
     >(
       'int32 llama_tokenize(void *vocab, void *text, int32 bytes, void *out, int32 size, bool special, bool parse)',
     ),
-    copyMemory: declare<(target: Float32Array, source: Pointer, bytes: number) => void>(
-      libc,
-      'void *memcpy(void *target, void *source, size_t bytes)',
-    ),
+    copyMemory: declare<
+      (target: Float32Array | Int32Array, source: Pointer, bytes: number) => void
+    >(libc, 'void *memcpy(void *target, void *source, size_t bytes)'),
     /** `strlen`: as an abort callback it answers true while the first byte of its data is not 0. */
     abortFunction: symbol(libc, 'strlen'),
     /** `abs`: as a log callback it ignores everything. */

@@ -1,4 +1,3 @@
-import { availableParallelism, totalmem } from 'node:os';
 import { basename } from 'node:path';
 import {
   type BatchToken,
@@ -12,26 +11,10 @@ import type { GgufHeader } from './gguf-header.ts';
 import { type LlamaBinding, loadLlama } from './llama-binding.ts';
 import type { NativeBatch, Pointer } from './llama-layout.ts';
 import { LlamaVocabulary } from './llama-vocabulary.ts';
+import { checkMemory, createContext, type LlamaEngineOptions, loadModel } from './load-model.ts';
 import { checkModelFile } from './model-file.ts';
 import { BatchBuffers } from './native-batch.ts';
-import type { NativeLibraryOptions } from './native-library.ts';
-
-export interface LlamaEngineOptions {
-  readonly modelPath: string;
-  /** Cells of the cache, rounded up by llama.cpp to a multiple of 256. */
-  readonly cells: number;
-  /** At most 256. */
-  readonly sequences?: number;
-  /** Most tokens of one `forward`. */
-  readonly batchTokens?: number;
-  /** Compute threads; by default one fewer than the processors (spinning threads ruin each other). */
-  readonly threads?: number | undefined;
-  /** Layers on the GPU; −1 for all, 0 for none. */
-  readonly gpuLayers?: number;
-  /** Another thread sets the first byte to 1 to abort the `forward` in progress, and back to 0. */
-  readonly abortFlag?: Uint8Array;
-  readonly library?: NativeLibraryOptions;
-}
+import { type NativeToken, PlanePositions } from './plane-positions.ts';
 
 /** Bytes that `strlen` needs around an abort flag: the byte itself and the end. */
 const ABORT_FLAG_BYTES = 2;
@@ -41,12 +24,21 @@ const FULL = 1;
 const ABORTED = 2;
 const INVALID = -1;
 
-export function defaultThreads(): number {
-  return Math.max(1, availableParallelism() - 1);
+/** What libmtmd needs of the engine. */
+export interface NativeEngine extends Engine {
+  readonly native: {
+    readonly llama: LlamaBinding;
+    readonly model: Pointer;
+    readonly context: Pointer;
+    /** Length of a row of the model's input. */
+    readonly rowLength: number;
+  };
+  /** For M-RoPE: rows of images stand on a plane from now on. Before anything is computed. */
+  usePlane(): void;
 }
 
 /** Loads a model and creates its context. Synchronous; throws `EngineError`. */
-export function loadEngine(options: LlamaEngineOptions): Engine {
+export function loadEngine(options: LlamaEngineOptions): NativeEngine {
   const header = checkModelFile(options.modelPath);
   const llama = loadLlama(options.library);
   checkMemory(header, options.cells);
@@ -59,70 +51,7 @@ export function loadEngine(options: LlamaEngineOptions): Engine {
   }
 }
 
-/**
- * Refuses a cache that the machine cannot hold before llama.cpp tries: the system would grant the
- * memory and then stall. Two half-precision values per layer, key-value head and head dimension.
- */
-function checkMemory(header: GgufHeader, cells: number): void {
-  const number = (name: string): number => {
-    const value = header.metadata.get(`${header.architecture}.${name}`);
-    return typeof value === 'number' ? value : 0;
-  };
-  const heads = number('attention.head_count') || 1;
-  const headLength = number('attention.key_length') || number('embedding_length') / heads;
-  const perCell = number('block_count') * number('attention.head_count_kv') * headLength * 4;
-  if (perCell * cells <= totalmem()) return;
-  const gigabytes = (perCell * cells) / 2 ** 30;
-  throw new EngineError(
-    'OUT_OF_MEMORY',
-    `A context of ${cells} tokens needs ${gigabytes.toFixed(1)} GiB of memory. Try a smaller context.`,
-  );
-}
-
-function loadModel(llama: LlamaBinding, options: LlamaEngineOptions): Pointer {
-  const params = { ...llama.modelDefaults(), n_gpu_layers: options.gpuLayers ?? -1 };
-  const { result, log } = llama.captureLog(() => llama.loadModel(options.modelPath, params));
-  if (result !== null) return result;
-  const cause = causeOf(log);
-  const code = /unknown model architecture/.test(cause)
-    ? 'MODEL_UNSUPPORTED'
-    : /alloc|out of memory/i.test(cause)
-      ? 'OUT_OF_MEMORY'
-      : 'MODEL_INVALID';
-  throw new EngineError(code, `llama.cpp cannot load ${options.modelPath}: ${cause}`);
-}
-
-/** The first line that names a cause; later ones only repeat that loading failed. */
-function causeOf(log: readonly string[]): string {
-  const line = log.find((text) => /error|alloc|out of memory|failed/i.test(text)) ?? log[0];
-  return line?.replace(/^\w+: (error loading model: )?/, '') ?? 'llama.cpp gave no reason';
-}
-
-function createContext(llama: LlamaBinding, model: Pointer, options: LlamaEngineOptions): Pointer {
-  const threads = options.threads ?? defaultThreads();
-  const batch = options.batchTokens ?? 512;
-  const params = {
-    ...llama.contextDefaults(),
-    n_ctx: options.cells,
-    n_batch: batch,
-    n_ubatch: Math.min(batch, 512),
-    n_seq_max: options.sequences ?? 64,
-    n_threads: threads,
-    n_threads_batch: threads,
-    // One pool of cells for all sequences: the only layout in which they share cells.
-    kv_unified: true,
-    // Without it each step pays for idle cells as if they were in use.
-    flash_attn_type: 1,
-  };
-  const { result, log } = llama.captureLog(() => llama.createContext(model, params));
-  if (result !== null) return result;
-  throw new EngineError(
-    'OUT_OF_MEMORY',
-    `llama.cpp cannot create a context of ${options.cells} tokens: ${causeOf(log)}. Try a smaller context.`,
-  );
-}
-
-class LlamaEngine implements Engine {
+class LlamaEngine implements NativeEngine {
   readonly model: ModelInfo;
   readonly limits: EngineLimits;
   readonly vocabulary: LlamaVocabulary;
@@ -142,6 +71,8 @@ class LlamaEngine implements Engine {
   /** Logits of the runs before it, by index in `#last`. */
   readonly #kept = new Map<number, Float32Array>();
   readonly #embeddingLength: number;
+  /** Null where a token's position is its index. */
+  #plane: PlanePositions | null = null;
   #disposed = false;
 
   constructor(
@@ -163,12 +94,24 @@ class LlamaEngine implements Engine {
       batchTokens: llama.contextBatch(context),
     };
     this.#nextPosition = new Int32Array(this.limits.sequences);
-    const length = header.metadata.get(`${header.architecture}.embedding_length`);
-    this.#embeddingLength = typeof length === 'number' ? length : 0;
+    this.#embeddingLength = llama.inputLength(model);
     this.#batch = new BatchBuffers(this.limits.batchTokens);
     this.#logits = new Float32Array(new ArrayBuffer(this.vocabulary.size * 4));
     this.#abortFlag = options.abortFlag ?? new Uint8Array(new ArrayBuffer(ABORT_FLAG_BYTES));
     llama.setAbortCallback(context, llama.abortFunction, this.#abortFlag);
+  }
+
+  get native(): NativeEngine['native'] {
+    return {
+      llama: this.#llama,
+      model: this.#model,
+      context: this.#context,
+      rowLength: this.#embeddingLength,
+    };
+  }
+
+  usePlane(): void {
+    this.#plane = new PlanePositions();
   }
 
   forward(batch: readonly BatchToken[]): ForwardResult {
@@ -176,9 +119,9 @@ class LlamaEngine implements Engine {
     this.#last = [];
     this.#kept.clear();
     this.#checkBatch(batch);
-    const runs = runsOf(batch);
+    const runs = runsOf(this.#plane?.place(batch) ?? batch);
     for (const run of runs) {
-      const status = this.#llama.decode(this.#context, this.#fill(run.items));
+      const status = this.#decode(run);
       if (status !== 0) return this.#giveUp(batch, status);
       this.#last = batch;
       this.#lastRun = run.first;
@@ -203,17 +146,21 @@ class LlamaEngine implements Engine {
   copySequence(source: number, target: number, from: number, to: number): void {
     this.#checkSequence(source);
     this.#checkSequence(target);
-    this.#llama.sequenceCopy(this.#memory, source, target, from, to);
+    const [first, end] = [from, to].map((index) => this.#positionOf(source, index));
+    this.#llama.sequenceCopy(this.#memory, source, target, first ?? from, end ?? to);
+    this.#plane?.copy(source, target, from, to);
   }
 
   removeSequence(sequence: number, from: number, to: number): boolean {
     this.#checkSequence(sequence);
-    return this.#llama.sequenceRemove(this.#memory, sequence, from, to);
+    const [first, end] = [from, to].map((index) => this.#positionOf(sequence, index));
+    this.#plane?.remove(sequence, from, to);
+    return this.#llama.sequenceRemove(this.#memory, sequence, first ?? from, end ?? to);
   }
 
   sequenceLength(sequence: number): number {
     this.#checkSequence(sequence);
-    return this.#llama.sequenceLast(this.#memory, sequence) + 1;
+    return this.#plane?.length(sequence) ?? this.#llama.sequenceLast(this.#memory, sequence) + 1;
   }
 
   saveSequence(sequence: number): Uint8Array {
@@ -239,6 +186,7 @@ class LlamaEngine implements Engine {
   clear(): void {
     this.#checkAlive();
     this.#last = [];
+    this.#plane?.clear();
     this.#llama.memoryClear(this.#memory, false);
   }
 
@@ -250,7 +198,22 @@ class LlamaEngine implements Engine {
     this.#llama.freeModel(this.#model);
   }
 
-  #fill(items: readonly BatchToken[]): NativeBatch {
+  #decode({ items }: Run): number {
+    const batch = this.#fill(items);
+    if (items[0]?.image?.isWhole !== true) return this.#llama.decode(this.#context, batch);
+    this.#llama.setCausal(this.#context, false);
+    try {
+      return this.#llama.decode(this.#context, batch);
+    } finally {
+      this.#llama.setCausal(this.#context, true);
+    }
+  }
+
+  #positionOf(sequence: number, index: number): number {
+    return this.#plane?.positionOf(sequence, index) ?? index;
+  }
+
+  #fill(items: readonly NativeToken[]): NativeBatch {
     return items[0]?.embedding === undefined
       ? this.#batch.fill(items)
       : this.#batch.fillEmbeddings(items, this.#embeddingLength);
@@ -266,7 +229,8 @@ class LlamaEngine implements Engine {
   /** Leaves the context as it was before the batch. */
   #giveUp(batch: readonly BatchToken[], status: number): ForwardResult {
     // The first run of a batch that is full or invalid changed nothing; others may have.
-    if (this.#last.length > 0 || (status !== FULL && status !== INVALID)) this.#forget(batch);
+    const changed = this.#last.length > 0 || (status !== FULL && status !== INVALID);
+    if (changed || this.#plane !== null) this.#forget(batch);
     this.#last = [];
     if (status === FULL) return { status: 'full' };
     if (status === ABORTED) return { status: 'aborted' };
@@ -280,9 +244,7 @@ class LlamaEngine implements Engine {
       const known = first.get(sequence) ?? position;
       first.set(sequence, Math.min(known, position));
     }
-    for (const [sequence, position] of first) {
-      this.#llama.sequenceRemove(this.#memory, sequence, position, -1);
-    }
+    for (const [sequence, position] of first) this.removeSequence(sequence, position, -1);
   }
 
   /** What llama.cpp would compute without complaint, though it means nothing. */
@@ -323,20 +285,30 @@ class LlamaEngine implements Engine {
 interface Run {
   /** Index in the batch. */
   readonly first: number;
-  readonly items: readonly BatchToken[];
+  readonly items: readonly NativeToken[];
 }
 
-function runsOf(batch: readonly BatchToken[]): readonly Run[] {
+function runsOf(batch: readonly NativeToken[]): readonly Run[] {
   // Nearly all batches are text.
   if (batch.every(({ embedding }) => embedding === undefined)) return [{ first: 0, items: batch }];
-  const runs: { first: number; items: BatchToken[] }[] = [];
+  const runs: { first: number; items: NativeToken[] }[] = [];
   batch.forEach((item, index) => {
     const last = runs.at(-1);
-    const fits = (last?.items[0]?.embedding === undefined) === (item.embedding === undefined);
-    if (last !== undefined && fits) last.items.push(item);
-    else runs.push({ first: index, items: [item] });
+    const previous = last?.items[0];
+    if (last !== undefined && previous !== undefined && goTogether(previous, item)) {
+      last.items.push(item);
+    } else {
+      runs.push({ first: index, items: [item] });
+    }
   });
   return runs;
+}
+
+/** An image whose rows see each other is alone, so that its rows see no other's. */
+function goTogether(a: NativeToken, b: NativeToken): boolean {
+  if ((a.embedding === undefined) !== (b.embedding === undefined)) return false;
+  if (a.image?.isWhole !== true && b.image?.isWhole !== true) return true;
+  return a.sequence === b.sequence && a.image?.start === b.image?.start;
 }
 
 function modelInfo(

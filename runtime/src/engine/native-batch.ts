@@ -1,6 +1,6 @@
 import * as koffi from 'koffi';
-import type { BatchToken } from './engine.ts';
 import type { NativeBatch } from './llama-layout.ts';
+import type { NativeToken } from './plane-positions.ts';
 
 /**
  * A `llama_batch` over arrays that live as long as the context, so that a step allocates nothing.
@@ -27,7 +27,7 @@ export class BatchBuffers {
     };
   }
 
-  fill(batch: readonly BatchToken[]): NativeBatch {
+  fill(batch: readonly NativeToken[]): NativeBatch {
     const native = this.#native;
     batch.forEach((item, index) => {
       native.token[index] = item.token;
@@ -40,9 +40,22 @@ export class BatchBuffers {
   }
 
   /** A batch whose items all have embeddings, of `length` numbers each. */
-  fillEmbeddings(batch: readonly BatchToken[], length: number): NativeBatch {
+  fillEmbeddings(batch: readonly NativeToken[], length: number): NativeBatch {
     const rows = new Float32Array(new ArrayBuffer(batch.length * length * 4));
     batch.forEach(({ embedding }, index) => rows.set(embedding ?? [], index * length));
-    return { ...this.fill(batch), token: null, embd: rows };
+    const native = { ...this.fill(batch), token: null, embd: rows };
+    return batch[0]?.place === undefined ? native : { ...native, pos: placesOf(batch) };
   }
+}
+
+/** M-RoPE's four numbers of each row, number by number: position, row, column, and one without use. */
+function placesOf(batch: readonly NativeToken[]): Int32Array {
+  const count = batch.length;
+  const places = new Int32Array(new ArrayBuffer(count * 16));
+  batch.forEach(({ place, position }, index) => {
+    places[index] = position;
+    places[count + index] = place?.row ?? position;
+    places[count * 2 + index] = place?.column ?? position;
+  });
+  return places;
 }

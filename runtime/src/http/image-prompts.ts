@@ -2,20 +2,15 @@ import { ImageLoader } from '../vision/image-loader.ts';
 import type { LoadedImage } from '../vision/image-loader.ts';
 import { PictureError } from '../vision/picture.ts';
 import type { PromptImage } from '../vision/prompt-images.ts';
+import type { PreparePicture } from '../vision/image-parts.ts';
 import { nativeError } from './errors.ts';
-
-/** What requests must know of a vision tower. */
-export interface VisionShape {
-  readonly imageSize: number;
-  readonly tokensPerImage: number;
-}
 
 /** Where an image stands in a prompt made of chat messages; nothing that people write. */
 export const CHAT_IMAGE_MARK = '<|sglang-notebooks-image|>';
 
 /** The image tokens of SGLang's chat templates; programs write one where an image stands. */
 const MARKS =
-  /<\|vision_start\|><\|image_pad\|><\|vision_end\|>|\(<image>\.\/<\/image>\)|<image_placeholder>|<image>|<\|image\|>|\[IMG\]/;
+  /<\|vision_start\|><\|image_pad\|><\|vision_end\|>|\(<image>\.\/<\/image>\)|<image_placeholder>|<image>|<start_of_image>|<\|image\|>|\[IMG\]/;
 
 export interface ImagePrompt {
   readonly inputIds: number[];
@@ -25,11 +20,9 @@ export interface ImagePrompt {
 /** Prompts with images: loads them, and puts their tokens where the prompt has its marks. */
 export class ImagePrompts {
   readonly #loader: ImageLoader;
-  readonly #length: number;
 
-  constructor({ imageSize, tokensPerImage }: VisionShape) {
-    this.#loader = new ImageLoader(imageSize);
-    this.#length = tokensPerImage;
+  constructor(prepare: PreparePicture) {
+    this.#loader = new ImageLoader(prepare);
   }
 
   /** Pixels of all sources; a 400 names the one that cannot be read. */
@@ -71,14 +64,27 @@ export class ImagePrompts {
       if (piece !== '') inputIds.push(...tokenize(piece, index === 0));
       const image = loaded[index];
       if (image === undefined) continue;
-      images.push({ ...image, start: inputIds.length, length: this.#length });
-      for (let offset = 0; offset < this.#length; offset += 1) inputIds.push(image.token);
+      placeParts(image, inputIds, images);
     }
     return { inputIds, images };
   }
+}
 
-  get tokensPerImage(): number {
-    return this.#length;
+/** Appends what stands for the image in the prompt. */
+function placeParts(
+  { parts, picture, tokens }: LoadedImage,
+  inputIds: number[],
+  images: PromptImage[],
+): void {
+  for (const [part, content] of parts.entries()) {
+    if (content.kind === 'text') {
+      inputIds.push(...content.tokens);
+      continue;
+    }
+    const { count: length, isWhole, layout } = content;
+    const token = tokens[part] ?? 0;
+    images.push({ token, picture, part, layout, isWhole, start: inputIds.length, length });
+    for (let offset = 0; offset < length; offset += 1) inputIds.push(token);
   }
 }
 

@@ -1,19 +1,19 @@
 import type { Vocabulary } from '../engine/engine.ts';
 import type { GenerationRequest, LogprobOptions } from '../scheduler/messages.ts';
 import type { LoadedImage } from '../vision/image-loader.ts';
+import type { PreparePicture } from '../vision/image-parts.ts';
 import { nativeError } from './errors.ts';
 import type { GenerateCall, GenerateItem, Prompt } from './generate-request.ts';
 import { Generation } from './generation.ts';
 import { ImagePrompts } from './image-prompts.ts';
-import type { VisionShape } from './image-prompts.ts';
 
 export interface PromptLimits {
   /** Prompt and answer of one request, tokens. */
   readonly contextLength: number;
   /** `--random-seed`: requests without a seed get one derived from it and their number. */
   readonly randomSeed: number | null;
-  /** The vision tower; null for models that read text only. */
-  readonly vision: VisionShape | null;
+  /** What the vision tower sees of a picture; null for models that read text only. */
+  readonly vision: PreparePicture | null;
 }
 
 /** Texts to token ids, checked against the model: what comes out can always run. */
@@ -59,7 +59,8 @@ export class Preparer {
 
   #prepare(item: GenerateItem, stream: boolean, loaded: readonly LoadedImage[]): GenerationRequest {
     const { inputIds, images } = this.#place(item.prompt, loaded);
-    this.#checkLength(inputIds.length, images.length);
+    const ofImages = images.reduce((sum, image) => sum + image.length, 0);
+    this.#checkLength(inputIds.length, ofImages);
     const start = item.logprobs?.start ?? -1;
     if (start >= inputIds.length) {
       throw nativeError(
@@ -119,11 +120,9 @@ export class Preparer {
     if (least >= this.#limits.contextLength) throw this.#tooLong(`at least ${least}`);
   }
 
-  #checkLength(length: number, images: number): void {
+  #checkLength(length: number, ofImages: number): void {
     if (length < this.#limits.contextLength) return;
-    const each = this.#images?.tokensPerImage ?? 0;
-    const share =
-      images === 0 ? '' : `, ${images * each} of them for ${images} × ${each} of images`;
+    const share = ofImages === 0 ? '' : `, ${ofImages} of them for images`;
     throw this.#tooLong(String(length), share);
   }
 

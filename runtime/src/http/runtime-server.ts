@@ -14,7 +14,7 @@ import { RunningRequests } from './generation.ts';
 import { infoRoutes } from './info-routes.ts';
 import { openAiRoutes } from './openai-routes.ts';
 import { Preparer } from './prepare.ts';
-import type { VisionShape } from './image-prompts.ts';
+import type { PreparePicture } from '../vision/image-parts.ts';
 import { RequestMetrics } from './request-metrics.ts';
 import { createHttpServer } from './server.ts';
 import { tokenRoutes } from './token-routes.ts';
@@ -26,8 +26,8 @@ export interface RuntimeServerParts {
   readonly options: RuntimeOptions;
   /** What `/get_model_info` names. */
   readonly modelPath: string;
-  /** The vision tower; null for models that read text only. */
-  readonly vision: VisionShape | null;
+  /** What the vision tower sees of a picture; null for models that read text only. */
+  readonly vision: PreparePicture | null;
   /** The model's own Jinja template. */
   readonly chatTemplate: string | null;
   readonly contextLength: number;

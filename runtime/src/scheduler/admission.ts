@@ -64,6 +64,7 @@ export class Admission {
     const budget = new PrefillBudget(
       Math.min(this.#limits.batchTokens - batch.tokens.length, this.#options.prefillTokens, most),
       this.#options.logitRows - batch.tokens.length,
+      this.#limits.batchTokens - batch.tokens.length,
     );
     const chunks = this.running.filter((request) => !request.isDecoding);
     // Forced text first: it is short, and its request is on its way.
@@ -86,7 +87,7 @@ export class Admission {
     remove(this.waiting, request);
     const { lease } = request;
     if (lease === null) return;
-    this.#cache.insert(lease, request.tokens.slice(0, request.computed));
+    this.#cache.insert(lease, request.tokens.slice(0, request.edgeBefore(request.computed)));
     this.#cache.unlock(lease);
     request.lease = null;
   }
@@ -122,8 +123,9 @@ export class Admission {
     const room = this.#makeRoom(batch.tokens.length + wanted)
       ? wanted
       : Math.max(0, Math.min(wanted, this.freeCells - batch.tokens.length));
-    batch.add(request, room);
-    return room;
+    const count = request.embeddings?.uncut(request.computed, room) ?? room;
+    batch.add(request, count);
+    return count;
   }
 
   #admit(batch: Batch, budget: PrefillBudget): Request[] {
@@ -186,10 +188,13 @@ class PrefillBudget {
   #rows: number;
   #keptTokens = 0;
   #keptRows = 0;
+  /** What the batch can hold: whole images may take more than their share. */
+  #room: number;
 
-  constructor(tokens: number, rows: number) {
+  constructor(tokens: number, rows: number, room: number) {
     this.#tokens = tokens;
     this.#rows = rows;
+    this.#room = room;
   }
 
   get isSpent(): boolean {
@@ -207,11 +212,23 @@ class PrefillBudget {
     let count = 0;
     while (count < request.pending && !this.isSpent) {
       const position = request.computed + count;
+      const image = request.embeddings?.imageAt(position);
+      if (image?.isWhole === true && position === image.start) {
+        if (image.length > this.#room) break;
+        this.#spend(image.length);
+        count += image.length;
+        continue;
+      }
       if (request.scoresAfter(position) || position === request.tokens.length - 1) this.#rows -= 1;
-      this.#tokens -= 1;
+      this.#spend(1);
       count += 1;
     }
     return count;
+  }
+
+  #spend(tokens: number): void {
+    this.#tokens -= tokens;
+    this.#room -= tokens;
   }
 }
 

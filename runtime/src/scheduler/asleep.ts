@@ -16,6 +16,7 @@ export function answerAsleep(
 ): 'asleep' | 'work' | 'stop' {
   switch (message.type) {
     case 'generate':
+    case 'image':
       return 'work';
     case 'stop':
       return 'stop';

@@ -25,6 +25,7 @@ export class Batch {
       this.tokens.push({
         token: request.tokens[position] ?? 0,
         embedding: request.embeddings?.at(position),
+        image: request.embeddings?.imageAt(position),
         position,
         sequence: lease.sequence,
         wantsLogits: (reachesEnd && position === last) || request.scoresAfter(position),

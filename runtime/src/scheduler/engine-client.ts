@@ -9,6 +9,8 @@ import type {
   SchedulerState,
   ToEngine,
 } from './messages.ts';
+import type { ImagePart } from '../vision/image-parts.ts';
+import { type Picture, PictureError } from '../vision/picture.ts';
 import type { SchedulerDump } from './state-dump.ts';
 
 export interface EngineClientOptions {
@@ -98,6 +100,14 @@ export class EngineClient {
     return answer.dump;
   }
 
+  /** What stands for a picture in a prompt, by libmtmd. Throws `PictureError`. */
+  async imageParts(picture: Picture): Promise<readonly ImagePart[]> {
+    const answer = await this.#call((call) => ({ type: 'image', call, picture }));
+    if (answer.type !== 'image') throw new EngineThreadError('INTERNAL', 'the engine has stopped');
+    if (answer.parts === null) throw new PictureError('FORMAT', answer.reason);
+    return answer.parts;
+  }
+
   async stop(): Promise<void> {
     this.#stopping = true;
     const ended = new Promise((resolve) => this.#worker.once('exit', resolve));
@@ -125,6 +135,7 @@ export class EngineClient {
       case 'progress':
         for (const progress of message.progress) this.#deliver(progress);
         break;
+      case 'image':
       case 'flushed':
       case 'state':
       case 'dump':

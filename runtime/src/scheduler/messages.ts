@@ -5,6 +5,8 @@
 import type { ConstraintSource } from '../constraints/constraint.ts';
 import type { EngineLimits, ModelInfo } from '../engine/engine.ts';
 import type { NativeLibraryOptions } from '../engine/native-library.ts';
+import type { ImagePart } from '../vision/image-parts.ts';
+import type { Picture } from '../vision/picture.ts';
 import type { PromptImage } from '../vision/prompt-images.ts';
 import type { SchedulerDump } from './state-dump.ts';
 import type { SchedulePolicy } from './waiting-order.ts';
@@ -130,8 +132,8 @@ export interface EngineThreadData {
   readonly idleUnload?: number;
   /** Repeating layers of the model. */
   readonly layers?: number;
-  /** The mmproj file of a vision model. */
-  readonly projectorFile: string | null;
+  /** The mmproj file of a vision model, and the library that computes it; null: our own graph. */
+  readonly projector: { readonly file: string; readonly mtmd: string | null } | null;
   readonly prefillTokens: number;
   /** Null: as many as the engine has sequences. */
   readonly maxRunning: number | null;
@@ -147,6 +149,8 @@ export interface EngineThreadData {
 export type ToEngine =
   | { readonly type: 'generate'; readonly requests: readonly GenerationRequest[] }
   | { readonly type: 'abort'; readonly ids: readonly number[] }
+  /** Answered by `image`: what stands for the picture in a prompt. */
+  | { readonly type: 'image'; readonly call: number; readonly picture: Picture }
   /** Answered by `flushed`; false when requests are running. */
   | { readonly type: 'flush'; readonly call: number }
   | { readonly type: 'state'; readonly call: number }
@@ -157,6 +161,13 @@ export type ToEngine =
 export type FromEngine =
   | { readonly type: 'ready'; readonly model: ModelInfo; readonly limits: EngineLimits }
   | { readonly type: 'progress'; readonly progress: readonly Progress[] }
+  /** `parts`: null when the picture cannot be used, for the `reason`. */
+  | {
+      readonly type: 'image';
+      readonly call: number;
+      readonly parts: readonly ImagePart[] | null;
+      readonly reason: string;
+    }
   | { readonly type: 'flushed'; readonly call: number; readonly done: boolean }
   | { readonly type: 'state'; readonly call: number; readonly state: SchedulerState }
   | { readonly type: 'dump'; readonly call: number; readonly dump: SchedulerDump }

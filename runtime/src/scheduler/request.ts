@@ -99,7 +99,12 @@ export class Request {
   get reusableLength(): number {
     const last = this.tokens.length - 1;
     const scored = this.spec.logprobs?.start ?? -1;
-    return scored < 0 || this.#started ? last : Math.min(last, scored);
+    return this.edgeBefore(scored < 0 || this.#started ? last : Math.min(last, scored));
+  }
+
+  /** The longest beginning, up to `length`, that can be shared: images are shared whole. */
+  edgeBefore(length: number): number {
+    return this.embeddings?.edgeBefore(length) ?? length;
   }
 
   /** Whether logits at a prompt position are needed to score the next prompt token. */

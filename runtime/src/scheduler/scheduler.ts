@@ -192,7 +192,7 @@ export class Scheduler {
       return;
     }
     // Generated tokens are shared at the end only: until then jump-forward may replace them.
-    const known = Math.min(request.computed, request.promptLength);
+    const known = request.edgeBefore(Math.min(request.computed, request.promptLength));
     if (lease !== null && known > lease.shared) {
       this.#cache.insert(lease, request.tokens.slice(0, known));
     }

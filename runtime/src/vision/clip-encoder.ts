@@ -1,12 +1,16 @@
 import { EngineError } from '../engine/engine.ts';
+import type { GgufHeader } from '../engine/gguf-header.ts';
 import { F32, type GgmlBinding, loadGgml } from '../engine/ggml-binding.ts';
 import { loadLlama } from '../engine/llama-binding.ts';
 import type { Pointer } from '../engine/llama-layout.ts';
 import type { NativeLibraryOptions } from '../engine/native-library.ts';
 import { type ClipGraph, ClipGraphBuilder } from './clip-graph.ts';
 import { asFloats } from './float-formats.ts';
+import { NEWLINE } from './clip-tiles.ts';
+import type { TowerPicture } from './image-parts.ts';
 import {
   expectedTensors,
+  newlineName,
   type ProjectorShape,
   readProjector,
   readTensor,
@@ -44,7 +48,15 @@ export function loadClipEncoder({ file, threads, library }: ClipEncoderOptions):
     const data = isMatrix(name) ? bytes : asFloats(bytes, type, name);
     ggml.write(tensor, data, 0, data.byteLength);
   }
-  return new ClipEncoder(ggml, backend, shape, { context, buffer, tensors: weights });
+  const newline = newlineOf(file, header);
+  return new ClipEncoder(ggml, backend, shape, { context, buffer, tensors: weights }, newline);
+}
+
+function newlineOf(file: string, header: GgufHeader): Float32Array | undefined {
+  const name = newlineName(header.tensors);
+  if (name === undefined) return undefined;
+  const row = asFloats(readTensor(file, header, name), header.tensors.get(name)?.type ?? F32, name);
+  return row instanceof Float32Array ? row : new Float32Array(row.slice().buffer);
 }
 
 /** What is multiplied with stays as it is stored; the rest is added and has to be F32. */
@@ -66,12 +78,21 @@ class ClipEncoder implements VisionEncoder {
   readonly #graphContext: Pointer;
   readonly #allocator: Pointer;
   readonly #graph: ClipGraph;
+  /** Ends a line of patches of LLaVA 1.6. */
+  readonly #newline: Float32Array | undefined;
 
-  constructor(ggml: GgmlBinding, backend: Pointer, shape: ProjectorShape, weights: Weights) {
+  constructor(
+    ggml: GgmlBinding,
+    backend: Pointer,
+    shape: ProjectorShape,
+    weights: Weights,
+    newline: Float32Array | undefined,
+  ) {
     this.#ggml = ggml;
     this.#backend = backend;
     this.#shape = shape;
     this.#weights = weights;
+    this.#newline = newline;
     this.#graphContext = ggml.init({ mem_size: GRAPH_CONTEXT, mem_buffer: null, no_alloc: true });
     this.#graph = new ClipGraphBuilder(ggml, this.#graphContext, shape, weights.tensors).build();
     this.#allocator = ggml.newAllocator(ggml.bufferType(backend));
@@ -80,24 +101,17 @@ class ClipEncoder implements VisionEncoder {
     }
   }
 
-  encode(rgb: Uint8Array): readonly Float32Array[] {
-    const { hasClassToken, outputLength, tokensPerImage } = this.#shape;
-    this.#set(this.#graph.input, patches(rgb, this.#shape));
-    const first = hasClassToken ? 1 : 0;
-    const indices = new Int32Array(new ArrayBuffer(tokensPerImage * 4));
-    this.#set(
-      this.#graph.picked,
-      indices.map((_, index) => index + first),
-    );
-    const status = this.#ggml.compute(this.#backend, this.#graph.graph);
-    if (status !== 0) {
-      throw new EngineError('DECODE_FAILED', `ggml answered ${status} for an image`);
-    }
-    const all = new Float32Array(new ArrayBuffer(outputLength * tokensPerImage * 4));
-    this.#ggml.read(this.#graph.output, all, 0, all.byteLength);
-    return Array.from({ length: tokensPerImage }, (_, row) =>
-      all.subarray(row * outputLength, (row + 1) * outputLength),
-    );
+  encode({ order, rgb }: TowerPicture): readonly Float32Array[] {
+    const tile = this.#shape.imageSize ** 2 * 3;
+    const rows = Array.from({ length: rgb.length / tile }, (_, index) =>
+      this.#encodeTile(rgb.subarray(index * tile, (index + 1) * tile)),
+    ).flat();
+    if (order === undefined) return rows;
+    return Array.from(order, (index) => {
+      const row = index === NEWLINE ? this.#newline : rows[index];
+      if (row === undefined) throw new RangeError(`the picture has no row ${index}`);
+      return row;
+    });
   }
 
   dispose(): void {
@@ -106,6 +120,26 @@ class ClipEncoder implements VisionEncoder {
     this.#ggml.freeBuffer(this.#weights.buffer);
     this.#ggml.free(this.#weights.context);
     this.#ggml.freeBackend(this.#backend);
+  }
+
+  #encodeTile(rgb: Uint8Array): readonly Float32Array[] {
+    const { hasClassToken, outputLength, tokensPerTile } = this.#shape;
+    this.#set(this.#graph.input, patches(rgb, this.#shape));
+    const first = hasClassToken ? 1 : 0;
+    const indices = new Int32Array(new ArrayBuffer(tokensPerTile * 4));
+    this.#set(
+      this.#graph.picked,
+      indices.map((_, index) => index + first),
+    );
+    const status = this.#ggml.compute(this.#backend, this.#graph.graph);
+    if (status !== 0) {
+      throw new EngineError('DECODE_FAILED', `ggml answered ${status} for an image`);
+    }
+    const all = new Float32Array(new ArrayBuffer(outputLength * tokensPerTile * 4));
+    this.#ggml.read(this.#graph.output, all, 0, all.byteLength);
+    return Array.from({ length: tokensPerTile }, (_, row) =>
+      all.subarray(row * outputLength, (row + 1) * outputLength),
+    );
   }
 
   #set(tensor: Pointer, data: Float32Array | Int32Array): void {

@@ -15,7 +15,8 @@ export interface ClipGraph {
 
 /**
  * LLaVA 1.5's vision tower as a ggml graph: CLIP's vision transformer and an MLP with one hidden
- * layer. The order of operations is that of llama.cpp's `tools/mtmd/models/llava.cpp`.
+ * layer. The order of operations is that of llama.cpp's `tools/mtmd/models/llava.cpp`, except that the
+ * class token comes first, as CLIP was trained (llama.cpp v0.4 has it last: its issue 25814).
  */
 export class ClipGraphBuilder {
   readonly #ggml: GgmlBinding;
@@ -36,9 +37,9 @@ export class ClipGraphBuilder {
   }
 
   build(): ClipGraph {
-    const { blocks, hasClassToken, patchSize, tokensPerImage } = this.#shape;
+    const { blocks, hasClassToken, patchSize, tokensPerTile } = this.#shape;
     const ggml = this.#ggml;
-    const input = this.#input(F32, 3 * patchSize * patchSize, tokensPerImage);
+    const input = this.#input(F32, 3 * patchSize * patchSize, tokensPerTile);
     let rows = this.#linear(input, 'v.patch_embd');
     const classRow = this.#weights.get('v.class_embd') ?? null;
     if (hasClassToken) rows = ggml.concat(this.#context, classRow, rows, 1);
@@ -46,7 +47,7 @@ export class ClipGraphBuilder {
     if (this.#weights.has('v.pre_ln.weight')) rows = this.#norm(rows, 'v.pre_ln');
     for (let block = 0; block < blocks; block += 1) rows = this.#block(rows, `v.blk.${block}.`);
     if (this.#weights.has('v.post_ln.weight')) rows = this.#norm(rows, 'v.post_ln');
-    const picked = this.#input(I32, tokensPerImage, 1);
+    const picked = this.#input(I32, tokensPerTile, 1);
     rows = ggml.rows(this.#context, rows, picked);
     const inner = ggml.gelu(this.#context, this.#linear(rows, 'mm.0'));
     const output = this.#linear(inner, 'mm.2');
@@ -110,7 +111,7 @@ export class ClipGraphBuilder {
   }
 
   get #rowCount(): number {
-    return this.#shape.tokensPerImage + (this.#shape.hasClassToken ? 1 : 0);
+    return this.#shape.tokensPerTile + (this.#shape.hasClassToken ? 1 : 0);
   }
 
   #linear(rows: Pointer, name: string): Pointer {

@@ -3,32 +3,43 @@ import { basename, dirname, join } from 'node:path';
 import { ProjectorError } from './projector-error.ts';
 import { type ProjectorShape, readProjector } from './projector-file.ts';
 
-export interface FoundProjector {
-  readonly shape: ProjectorShape | null;
-  /** Why a projector beside the model is not used. */
-  readonly notice: string | null;
-}
+export type FoundProjector =
+  /** `notice`: why a projector beside the model is not used. */
+  | { readonly kind: 'none'; readonly notice: string | null }
+  /** The runtime's own graph computes it. */
+  | { readonly kind: 'clip'; readonly shape: ProjectorShape }
+  /** Of another architecture; `reason` says which. */
+  | {
+      readonly kind: 'other';
+      readonly file: string;
+      readonly reason: string;
+      readonly isNamed: boolean;
+    };
 
 /**
  * The vision projector of a model: the named file, or the mmproj file beside the model, where
  * downloads put it. A named one that does not fit is an error (`ProjectorError`); one that merely
- * lies there is left alone, with a notice.
+ * lies there is left alone, with a notice. Whether one of another kind can be used depends on the
+ * library: `find-mtmd.ts`.
  */
 export function findProjector(
   modelFile: string,
   embeddingLength: number | null,
   named: string | null,
 ): FoundProjector {
-  if (named !== null) return { shape: fitting(named, embeddingLength), notice: null };
-  const beside = projectorBeside(modelFile);
-  if (beside === null) return { shape: null, notice: null };
+  const file = named ?? projectorBeside(modelFile);
+  if (file === null) return { kind: 'none', notice: null };
   try {
-    return { shape: fitting(beside, embeddingLength), notice: null };
+    return { kind: 'clip', shape: fitting(file, embeddingLength) };
   } catch (error) {
     if (!(error instanceof ProjectorError)) throw error;
+    if (error.code === 'UNSUPPORTED') {
+      return { kind: 'other', file, reason: error.message, isNamed: named !== null };
+    }
+    if (named !== null) throw error;
     // Folders with several models have projectors of others.
     const notice = error.code === 'MISMATCH' ? null : `Images are refused: ${error.message}`;
-    return { shape: null, notice };
+    return { kind: 'none', notice };
   }
 }
 

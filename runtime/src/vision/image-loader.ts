@@ -1,18 +1,19 @@
 import { createHash } from 'node:crypto';
 import { decodePicture } from './decode-picture.ts';
 import { readImage } from './image-source.ts';
+import type { ImagePart, PreparePicture, TowerPicture } from './image-parts.ts';
 import { imageToken } from './image-tokens.ts';
-import { fitSquare } from './resize.ts';
 
-/** An image as the engine thread gets it. */
+/** An image as the engine thread gets it, and what stands for it in a prompt. */
 export interface LoadedImage {
+  /** For the vision tower. */
+  readonly picture: TowerPicture;
+  readonly parts: readonly ImagePart[];
   /**
-   * Stands for the image in token ids, at each of its tokens: no token of the vocabulary, and the
-   * same for the same pixels, so that prefix caches find images by content (SGLang's pad value).
+   * Stand for the parts in token ids, at each of their tokens: no tokens of the vocabulary, and the
+   * same for the same pixels, so that prefix caches find images by content (SGLang's pad values).
    */
-  readonly token: number;
-  /** imageSize × imageSize × 3 bytes. */
-  readonly rgb: Uint8Array;
+  readonly tokens: readonly number[];
 }
 
 /** Images kept so that sending one again costs no decoding. */
@@ -20,19 +21,19 @@ const KEPT = 32;
 
 /** Sources of requests to pixels for the tower. */
 export class ImageLoader {
-  readonly #imageSize: number;
+  readonly #prepare: PreparePicture;
   /** By the hash of the file; least recently used first. */
   readonly #kept = new Map<string, LoadedImage>();
 
-  constructor(imageSize: number) {
-    this.#imageSize = imageSize;
+  constructor(prepare: PreparePicture) {
+    this.#prepare = prepare;
   }
 
   /** Throws `PictureError`. */
   async load(source: string, signal: AbortSignal): Promise<LoadedImage> {
     const bytes = await readImage(source, signal);
     const key = createHash('sha256').update(bytes).digest('hex');
-    const image = this.#kept.get(key) ?? this.#decode(bytes);
+    const image = this.#kept.get(key) ?? (await this.#decode(bytes));
     this.#kept.delete(key);
     this.#kept.set(key, image);
     for (const oldest of this.#kept.keys()) {
@@ -42,9 +43,13 @@ export class ImageLoader {
     return image;
   }
 
-  #decode(bytes: Uint8Array): LoadedImage {
-    const rgb = fitSquare(decodePicture(bytes), this.#imageSize);
-    const hash = createHash('sha256').update(rgb).digest();
-    return { token: imageToken(hash), rgb };
+  async #decode(bytes: Uint8Array): Promise<LoadedImage> {
+    const { picture, parts } = await this.#prepare(decodePicture(bytes));
+    const shape = `${picture.width} ${picture.height} `;
+    const content = createHash('sha256').update(shape).update(picture.rgb).digest();
+    const tokens = parts.map((_, part) =>
+      imageToken(createHash('sha256').update(content).update(String(part)).digest()),
+    );
+    return { picture, parts, tokens };
   }
 }

@@ -3,6 +3,7 @@ import { EngineError } from '../engine/engine.ts';
 import { tensorBytes } from '../engine/ggml-types.ts';
 import { GgufError, type GgufHeader, readGgufHeader } from '../engine/gguf-header.ts';
 import { ProjectorError } from './projector-error.ts';
+import type { Size } from './resize.ts';
 
 /** Shape and arithmetic of a vision tower, from the metadata of its mmproj file. */
 export interface ProjectorShape {
@@ -13,7 +14,7 @@ export interface ProjectorShape {
   readonly width: number;
   readonly hidden: number;
   readonly heads: number;
-  /** Blocks that are computed; LLaVA takes the features before the last one. */
+  /** Blocks that are computed. */
   readonly blocks: number;
   /** Length of a row of the language model's input. */
   readonly outputLength: number;
@@ -23,8 +24,12 @@ export interface ProjectorShape {
   readonly activation: 'gelu' | 'silu' | 'quick-gelu';
   /** A learned row in front of the patches. */
   readonly hasClassToken: boolean;
-  /** Rows of the language model's input per image: one for each patch. */
-  readonly tokensPerImage: number;
+  /** Rows of the language model's input per square: one for each patch. */
+  readonly tokensPerTile: number;
+  /** Canvases for pictures larger than a square, in tiles of it: LLaVA 1.6. */
+  readonly grids: readonly Size[];
+  /** A learned row for the end of a line of patches of several tiles. */
+  readonly hasNewline: boolean;
 }
 
 /**
@@ -39,16 +44,38 @@ export function readProjector(file: string): { shape: ProjectorShape; header: Gg
       `${file} is a ${header.architecture} model, not a vision projector (mmproj).`,
     );
   }
-  const type = header.metadata.get('clip.projector_type') ?? 'unknown';
-  if (type !== 'mlp') {
+  const named = header.metadata.get('clip.projector_type');
+  const type = named ?? header.metadata.get('clip.vision.projector_type') ?? 'unknown';
+  // Yi's has the same name and another tensor.
+  if (type !== 'mlp' || header.tensors.has('mm.3.weight')) {
+    const kind = type === 'mlp' ? 'mlp_norm' : type;
     throw new ProjectorError(
       'UNSUPPORTED',
-      `${file} has a vision projector of the type ${JSON.stringify(type)}. This runtime computes LLaVA-style ones ("mlp"), such as those of LLaVA 1.5 and BakLLaVA.`,
+      `${file} has a vision projector of the type ${JSON.stringify(kind)}. This runtime itself computes LLaVA-style ones ("mlp"), such as those of LLaVA 1.5, 1.6 and BakLLaVA.`,
     );
   }
   const shape = shapeOf(file, header);
-  checkTensors(shape, header);
-  return { shape, header };
+  const straightened = { ...header, tensors: withFeedForwardInOrder(header.tensors, shape.width) };
+  checkTensors(shape, straightened);
+  return { shape, header: straightened };
+}
+
+/** Converters for LLaVA 1.5 wrote the two halves of the feed-forward network under each other's name. */
+function withFeedForwardInOrder(
+  tensors: GgufHeader['tensors'],
+  width: number,
+): GgufHeader['tensors'] {
+  const ordered = new Map(tensors);
+  for (const [name, tensor] of tensors) {
+    const match = /^(v\.blk\.\d+\.)ffn_down\.(weight|bias)$/.exec(name);
+    if (match === null) continue;
+    const [, prefix, kind] = match;
+    const up = tensors.get(`${prefix}ffn_up.${kind}`);
+    const isSwapped = tensors.get(`${prefix}ffn_down.weight`)?.dimensions[0] === width;
+    if (up === undefined || !isSwapped) continue;
+    ordered.set(`${prefix}ffn_up.${kind}`, tensor).set(name, up);
+  }
+  return ordered;
 }
 
 function readHeader(file: string): GgufHeader {
@@ -100,14 +127,35 @@ function shapeOf(file: string, header: GgufHeader): ProjectorShape {
     deviation: triple('image_std'),
     activation: header.metadata.get('clip.use_gelu') === true ? 'gelu' : otherActivation(header),
     hasClassToken: header.tensors.has('v.class_embd'),
-    tokensPerImage: (imageSize / patchSize) ** 2,
+    tokensPerTile: (imageSize / patchSize) ** 2,
+    grids: gridsOf(file, header, imageSize),
+    hasNewline: newlineName(header.tensors) !== undefined,
   };
 }
 
-/** As llama.cpp has it: without a named feature layer, the features before the last block. */
+function gridsOf(file: string, { metadata }: GgufHeader, imageSize: number): readonly Size[] {
+  const value = metadata.get('clip.vision.image_grid_pinpoints');
+  const numbers = typeof value === 'object' ? (value.numbers ?? []) : [];
+  const areTiles = numbers.every((side) => side > 0 && side <= MOST && side % imageSize === 0);
+  if (numbers.length % 2 !== 0 || !areTiles) {
+    throw new ProjectorError(
+      'INVALID',
+      `${file} has no valid clip.vision.image_grid_pinpoints: pairs of multiples of ${imageSize}.`,
+    );
+  }
+  return Array.from({ length: numbers.length / 2 }, (_, index) => ({
+    width: numbers[index * 2] ?? 0,
+    height: numbers[index * 2 + 1] ?? 0,
+  }));
+}
+
+/**
+ * LLaVA takes the features before the tower's last block, which converters leave out of the file: all of
+ * those that are there. (llama.cpp v0.4 leaves one more out: its issue 25817.)
+ */
 function blocksOf(file: string, header: GgufHeader, count: number): number {
   const layers = header.metadata.get('clip.vision.feature_layer');
-  if (layers === undefined) return count - 1;
+  if (layers === undefined) return count;
   const numbers = typeof layers === 'object' ? layers.numbers : undefined;
   const [layer] = numbers ?? [];
   if (numbers?.length === 1 && layer !== undefined && layer >= 1 && layer <= count) return layer;
@@ -140,6 +188,11 @@ function checkTensors(shape: ProjectorShape, header: GgufHeader): void {
   }
 }
 
+/** LLaVA 1.6's, as converters called it and as llama.cpp does. */
+export function newlineName(tensors: GgufHeader['tensors']): string | undefined {
+  return ['model.image_newline', 'v.image_newline'].find((name) => tensors.has(name));
+}
+
 export const PATCHES = 'v.patch_embd.weight';
 
 /** Every tensor that is computed with, as (input length, output length). */
@@ -147,7 +200,7 @@ export function expectedTensors(
   shape: ProjectorShape,
   { tensors }: GgufHeader,
 ): Map<string, readonly number[]> {
-  const { width, hidden, outputLength, patchSize, tokensPerImage } = shape;
+  const { width, hidden, outputLength, patchSize, tokensPerTile } = shape;
   const found = new Map<string, readonly number[]>();
   const optional = (name: string, length: number): void => {
     if (tensors.has(name)) found.set(name, [length]);
@@ -161,8 +214,10 @@ export function expectedTensors(
     found.set(`${name}.bias`, [width]);
   };
   linear('v.patch_embd', 3 * patchSize * patchSize, width);
-  found.set('v.position_embd.weight', [width, tokensPerImage + (shape.hasClassToken ? 1 : 0)]);
+  found.set('v.position_embd.weight', [width, tokensPerTile + (shape.hasClassToken ? 1 : 0)]);
   optional('v.class_embd', width);
+  const newline = newlineName(tensors);
+  if (newline !== undefined) found.set(newline, [outputLength]);
   for (const name of ['v.pre_ln', 'v.post_ln']) if (tensors.has(`${name}.weight`)) norm(name);
   for (let block = 0; block < shape.blocks; block += 1) {
     const prefix = `v.blk.${block}.`;

@@ -1,12 +1,14 @@
-import type { LoadedImage } from './image-loader.ts';
+import type { ImageRowsInfo } from '../engine/engine.ts';
+import type { TowerPicture } from './image-parts.ts';
 import type { VisionEncoder } from './vision-encoder.ts';
 
-/** An image in a prompt; plain data for the way between threads. */
-export interface PromptImage extends LoadedImage {
-  /** Index of its first token in the prompt. */
-  readonly start: number;
-  /** Number of its tokens. */
-  readonly length: number;
+/** The rows of an image, or of a part of one, in a prompt; plain data for the way between threads. */
+export interface PromptImage extends ImageRowsInfo {
+  /** At each of its tokens in the prompt, and of no other picture. */
+  readonly token: number;
+  readonly picture: TowerPicture;
+  /** Index among the parts of the picture. */
+  readonly part: number;
 }
 
 /** Rows kept of images that were computed: 64 MiB. */
@@ -30,7 +32,7 @@ export class ImageRows {
     return this.#rows(image)[offset];
   }
 
-  #rows({ rgb, token }: PromptImage): readonly Float32Array[] {
+  #rows({ picture, part, token }: PromptImage): readonly Float32Array[] {
     const known = this.#kept.get(token);
     if (known !== undefined) {
       this.#kept.delete(token);
@@ -38,7 +40,7 @@ export class ImageRows {
       return known;
     }
     const start = performance.now();
-    const rows = this.#encoder.encode(rgb);
+    const rows = this.#encoder.encode(picture, part);
     this.#onEncoded(performance.now() - start);
     this.#kept.set(token, rows);
     this.#floats += floats(rows);
@@ -67,9 +69,29 @@ export class PromptEmbeddings {
 
   /** Input row at a position of the prompt; undefined where there is text. */
   at(position: number): Float32Array | undefined {
-    const image = this.#images.find(
-      ({ start, length }) => position >= start && position < start + length,
-    );
+    const image = this.imageAt(position);
     return image === undefined ? undefined : this.#rows.row(image, position - image.start);
+  }
+
+  /** The longest beginning of the prompt, up to `length`, that ends beside images and not in one. */
+  edgeBefore(length: number): number {
+    const cut = this.#images.find(
+      (image) => image.start < length && length < image.start + image.length,
+    );
+    return cut?.start ?? length;
+  }
+
+  /** Of `count` tokens from `position` on, those that can be computed without cutting a whole image. */
+  uncut(position: number, count: number): number {
+    const cut = this.#images.find(
+      ({ isWhole, length, start }) =>
+        isWhole && start < position + count && position + count < start + length,
+    );
+    return cut === undefined ? count : Math.max(0, cut.start - position);
+  }
+
+  /** The image that a position of the prompt belongs to. */
+  imageAt(position: number): PromptImage | undefined {
+    return this.#images.find(({ start, length }) => position >= start && position < start + length);
   }
 }

@@ -1,96 +1,134 @@
 import type { Picture } from './picture.ts';
 
-/** What llava-style preprocessing fills the rest of a square with: CLIP's mean colour. */
-const BORDER = [122, 116, 104] as const;
+export type Colour = readonly [number, number, number];
+
+/** What LLaVA 1.5's preprocessing fills the rest of a canvas with. */
+export const CLIP_MEAN: Colour = [122, 116, 104];
+
+/** Fractional bits of the weights. */
+const PRECISION = 22;
+
+export interface Size {
+  readonly width: number;
+  readonly height: number;
+}
 
 /**
- * The picture in the middle of a square of `size` pixels, as bytes (size × size × 3). Bilinear; a
- * pixel of a smaller result is the mean of all that it covers, so that thin lines survive.
+ * The whole picture in the middle of a canvas of `size`, as large as fits. To the byte what llama.cpp
+ * v0.4 makes of it (`tools/mtmd/mtmd-image.cpp`), single-precision arithmetic of the sizes included.
  */
-export function fitSquare({ width, height, rgb }: Picture, size: number): Uint8Array {
-  const scale = size / Math.max(width, height);
-  const columns = Math.max(1, Math.round(width * scale));
-  const rows = Math.max(1, Math.round(height * scale));
-  const across = weights(width, columns);
-  const down = weights(height, rows);
-  const narrow = new Float32Array(columns * height * 3);
+export function fitOnCanvas(picture: Picture, size: Size, border: Colour): Picture {
+  const { width, height } = picture;
+  if (width === size.width && height === size.height) return picture;
+  const { fround } = Math;
+  const scale = Math.min(fround(size.width / width), fround(size.height / height));
+  const small = resize(picture, {
+    width: Math.min(Math.ceil(fround(width * scale)), size.width),
+    height: Math.min(Math.ceil(fround(height * scale)), size.height),
+  });
+  const rgb = new Uint8Array(size.width * size.height * 3);
+  for (let at = 0; at < rgb.length; at += 1) rgb[at] = border[at % 3] ?? 0;
+  const left = (size.width - small.width) >> 1;
+  const top = (size.height - small.height) >> 1;
+  for (let y = 0; y < small.height; y += 1) {
+    const from = y * small.width * 3;
+    const row = small.rgb.subarray(from, from + small.width * 3);
+    rgb.set(row, ((top + y) * size.width + left) * 3);
+  }
+  return { ...size, rgb };
+}
+
+/** Bicubic, to the byte as Pillow does it: across, then down, rounded to bytes in between. */
+export function resize({ width, height, rgb }: Picture, size: Size): Picture {
+  const narrow = width === size.width ? rgb : across(rgb, { width, height }, size.width);
+  const small = height === size.height ? narrow : down(narrow, size, height);
+  return { ...size, rgb: small };
+}
+
+/** The part of the picture from `left`, `top`; it has to lie inside. */
+export function crop({ width, rgb }: Picture, left: number, top: number, size: Size): Picture {
+  const part = new Uint8Array(size.width * size.height * 3);
+  for (let y = 0; y < size.height; y += 1) {
+    const from = ((top + y) * width + left) * 3;
+    part.set(rgb.subarray(from, from + size.width * 3), y * size.width * 3);
+  }
+  return { ...size, rgb: part };
+}
+
+function across(rgb: Uint8Array, { width, height }: Size, target: number): Uint8Array {
+  const out = new Uint8Array(target * height * 3);
+  const spans = spansOf(width, target);
   for (let y = 0; y < height; y += 1) {
-    across.forEach(({ first, shares }, x) => {
-      mix(rgb, narrow, {
-        from: (y * width + first) * 3,
-        step: 3,
-        to: (y * columns + x) * 3,
-        shares,
-      });
+    spans.forEach(({ first, weights }, x) => {
+      mix(rgb, (y * width + first) * 3, 3, weights, out, (y * target + x) * 3);
     });
   }
-  const small = new Float32Array(columns * rows * 3);
-  down.forEach(({ first, shares }, y) => {
-    for (let x = 0; x < columns; x += 1) {
-      const from = (first * columns + x) * 3;
-      mix(narrow, small, { from, step: columns * 3, to: (y * columns + x) * 3, shares });
-    }
-  });
-  return onSquare(small, columns, rows, size);
+  return out;
 }
 
+function down(rgb: Uint8Array, { width, height }: Size, source: number): Uint8Array {
+  const out = new Uint8Array(width * height * 3);
+  spansOf(source, height).forEach(({ first, weights }, y) => {
+    for (let x = 0; x < width; x += 1) {
+      mix(rgb, (first * width + x) * 3, width * 3, weights, out, (y * width + x) * 3);
+    }
+  });
+  return out;
+}
+
+/** The source pixels that one target pixel is made of. */
 interface Span {
   readonly first: number;
-  readonly shares: readonly number[];
+  /** Shares of 2^22. */
+  readonly weights: Int32Array;
 }
 
-/** For every target pixel the source pixels below a triangle around it; shares add up to one. */
-function weights(source: number, target: number): Span[] {
+const REACH = 2;
+
+function spansOf(source: number, target: number): Span[] {
   const scale = source / target;
-  const reach = Math.max(1, scale);
+  const stretch = Math.max(1, scale);
+  const reach = REACH * stretch;
   return Array.from({ length: target }, (_, index) => {
     const centre = (index + 0.5) * scale;
-    const first = Math.max(0, Math.floor(centre - reach + 0.5));
-    const last = Math.min(source, Math.floor(centre + reach + 0.5));
-    const raw = Array.from({ length: Math.max(1, last - first) }, (_each, offset) =>
-      Math.max(0, 1 - Math.abs(first + offset + 0.5 - centre) / reach),
+    const first = Math.max(0, Math.trunc(centre - reach + 0.5));
+    const end = Math.min(source, Math.trunc(centre + reach + 0.5));
+    const raw = Array.from({ length: end - first }, (_each, offset) =>
+      cubic((offset + first - centre + 0.5) / stretch),
     );
-    const sum = raw.reduce((total, share) => total + share, 0) || 1;
-    return { first: Math.min(first, source - 1), shares: raw.map((share) => share / sum) };
+    const sum = raw.reduce((total, weight) => total + weight, 0);
+    const whole = 2 ** PRECISION;
+    return { first, weights: Int32Array.from(raw, (weight) => rounded((weight / sum) * whole)) };
   });
 }
 
-interface Mix {
-  readonly from: number;
-  readonly step: number;
-  readonly to: number;
-  readonly shares: readonly number[];
+/** Half away from zero, as Pillow rounds. */
+function rounded(value: number): number {
+  return Math.trunc(value + (value < 0 ? -0.5 : 0.5));
 }
 
+/** Keys' kernel with a = −0.5. */
+function cubic(offset: number): number {
+  const a = -0.5;
+  const x = Math.abs(offset);
+  if (x < 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
+  return x < REACH ? (((x - 5) * x + 8) * x - 4) * a : 0;
+}
+
+/** One pixel from the weighted pixels `step` bytes apart. */
 function mix(
-  source: Uint8Array | Float32Array,
-  target: Float32Array,
-  { from, step, to, shares }: Mix,
+  source: Uint8Array,
+  from: number,
+  step: number,
+  weights: Int32Array,
+  target: Uint8Array,
+  to: number,
 ): void {
-  let red = 0;
-  let green = 0;
-  let blue = 0;
-  for (let index = 0; index < shares.length; index += 1) {
-    const share = shares[index] ?? 0;
-    const at = from + index * step;
-    red += (source[at] ?? 0) * share;
-    green += (source[at + 1] ?? 0) * share;
-    blue += (source[at + 2] ?? 0) * share;
-  }
-  target[to] = red;
-  target[to + 1] = green;
-  target[to + 2] = blue;
-}
-
-function onSquare(pixels: Float32Array, columns: number, rows: number, size: number): Uint8Array {
-  const out = new Uint8Array(size * size * 3);
-  for (let at = 0; at < out.length; at += 1) out[at] = BORDER[at % 3] ?? 0;
-  const left = (size - columns) >> 1;
-  const top = (size - rows) >> 1;
-  for (let y = 0; y < rows; y += 1) {
-    for (let index = 0; index < columns * 3; index += 1) {
-      out[((top + y) * size + left) * 3 + index] = Math.round(pixels[y * columns * 3 + index] ?? 0);
+  for (let channel = 0; channel < 3; channel += 1) {
+    let sum = 2 ** (PRECISION - 1);
+    for (let index = 0; index < weights.length; index += 1) {
+      sum += (source[from + index * step + channel] ?? 0) * (weights[index] ?? 0);
     }
+    target[to + channel] = Math.min(255, Math.max(0, sum >> PRECISION));
   }
-  return out;
 }

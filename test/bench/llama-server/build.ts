@@ -4,30 +4,17 @@
 // package contains, of the version whose libraries are installed, and on those libraries, so that both
 // servers compute with the same code. Needs git, CMake and a C++ compiler; Linux.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { existsSync, readdirSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { findNativeLibrary } from '../../../runtime/src/engine/native-library.ts';
+import { fetchLlamaSource } from '../../../runtime/mtmd/llama-source.ts';
 
 const folder = resolve(process.argv[2] ?? join(tmpdir(), 'sglang-notebooks-llama-server'));
 const run = (command: string, args: readonly string[]): void => {
   execFileSync(command, args, { cwd: folder, stdio: ['ignore', 'inherit', 'inherit'] });
 };
 
-const { directory: engine } = findNativeLibrary();
-/** The engine's folder is `<package>/bins/<platform>`. */
-const manifest: { readonly version: string } = JSON.parse(
-  readFileSync(join(engine, '..', '..', 'package.json'), 'utf8'),
-);
-const { version } = manifest;
-
-mkdirSync(folder, { recursive: true });
-const source = join(folder, `llama.cpp-${version}`);
-if (!existsSync(source)) {
-  run('npm', ['pack', `node-llama-cpp@${version}`, '--silent']);
-  run('tar', ['xzf', `node-llama-cpp-${version}.tgz`, 'package/llama/gitRelease.bundle']);
-  run('git', ['clone', '--quiet', 'package/llama/gitRelease.bundle', source]);
-}
+const { engine, source } = fetchLlamaSource(folder);
 const build = join(folder, 'build');
 run('cmake', [
   '-S',

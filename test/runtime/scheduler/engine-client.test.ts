@@ -5,7 +5,7 @@ import { GREEDY } from './scheduler-bench.ts';
 
 const data: Omit<EngineThreadData, 'signal'> = {
   engine: { modelPath: 'none.gguf', cells: 64, sequences: 4, batchTokens: 64, threads: 1 },
-  projectorFile: null,
+  projector: null,
   prefillTokens: 64,
   maxRunning: null,
   disableRadixCache: false,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { decodePicture } from '../../../runtime/src/vision/decode-picture.ts';
 import type { Picture } from '../../../runtime/src/vision/picture.ts';
-import { fitSquare } from '../../../runtime/src/vision/resize.ts';
+import { fitOnCanvas, resize } from '../../../runtime/src/vision/resize.ts';
 import { type Colour, paintPng, pngOf } from '../../support/png.ts';
 import { samplePictures } from './sample-pictures.ts';
 
@@ -155,10 +155,15 @@ describe('refusals', () => {
   });
 });
 
+/** `image.resize((4, 3), Image.BICUBIC)` of the same picture. */
+const PILLOW = '1015015315079d150ce015121078075378259d7847e0786510db0d53db449ddb81e0dbb8';
+
 describe('resizing', () => {
+  const fit = (picture: Picture, side: number): Uint8Array =>
+    fitOnCanvas(picture, { width: side, height: side }, [122, 116, 104]).rgb;
+
   it('keeps the proportions and pads to a square', () => {
-    const wide = decodePicture(paintPng(40, 20, () => [200, 10, 10]));
-    const out = fitSquare(wide, 8);
+    const out = fit(decodePicture(paintPng(40, 20, () => [200, 10, 10])), 8);
     const row = (y: number): number[] => [...out.subarray(y * 24, y * 24 + 3)];
     expect([row(0), row(2), row(5), row(7)]).toEqual([
       [122, 116, 104],
@@ -169,15 +174,18 @@ describe('resizing', () => {
   });
 
   it('takes the mean of what a pixel covers', () => {
-    const stripes = decodePicture(
-      paintPng(64, 64, (x) => (x % 2 === 0 ? [0, 0, 0] : [255, 255, 255])),
-    );
-    const out = fitSquare(stripes, 8);
+    const stripes = paintPng(64, 64, (x) => (x % 2 === 0 ? [0, 0, 0] : [255, 255, 255]));
+    const out = fit(decodePicture(stripes), 8);
     for (const value of out.subarray(24, 48)) expect(Math.abs(value - 127.5)).toBeLessThan(20);
   });
 
   it('leaves a picture of the right size as it is', () => {
     const picture = decodePicture(paintPng(6, 6, (x, y) => [x * 40, y * 40, 9]));
-    expect([...fitSquare(picture, 6)]).toEqual([...picture.rgb]);
+    expect([...fit(picture, 6)]).toEqual([...picture.rgb]);
+  });
+
+  it("gives Pillow's bytes", () => {
+    const picture = decodePicture(paintPng(7, 5, (x, y) => [x * 40, y * 60, (x * y * 9) % 256]));
+    expect(Buffer.from(resize(picture, { width: 4, height: 3 }).rgb).toString('hex')).toBe(PILLOW);
   });
 });

@@ -5,8 +5,10 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { readImageData } from '../../../runtime/src/http/image-data.ts';
 import { CHAT_IMAGE_MARK, ImagePrompts } from '../../../runtime/src/http/image-prompts.ts';
 import { findProjector } from '../../../runtime/src/vision/find-projector.ts';
-import { ImageLoader } from '../../../runtime/src/vision/image-loader.ts';
+import { clipParts } from '../../../runtime/src/vision/image-parts.ts';
+import { ImageLoader, type LoadedImage } from '../../../runtime/src/vision/image-loader.ts';
 import { isImageToken } from '../../../runtime/src/vision/image-tokens.ts';
+import type { Picture } from '../../../runtime/src/vision/picture.ts';
 import { readProjector } from '../../../runtime/src/vision/projector-file.ts';
 import { ImageRows, PromptEmbeddings } from '../../../runtime/src/vision/prompt-images.ts';
 import type { VisionEncoder } from '../../../runtime/src/vision/vision-encoder.ts';
@@ -43,18 +45,23 @@ describe('image_data', () => {
   });
 });
 
+const shape = { ...readProjector(mmproj).shape, imageSize: 8, patchSize: 8, tokensPerTile: 1 };
+const square = async (picture: Picture) => clipParts(picture, shape);
+
 describe('places in prompts', () => {
-  const prompts = new ImagePrompts({ imageSize: 4, tokensPerImage: 3 });
+  const prompts = new ImagePrompts(square);
+  const rows = { kind: 'rows', count: 3, layout: null, isWhole: false } as const;
+  const picture = { width: 4, height: 4, rgb: new Uint8Array(48) };
   const [a, b] = [
-    { token: 2 ** 52 + 1, rgb: new Uint8Array(48) },
-    { token: 2 ** 52 + 2, rgb: new Uint8Array(48) },
+    { tokens: [2 ** 52 + 1], picture, parts: [rows] },
+    { tokens: [2 ** 52 + 2], picture, parts: [rows] },
   ];
   /** One token per character, and 1 at the start. */
   const tokenize = (text: string, isFirst: boolean): number[] => [
     ...(isFirst ? [1] : []),
     ...Array.from(text, (c) => c.codePointAt(0)!),
   ];
-  const place = (text: string, images = [a, b]): string =>
+  const place = (text: string, images: readonly LoadedImage[] = [a, b]): string =>
     prompts
       .place(text, images, tokenize)
       .inputIds.map((id) => (isImageToken(id) ? `[${id - 2 ** 52}]` : String.fromCodePoint(id)))
@@ -69,6 +76,21 @@ describe('places in prompts', () => {
       '\u0001say "<image>": [1][1][1][2][2][2]',
     ],
   ])('%s', (text, expected) => expect(place(text)).toBe(expected));
+
+  it('puts the text that belongs to an image around its rows', () => {
+    const mark = { kind: 'text', tokens: [60] } as const;
+    const tiled = {
+      tokens: [0, 2 ** 52 + 3, 0, 2 ** 52 + 4],
+      picture,
+      parts: [mark, rows, mark, rows],
+    };
+    expect(place('x<image>y', [tiled])).toBe('\u0001x<[3][3][3]<[4][4][4]y');
+    const { images } = prompts.place('x<image>y', [tiled], tokenize);
+    expect(images.map(({ part, start }) => [part, start])).toEqual([
+      [1, 3],
+      [3, 7],
+    ]);
+  });
 
   it('counts places and images', () => {
     expect(reasonOf(() => place('no mark', [a]))).toBe(
@@ -86,7 +108,7 @@ describe('places in prompts', () => {
 });
 
 describe('content', () => {
-  const loader = new ImageLoader(8);
+  const loader = new ImageLoader(square);
   const load = (source: string) => loader.load(source, signal);
 
   it('decides the token: the file it comes in does not matter', async () => {
@@ -98,15 +120,16 @@ describe('content', () => {
       load(file),
       load(`data:image/png;base64,${bytes.toString('base64')}`),
     ]);
-    expect([fromFile.token, fromUrl.token]).toEqual([plain.token, plain.token]);
+    expect([fromFile.tokens, fromUrl.tokens]).toEqual([plain.tokens, plain.tokens]);
     const other = await load(paintPng(8, 8, (x) => [x * 20, 1, 0]).toString('base64'));
-    expect(other.token).not.toBe(plain.token);
-    expect(isImageToken(plain.token) && Number.isSafeInteger(plain.token)).toBe(true);
+    expect(other.tokens).not.toEqual(plain.tokens);
+    const [token = 0] = plain.tokens;
+    expect(isImageToken(token) && Number.isSafeInteger(token)).toBe(true);
   });
 
   it('gives the tower a square of its size', async () => {
     for (const base64 of Object.values(samplePictures)) {
-      expect((await load(base64)).rgb).toHaveLength(8 * 8 * 3);
+      expect((await load(base64)).picture.rgb).toHaveLength(8 * 8 * 3);
     }
   });
 });
@@ -115,9 +138,9 @@ describe('rows', () => {
   class CountingEncoder implements VisionEncoder {
     encoded = 0;
 
-    encode(rgb: Uint8Array): Float32Array[] {
+    encode(picture: Picture): Float32Array[] {
       this.encoded += 1;
-      return [0, 1, 2].map((row) => Float32Array.of(rgb[0]!, row));
+      return [0, 1, 2].map((row) => Float32Array.of(picture.rgb[0]!, row));
     }
 
     dispose(): void {}
@@ -127,7 +150,9 @@ describe('rows', () => {
     const encoder = new CountingEncoder();
     const times: number[] = [];
     const rows = new ImageRows(encoder, (milliseconds) => times.push(milliseconds));
-    const image = { token: 2 ** 52, rgb: Uint8Array.of(7), length: 3 };
+    const picture = { width: 1, height: 1, rgb: Uint8Array.of(7, 7, 7) };
+    const shape = { length: 3, layout: null, isWhole: false, part: 0 };
+    const image = { token: 2 ** 52, picture, ...shape };
     const first = new PromptEmbeddings([{ ...image, start: 2 }], rows);
     const second = new PromptEmbeddings([{ ...image, start: 0 }], rows);
     expect(encoder.encoded).toBe(0);
@@ -149,10 +174,11 @@ describe('projector files', () => {
   writeFileSync(model, '');
 
   it('are found beside the model, if they fit it', () => {
-    expect(findProjector(model, 192, null)).toEqual({ shape: null, notice: null });
+    const nothing = { kind: 'none', notice: null };
+    expect(findProjector(model, 192, null)).toEqual(nothing);
     copyFileSync(mmproj, join(folder, 'model-mmproj.gguf'));
-    expect(findProjector(model, 192, null).shape).toMatchObject({ outputLength: 192 });
-    expect(findProjector(model, 4096, null)).toEqual({ shape: null, notice: null });
+    expect(findProjector(model, 192, null)).toMatchObject({ shape: { outputLength: 192 } });
+    expect(findProjector(model, 4096, null)).toEqual(nothing);
     expect(reasonOf(() => findProjector(model, 4096, mmproj))).toContain(
       'belongs to another model: it projects to 192 numbers per token, the model reads 4096',
     );

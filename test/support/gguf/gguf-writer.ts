@@ -6,9 +6,10 @@ export type MetadataValue =
   | { readonly type: 'bool'; readonly value: boolean }
   | { readonly type: 'string'; readonly value: string }
   | { readonly type: 'strings'; readonly value: readonly string[] }
-  | { readonly type: 'i32s'; readonly value: readonly number[] };
+  | { readonly type: 'i32s'; readonly value: readonly number[] }
+  | { readonly type: 'f32s'; readonly value: readonly number[] };
 
-export type TensorType = 'f32' | 'f16' | 'q8_0';
+export type TensorType = 'f32' | 'f16' | 'q8_0' | 'q4_0';
 
 export interface Tensor {
   readonly name: string;
@@ -20,7 +21,7 @@ export interface Tensor {
 }
 
 const ALIGNMENT = 32;
-const TENSOR_TYPE_CODES = { f32: 0, f16: 1, q8_0: 8 } as const;
+const TENSOR_TYPE_CODES = { f32: 0, f16: 1, q4_0: 2, q8_0: 8 } as const;
 
 export function tensorByteLength(shape: readonly number[], type: TensorType): number {
   const elements = shape.reduce((product, length) => product * length, 1);
@@ -31,6 +32,8 @@ export function tensorByteLength(shape: readonly number[], type: TensorType): nu
       return elements * 2;
     case 'q8_0':
       return (elements / 32) * 34;
+    case 'q4_0':
+      return (elements / 32) * 18;
   }
 }
 
@@ -98,6 +101,8 @@ function encodeValue(entry: MetadataValue): Buffer {
       return Buffer.concat([u32(9), u32(8), u64(entry.value.length), ...entry.value.map(string)]);
     case 'i32s':
       return Buffer.concat([u32(9), u32(5), u64(entry.value.length), ...entry.value.map(i32)]);
+    case 'f32s':
+      return Buffer.concat([u32(9), u32(6), u64(entry.value.length), ...entry.value.map(f32)]);
   }
 }
 

@@ -70,6 +70,10 @@ export function metadataOf(model: Required<RandomModelOptions>): Record<string, 
     [key('attention.head_count_kv')]: { type: 'u32', value: model.keyValueHeads },
     [key('attention.layer_norm_rms_epsilon')]: { type: 'f32', value: 1e-5 },
     [key('rope.dimension_count')]: { type: 'u32', value: model.width / model.heads },
+    // Qwen2-VL: pairs of a head that turn with the position, the row and the column.
+    ...(model.architecture === 'qwen2vl'
+      ? { [key('rope.dimension_sections')]: { type: 'i32s', value: [4, 6, 6, 0] } as const }
+      : {}),
     [key('vocab_size')]: { type: 'u32', value: model.vocabulary },
     ...bpeVocabulary(model.vocabulary),
     'tokenizer.chat_template': { type: 'string', value: CHATML_TEMPLATE },
@@ -117,7 +121,7 @@ export function tensorsOf(model: Required<RandomModelOptions>): Tensor[] {
 const PIECE = 32_768;
 
 /** Weights uniform with the given standard deviation. */
-function* randomData(
+export function* randomData(
   elements: number,
   type: TensorType,
   deviation: number,
@@ -126,9 +130,19 @@ function* randomData(
   const bound = deviation * Math.sqrt(3);
   for (let done = 0; done < elements; done += PIECE) {
     const count = Math.min(PIECE, elements - done);
-    yield type === 'f16' ? halves(count, bound, random) : blocks(count, bound, random);
+    yield RANDOM[type](count, bound, random);
   }
 }
+
+type RandomPiece = (count: number, bound: number, random: () => number) => Uint8Array;
+
+const RANDOM: Readonly<Record<TensorType, RandomPiece>> = {
+  f32: (count, bound, random) =>
+    new Uint8Array(Float32Array.from({ length: count }, () => (random() * 2 - 1) * bound).buffer),
+  f16: halves,
+  q8_0: blocks,
+  q4_0: nibbles,
+};
 
 function halves(count: number, bound: number, random: () => number): Uint8Array {
   const data = new Uint16Array(count);
@@ -148,6 +162,18 @@ function blocks(count: number, bound: number, random: () => number): Uint8Array 
   return data;
 }
 
+/** q4_0: blocks of a half-precision scale and 32 numbers from −8 to 7, of four bits each. */
+function nibbles(count: number, bound: number, random: () => number): Uint8Array {
+  const data = new Uint8Array(tensorByteLength([count], 'q4_0'));
+  const scale = toHalf(bound / 8);
+  for (let at = 0; at < data.length; at += 18) {
+    data[at] = scale & 0xff;
+    data[at + 1] = scale >> 8;
+    for (let index = 2; index < 18; index += 1) data[at + index] = Math.floor(random() * 256);
+  }
+  return data;
+}
+
 const scratch = new DataView(new ArrayBuffer(4));
 
 /** Bits of the half-precision number next to `value` toward zero; tiny values become 0. */
@@ -161,7 +187,7 @@ export function toHalf(value: number): number {
 }
 
 /** xorshift32: fast and the same everywhere. */
-function generator(seed: number): () => number {
+export function generator(seed: number): () => number {
   let state = (Math.imul(seed, 0x9e3779b9) | 1) >>> 0;
   return () => {
     state ^= state << 13;

@@ -181,7 +181,6 @@ function stageNotices(stage) {
     '## llama.cpp and ggml\n\nMIT, Copyright (c) 2023-2026 The ggml authors, https://github.com/ggml-org/llama.cpp';
   notices.push(
     '## CPython and its standard library (in Pyodide)\n\nPython Software Foundation License Version 2, https://docs.python.org/3/license.html',
-    '## micropip and packaging (in the bundled Python)\n\nMPL-2.0, and Apache-2.0 or BSD-2-Clause; the texts are in its wheel, https://github.com/pyodide/micropip',
     '## typeshed (in basedpyright)\n\nApache-2.0 and MIT, https://github.com/python/typeshed',
     ...(isUniversal ? [] : [engine]),
   );

@@ -1,16 +1,34 @@
 /** Packages for the bundled Python, from an index on loopback: `%pip`, `!pip`, micropip itself. */
-import { writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { KernelDriver, type RunResult } from '../support/kernel-driver.ts';
-import { PythonIndex, wheelBytes } from '../support/python-index.ts';
+import { PythonIndex, wheelBytes, type Wheel } from '../support/python-index.ts';
 
 const ANSWER = { name: 'answer', version: '1.0', module: 'VALUE = 41' };
+
+/** Pyodide's installer itself, from the index that pip of this machine uses. */
+function realMicropip(): Wheel {
+  const folder = mkdtempSync(join(tmpdir(), 'micropip-'));
+  try {
+    const pip = ['-m', 'pip', 'download', '--quiet', '--no-deps', '--dest', folder];
+    // The bundled Python's version, not that of the pip that downloads.
+    const which = ['--python-version', '3.14', '--only-binary=:all:', 'micropip==0.11.1'];
+    execFileSync('python3', [...pip, ...which], { stdio: ['ignore', 'ignore', 'inherit'] });
+    const bytes = readFileSync(join(folder, 'micropip-0.11.1-py3-none-any.whl'));
+    return { name: 'micropip', version: '0.11.1', bytes };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
 
 let index: PythonIndex;
 let kernel: KernelDriver;
 beforeAll(async () => {
   index = await PythonIndex.start([
+    realMicropip(),
     ANSWER,
     { name: 'answer', version: '2.0', module: 'VALUE = 42' },
     { name: 'asking', version: '0.5', requires: ['answer>=1'], module: 'from answer import VALUE' },
@@ -36,7 +54,7 @@ async function text(code: string): Promise<string> {
 
 function failure(run: RunResult): string {
   if (run.outcome.status !== 'error') throw new Error(`ended ${run.outcome.status}: ${run.text}`);
-  expect(run.outcome.error.traceback).not.toMatch(/_sgl_|micropip\/|\/asyncio\//);
+  expect(run.outcome.error.traceback).not.toMatch(/_sgl_|\.whl\/|\/asyncio\//);
   return `${run.outcome.error.name}: ${run.outcome.error.message}`;
 }
 
@@ -108,6 +126,20 @@ describe('what cannot be installed', () => {
     );
     expect(message).toContain('ECONNREFUSED');
     expect(message).toContain('PIP_INDEX_URL');
+  });
+  test('without micropip: says what it is needed for', async () => {
+    const other = await PythonIndex.start([
+      { name: 'micropip', version: '0.11.1', module: 'not the real one' },
+    ]);
+    const changed = new KernelDriver({ env: { PIP_INDEX_URL: other.url } });
+    const substituted = failure(await changed.run('%pip install answer'));
+    expect(substituted).toMatch(/^ImportError: Installing packages needs a package index/);
+    expect(substituted).toContain('is not the file that this version needs');
+    await other.close();
+    const offline = failure(await changed.run('import micropip'));
+    expect(offline).toContain('ECONNREFUSED');
+    expect(offline).toContain('PIP_INDEX_URL');
+    expect(await changed.close()).toBe(0);
   });
   test('a file that is not the one that the index announced', async () => {
     expect(failure(await kernel.run('%pip install damaged'))).toContain('Invalid checksum');

@@ -14,6 +14,8 @@ export interface Wheel {
   readonly module?: string;
   /** The index tells another checksum than the file has. */
   readonly damaged?: boolean;
+  /** The wheel itself, of a package that the test does not make up. */
+  readonly bytes?: Buffer;
 }
 
 export class PythonIndex {
@@ -80,7 +82,15 @@ function fileName({ name, version, tags = 'py3-none-any' }: Wheel): string {
   return `${name}-${version}-${tags}.whl`;
 }
 
-export function wheelBytes({ name, version, tags, requires = [], module = '' }: Wheel): Buffer {
+export function wheelBytes({
+  name,
+  version,
+  tags,
+  requires = [],
+  module = '',
+  bytes,
+}: Wheel): Buffer {
+  if (bytes !== undefined) return bytes;
   const info = `${name}-${version}.dist-info`;
   const metadata = [
     'Metadata-Version: 2.1',

@@ -1,17 +1,20 @@
 """Packages for the bundled Python: `%pip`, and micropip with errors that say what to do.
 
-micropip, Pyodide's installer, lies beside as a wheel. It gets packages in pure Python, and those that
-Pyodide's makers build, for as long as the kernel runs.
+micropip, Pyodide's installer, comes from the package index when it is first needed, as do the packages
+that it installs: those in pure Python, and those that Pyodide's makers build, for as long as the kernel runs.
 """
 
 import argparse
 import contextvars
 import functools
+import hashlib
+import html
 import importlib.machinery
 import json
 import os
 import re
 import shlex
+import site
 import sys
 import urllib.parse
 
@@ -19,7 +22,11 @@ import _sgl_js as _worker
 import _sgl_transport
 from _sgl_shell import MagicError
 
+_PYPI = "https://pypi.org/simple"
+# The version that the code below was written for, and the checksum that PyPI gives for it.
 _WHEEL = "micropip-0.11.1-py3-none-any.whl"
+_WHEEL_SHA256 = "768de165adb8e66906039d8fec4127a57f522dfdf8e6fbff877a4616941ecfd3"
+_SIMPLE_JSON = "application/vnd.pypi.simple.v1+json"
 OWN_PYTHON = (
     'Run the notebook on a Python of your own for it: "SGLang: Select Python…" in VS Code, '
     '"sglnb run --python PATH" in a terminal.'
@@ -40,12 +47,19 @@ class PackageError(Exception):
 
 
 class _Micropip:
-    """Finds micropip and prepares it when it is first imported."""
+    """Fetches micropip and prepares it when it is first imported."""
 
     @staticmethod
     def find_spec(name, path=None, target=None):
         if name != "micropip":
             return None
+        # Not among the mounted folders of this machine.
+        wheel = os.path.join(site.getsitepackages()[0], _WHEEL)
+        if wheel not in sys.path:
+            content = _sgl_transport.run_coro(_micropip_wheel())
+            with open(wheel, "wb") as file:
+                file.write(content)
+            sys.path.append(wheel)
         spec = importlib.machinery.PathFinder.find_spec(name, path)
         if spec is not None:
             spec.loader = _PreparingLoader(spec.loader)
@@ -67,8 +81,36 @@ class _PreparingLoader:
         return getattr(self._loader, name)
 
 
+async def _micropip_wheel():
+    index = _without_slash(os.environ.get("PIP_INDEX_URL") or _PYPI)
+    try:
+        page, content_type = await _fetch(f"{index}/micropip/", f"{_SIMPLE_JSON}, text/html;q=0.5")
+        address = _address_of(_WHEEL, page.decode(), content_type, f"{index}/micropip/")
+        wheel, _ = await _fetch(address, "*/*")
+        if hashlib.sha256(wheel).hexdigest() != _WHEEL_SHA256:
+            raise PackageError(f"{address} is not the file that this version needs.")
+    except PackageError as error:
+        raise ImportError(
+            "Installing packages needs a package index and micropip 0.11.1 from it, which cannot be fetched: "
+            f"{error} PIP_INDEX_URL names another index. {OWN_PYTHON}"
+        ) from None
+    return wheel
+
+
+def _address_of(file_name, page, content_type, url):
+    """Of a file that an index's page (PEP 691 or 503) lists."""
+    if content_type.startswith(_SIMPLE_JSON):
+        links = [file["url"] for file in json.loads(page)["files"]]
+    else:
+        links = [html.unescape(link) for link in re.findall(r"""href=["']([^"']+)""", page)]
+    for link in links:
+        address = urllib.parse.urljoin(url, link).partition("#")[0]
+        if address.endswith(f"/{file_name}"):
+            return address
+    raise PackageError(f"{url} has no {file_name}.")
+
+
 def install():
-    sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "_extras", _WHEEL))
     sys.meta_path.insert(0, _Micropip)
 
 
@@ -117,7 +159,7 @@ def _downloading(base):
 
 def _with_whole_addresses(page, content_type, url):
     """An index may give its files relative to its page, which micropip takes from HTML only."""
-    if not content_type.startswith("application/vnd.pypi.simple.v1+json"):
+    if not content_type.startswith(_SIMPLE_JSON):
         return page
     project = json.loads(page)
     for file in project["files"]:

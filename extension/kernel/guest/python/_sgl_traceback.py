@@ -6,7 +6,7 @@ import traceback
 
 _GUEST_FOLDER = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _STANDARD_LIBRARY = os.path.dirname(os.path.abspath(traceback.__file__)) + os.sep
-_HIDDEN_PARTS = ("<frozen", "/_pyodide/", "/pyodide/", f"{os.sep}asyncio{os.sep}", f"{os.sep}concurrent{os.sep}")
+_HIDDEN_PARTS = ("<frozen", "/_pyodide/", "/pyodide/", ".whl/micropip/", f"{os.sep}asyncio{os.sep}", f"{os.sep}concurrent{os.sep}")
 
 
 _MISSING_PACKAGE = (

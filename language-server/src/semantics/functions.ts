@@ -1,7 +1,6 @@
 /** Following a function's body: parameters, returns, and what happens to the states it was given. */
 import type { Expression, Parameter } from '../syntax/ast.ts';
 import { joinEnvironments, type Environment } from './environment.ts';
-import { literalType } from './gen-type.ts';
 import type { CallArguments, Frame, Machine } from './machine.ts';
 import { emptyState } from './program-state.ts';
 import { openStates } from './reads.ts';
@@ -10,6 +9,7 @@ import {
   joinValues,
   listOf,
   none,
+  text,
   unknown,
   type FunctionRef,
   type Value,
@@ -207,8 +207,7 @@ function annotationValue(annotation: Expression): Value | null {
     const elements =
       annotation.index.kind === 'Tuple' ? annotation.index.elements : [annotation.index];
     const texts = elements.map((element) => (element.kind === 'Str' ? element.value : null));
-    if (texts.every((value) => value !== null))
-      return { kind: 'gen', type: literalType(texts), origin: null };
+    if (texts.every((value) => value !== null)) return texts.map(text).reduce(joinValues);
   }
   if (['list', 'List', 'Sequence', 'Iterable'].includes(annotation.object.id)) {
     return listOf(annotationValue(annotation.index) ?? unknown);

@@ -437,7 +437,39 @@ describe('code actions', () => {
         ['@function\ndef f(s):\n    s += ge|n("a", choices=["x", "y"])'],
         'Extract choices into a constant',
       ),
-    ).toBe('CHOICES = ["x", "y"]\n\n\n@function\ndef f(s):\n    s += gen("a", choices=CHOICES)'));
+    ).toBe(
+      'A_CHOICES = ["x", "y"]\n\n\n@function\ndef f(s):\n    s += gen("a", choices=A_CHOICES)',
+    ));
+  it('extracts choices under a name that is free, and only constants', () => {
+    const program =
+      'A_CHOICES = 1\n@function\ndef f(s, q):\n    s += ge|n("a", choices=["x", "y"])';
+    expect(apply([program], 'Extract choices into a constant')).toContain('choices=A_CHOICES_2)');
+    const { service, uri, offset } = at([program.replace('"y"', 'q')]);
+    expect(service.codeActions(uri, offset, offset).map((action) => action.title)).not.toContain(
+      'Extract choices into a constant',
+    );
+  });
+  it('rewrites a regex that spells JSON as a schema', () => {
+    const program = (pattern: string) =>
+      `@function\ndef f(s):\n    s += ge|n("a", regex=r'${pattern}')`;
+    const pattern = String.raw`\{"ok": (true|false), "kind": "(a|b)"\}`;
+    const title = 'Rewrite regex as json_schema (whitespace may differ)';
+    expect(apply([program(pattern)], title)).toBe(`@function
+def f(s):
+    s += gen("a", json_schema=json.dumps({
+        "type": "object",
+        "properties": {"ok": {"type": "boolean"}, "kind": {"enum": ["a", "b"]}},
+        "required": ["ok", "kind"],
+        "additionalProperties": False,
+    }))`);
+    const { service, uri, offset } = at([program(String.raw`[a-z]+`)]);
+    expect(
+      service
+        .codeActions(uri, offset, offset)
+        .map((action) => action.title)
+        .join(),
+    ).not.toContain('json_schema');
+  });
 });
 
 describe('while typing', () => {

@@ -26,6 +26,8 @@ a proxy: SGLNB_PROXY or HTTPS_PROXY):
 
 Options of check:
       --format text|json|sarif
+      --emit-stubs DIR     also write a .pyi file for each module with programs: mypy and pyright
+                           then know what state["..."] holds; with DIR "." beside the modules
 
 Options of run:
   -o, --output FILE        write the executed notebook, with its outputs; the input never changes
@@ -84,7 +86,12 @@ export type CheckFormat = (typeof FORMATS)[number];
 export type Command =
   | RunCommand
   | { readonly kind: 'models'; readonly action: ModelsAction }
-  | { readonly kind: 'check'; readonly paths: readonly string[]; readonly format: CheckFormat }
+  | {
+      readonly kind: 'check';
+      readonly paths: readonly string[];
+      readonly format: CheckFormat;
+      readonly stubsFolder: string | null;
+    }
   | { readonly kind: 'backends'; readonly action: BackendsAction }
   | { readonly kind: 'doctor' }
   | { readonly kind: 'convert'; readonly input: string; readonly output: string }
@@ -104,6 +111,7 @@ const OPTIONS = {
   'allow-errors': { type: 'boolean' },
   source: { type: 'boolean' },
   format: { type: 'string' },
+  'emit-stubs': { type: 'string' },
 } as const;
 
 function parse(argv: readonly string[]) {
@@ -163,14 +171,16 @@ function refuseOptions(command: string, values: Values): void {
   if (given.length > 0) throw new UsageError(`${command} has no option --${given.join(', --')}`);
 }
 
-function checkCommand(paths: readonly string[], { format, ...others }: Values): Command {
+function checkCommand(paths: readonly string[], values: Values): Command {
+  const { format, 'emit-stubs': stubsFolder, ...others } = values;
   refuseOptions('check', others);
   if (paths.length === 0) throw new UsageError('Name what to check: sglnb check PATH...');
   const chosen = FORMATS.find((known) => known === (format ?? 'text'));
   if (chosen === undefined) {
     throw new UsageError(`--format is one of ${FORMATS.join(', ')}, not "${format}"`);
   }
-  return { kind: 'check', paths, format: chosen };
+  if (stubsFolder === '') throw new UsageError('--emit-stubs needs a folder');
+  return { kind: 'check', paths, format: chosen, stubsFolder: stubsFolder ?? null };
 }
 
 function modelsAction([action = 'list', ...names]: readonly string[]): ModelsAction {

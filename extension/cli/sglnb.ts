@@ -59,7 +59,11 @@ async function execute(command: Command, environment: CliEnvironment): Promise<n
     case 'convert':
       return convert(command.input, command.output, environment);
     case 'check': {
-      const report = checkPaths(command.paths, { cwd: process.cwd() });
+      const { paths, stubsFolder } = command;
+      const report = checkPaths(paths, {
+        cwd: process.cwd(),
+        ...(stubsFolder === null ? {} : { stubsFolder }),
+      });
       stdout.write(formatReport(report, command.format));
       return hasFailures(report) ? EXIT.failed : EXIT.ok;
     }

@@ -3,7 +3,7 @@
  * Reads files and writes stubs; prints nothing.
  */
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { basename, extname, join, relative, resolve } from 'node:path';
+import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { splitCells, type FileCell } from './cell-split.ts';
 import type { SeverityOverrides } from './features/rules.ts';
@@ -96,7 +96,7 @@ function checkFile(
   service.setNotebook(uri, units);
   const first = units[0];
   if (options.stubsFolder !== undefined && first)
-    writeStubs(path, options.stubsFolder, service.analysis(first.uri), stubs);
+    writeStubs(path, options.stubsFolder, options.cwd, service.analysis(first.uri), stubs);
   return units.flatMap(({ uri: unit }, i) => {
     const cell = cells[i];
     if (!cell) return [];
@@ -122,13 +122,18 @@ function checkFile(
 function writeStubs(
   path: string,
   folder: string,
+  cwd: string,
   analysis: Parameters<typeof emitStubs>[0] | null,
   stubs: string[],
 ): void {
   const text = analysis ? emitStubs(analysis) : '';
-  if (text === '') return;
-  mkdirSync(folder, { recursive: true });
-  const target = join(folder, `${basename(path, extname(path)).replaceAll(/\W/g, '_')}.pyi`);
+  // Notebooks cannot be imported.
+  if (text === '' || extname(path) !== '.py') return;
+  // Modules of packages keep their places; what lies elsewhere goes to the top.
+  const inside = dirname(relative(cwd, path));
+  const place = join(folder, inside.startsWith('..') || isAbsolute(inside) ? '' : inside);
+  mkdirSync(place, { recursive: true });
+  const target = join(place, `${basename(path, extname(path)).replaceAll(/\W/g, '_')}.pyi`);
   writeFileSync(target, text);
   stubs.push(target);
 }
@@ -226,7 +231,8 @@ function toText(report: CheckReport): string {
     report.findings.filter((finding) => finding.severity === severity).length;
   const files = report.files === 1 ? '1 file' : `${report.files} files`;
   const summary = `${files} checked: ${count('error')} errors, ${count('warning')} warnings`;
-  return [...lines, ...failed, summary, ''].join('\n');
+  const stubs = report.stubs.map((path) => `stubs written: ${path}`);
+  return [...lines, ...failed, ...stubs, summary, ''].join('\n');
 }
 
 const sarifLevels = {

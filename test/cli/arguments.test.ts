@@ -35,6 +35,10 @@ describe('the command line', () => {
       kind: 'check',
       paths: ['a', 'b'],
       format: 'text',
+      stubsFolder: null,
+    });
+    expect(parseCommand(['check', 'a', '--emit-stubs', 'types'])).toMatchObject({
+      stubsFolder: 'types',
     });
     expect(parseCommand(['doctor'])).toEqual({ kind: 'doctor' });
   });
@@ -45,6 +49,7 @@ describe('the command line', () => {
     'models list x',
     'models --timeout 3',
     'check',
+    'check a --emit-stubs=',
     'doctor x',
     'run a --format json',
   ])('refuses "%s"', (line) => expect(() => parseCommand(line.split(' '))).toThrow(UsageError));

@@ -96,4 +96,38 @@ describe('sglnb check', () => {
     );
     expect(stub).toContain('def run(self, q: str, n = ..., **sampling: Any) -> _f_State: ...');
   });
+
+  it('writes stubs where the modules of packages lie, once for each program', () => {
+    mkdirSync(join(folder, 'pkg'), { recursive: true });
+    put('pkg/programs.py', `${code}\n@sgl.function\ndef f(s):\n    s += sgl.gen("last")\n`);
+    checkPaths(['pkg'], { cwd: folder, stubsFolder: folder });
+    const stub = readFileSync(join(folder, 'pkg', 'programs.pyi'), 'utf8');
+    expect(stub.match(/^class _f_State/gm)).toHaveLength(1);
+    expect(stub).toContain('Literal["last"]) -> str');
+  });
+
+  it('writes stubs with lists for forks, gens of helpers, and only types that are known there', () => {
+    put(
+      'programs.py',
+      `from typing import List
+import sglang as sgl
+class Doc: pass
+def tip(s, name):
+    s += sgl.gen(name, choices=["a", "b"])
+@sgl.function
+def f(s, doc: Doc, hints: List[str], *, k: "int" = 3, **rest):
+    forks = s.fork(2)
+    forks += sgl.gen("tips")
+    forks.join()
+    tip(s, "helped")
+`,
+    );
+    checkPaths(['programs.py'], { cwd: folder, stubsFolder: folder });
+    const stub = readFileSync(join(folder, 'programs.pyi'), 'utf8');
+    expect(stub).toContain('Literal["tips"]) -> list[str]');
+    expect(stub).toContain(`Literal["helped"]) -> Literal['a', 'b']`);
+    expect(stub).toContain('def run(self, doc: Any, hints: List[str], *, k: Any = ..., **rest)');
+    expect(stub).toContain('from typing import List\n');
+    expect(stub).not.toContain('Doc');
+  });
 });

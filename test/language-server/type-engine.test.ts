@@ -33,6 +33,29 @@ describe('hidden cells', () => {
     expect(parse(text).errors).toEqual([]);
     expect(stateTypes(analyze(imports))).toBe('');
   });
+  it('keep programs of one name apart', () => {
+    const first = '@function\ndef f(s):\n    s += gen("a", choices=["x"])';
+    const analysis = analyze(imports, first, first.replace('"x"', '"y"'));
+    const text = stateTypes(analysis);
+    expect(parse(text).errors).toEqual([]);
+    expect(text).toMatch(/class _f_State\(.*\):\n.*\n.*Literal\['x'\]/);
+    expect(text).toMatch(/class _f__2_State\(.*\):\n.*\n.*Literal\['y'\]/);
+    expect(virtualCell(analysis, 'cell:1').text).toContain('__sgl_as_f(function)');
+    expect(virtualCell(analysis, 'cell:2').text).toContain('s: "_f__2_Body_State"');
+  });
+  it('know lists after join, gens of helpers, and what a body reads before', () => {
+    const text = stateTypes(
+      analyze(
+        imports,
+        'def h(s, name):\n    s += gen(name)\n@function\ndef f(s):\n    h(s, "helped")\n    forks = s.fork(2)\n    forks += gen("tip")\n    forks.join()\n    s += gen("age")\n    x = s["age"]\n    s["age"] = int(x)',
+      ),
+    );
+    const [result = '', body = ''] = text.split('class _f_Body_State');
+    expect(result).toContain('Literal["tip"], /) -> list[str]');
+    expect(result).toContain('Literal["helped"], /) -> str');
+    expect(result).toContain('Literal["age"], /) -> int');
+    expect(body).toContain('Literal["age"], /) -> str');
+  });
   it('keep literals of names that other cells read', () => {
     const analysis = analyze(
       imports,
@@ -56,7 +79,7 @@ describe('virtual cells', () => {
       'x = 1\n@sgl.function\ndef f(s, q): pass\nclass A:\n    @function\n    def m(self, s: Any): pass\ndef g(s): pass\ndef o():\n    @log\n    @function(num_api_spec_tokens=3)\n    def inner(s): pass\n',
     );
     expect(text).toBe(
-      'x = 1\n@__sgl_as_f(sgl.function)\ndef f(s: "_f_State", q): pass\nclass A:\n    @__sgl_as_m(function)\n    def m(self, s: Any): pass\ndef g(s): pass\ndef o():\n    @log\n    @__sgl_as_inner(function(num_api_spec_tokens=3))\n    def inner(s: "_inner_State"): pass\n',
+      'x = 1\n@__sgl_as_f(sgl.function)\ndef f(s: "_f_Body_State", q): pass\nclass A:\n    @__sgl_as_m(function)\n    def m(self, s: Any): pass\ndef g(s): pass\ndef o():\n    @log\n    @__sgl_as_inner(function(num_api_spec_tokens=3))\n    def inner(s: "_inner_Body_State"): pass\n',
     );
   });
   it('keep every place of the author', () => {
@@ -82,13 +105,13 @@ describe('virtual cells', () => {
       end: { line: 1, character: end },
     });
     const answer = [
-      { uri: 'here', range: range(21, 22) },
-      { uri: 'other', range: range(21, 22) },
-      { range: range(6, 7), nested: [{ range: range(21, 22) }], text: 'x', none: null },
+      { uri: 'here', range: range(26, 27) },
+      { uri: 'other', range: range(26, 27) },
+      { range: range(6, 7), nested: [{ range: range(26, 27) }], text: 'x', none: null },
     ];
     expect(mapAnswer(answer, 'here', (uri) => (uri === 'here' ? cell : undefined))).toEqual([
       { uri: 'here', range: range(9, 10) },
-      { uri: 'other', range: range(21, 22) },
+      { uri: 'other', range: range(26, 27) },
       { range: range(6, 7), nested: [{ range: range(9, 10) }], text: 'x', none: null },
     ]);
   });

@@ -200,6 +200,51 @@ describe('sglnb check', () => {
     expect((await sglnb(['check', '--format', 'xml', file])).code).toBe(2);
     expect((await sglnb(['check', join(folder, 'nowhere')])).code).toBe(1);
   });
+
+  it('writes stubs that pyright and mypy users get their types from', async () => {
+    writeFileSync(
+      join(folder, 'programs.py'),
+      `import sglang as sgl
+class Doc: ...
+@sgl.function
+def triage(s, ticket: str, doc: Doc, *, k: int = 3):
+    s += ticket + sgl.gen("kind", choices=["bug", "idea"])
+    forks = s.fork(k)
+    forks += sgl.gen("tips")
+    forks.join()
+`,
+    );
+    writeFileSync(
+      join(folder, 'use.py'),
+      `from programs import triage
+st = triage.run("x", None, k=2, temperature=0.5)
+reveal_type(st["kind"])
+reveal_type(triage.run_batch([])[0]["tips"])
+triage.run()
+`,
+    );
+    const { stdout, code } = await sglnb(['check', '--emit-stubs', 'stubs', 'programs.py']);
+    expect([code, stdout]).toEqual([0, expect.stringContaining('programs.pyi')]);
+    expect((await sglnb(['check', '--emit-stubs', '', 'programs.py'])).code).toBe(2);
+
+    writeFileSync(join(folder, 'pyrightconfig.json'), '{"stubPath": "stubs"}');
+    const pyright = join(root, 'node_modules', 'basedpyright', 'index.js');
+    const child = spawn(process.execPath, [pyright, '--outputjson', 'use.py'], { cwd: folder });
+    let output = '';
+    child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString('utf8')));
+    await new Promise((done) => child.on('close', done));
+    const report: { generalDiagnostics: { severity: string; message: string; file: string }[] } =
+      JSON.parse(output);
+    const said = report.generalDiagnostics.map(({ message }) => message).join('\n');
+    expect(said).toContain(`Type of "st["kind"]" is "Literal['bug', 'idea']"`);
+    expect(said).toContain('is "list[str]"');
+    expect(said).toContain('Arguments missing for parameters "ticket", "doc"');
+    // Nothing is wrong in the stub itself, apart from the package that is not installed here.
+    const inStub = report.generalDiagnostics.filter(
+      ({ file, severity }) => file.endsWith('.pyi') && severity === 'error',
+    );
+    expect(inStub).toEqual([]);
+  });
 });
 
 /** `SGLNB_FUZZ=full`: as many mutations as before a release. */

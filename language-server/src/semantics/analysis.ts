@@ -20,6 +20,7 @@ import { checkDefinition } from './program-calls.ts';
 import { emptyState } from './program-state.ts';
 import { Recorder } from './recorder.ts';
 import type { SourceUnit } from './source-unit.ts';
+import { Relevance } from './relevance.ts';
 import { declaredNames } from './shared-names.ts';
 import { executeBlock } from './statements.ts';
 import { joinValues, unknown, type FunctionRef, type Value } from './value.ts';
@@ -57,6 +58,9 @@ export function analyzeModule(input: ModuleInput): ModuleAnalysis {
 /** Functions that call each other can be reached in exponentially many ways. */
 const callsPerBody = 300;
 const callsPerStatement = 100;
+/** When a module has used up these, each further body gets only a few. */
+const callsPerModule = 3000;
+const fewCalls = 20;
 /** Parts of expressions nested deeper are taken as unknown instead of exhausting the stack. */
 const maximumExpressionDepth = 1300;
 
@@ -73,11 +77,14 @@ class ModuleInterpreter implements Machine {
   /** Names of the module with different values over time: what a function finds depends on when it runs. */
   readonly #reassigned = new Set<string>();
   readonly sharedNames: ReadonlySet<string>;
+  readonly relevance: Relevance;
   #nextState = 1;
   #nextContext = 1;
   unit: SourceUnit;
   frame: Frame;
-  budget = callsPerBody;
+  budget = 0;
+  #granted = 0;
+  #callsLeft = callsPerModule;
   #depth = 0;
 
   constructor(input: ModuleInput) {
@@ -88,6 +95,7 @@ class ModuleInterpreter implements Machine {
       tree: { text: '', body: [], errors: [], comments: [] },
     };
     this.frame = topFrame();
+    this.relevance = new Relevance(input.units);
     this.sharedNames = new Set(input.units.flatMap((unit) => declaredNames(unit)));
     if (input.backend) {
       if (input.backend.kind !== 'unknown') this.backend.kinds.add(input.backend.kind);
@@ -120,7 +128,7 @@ class ModuleInterpreter implements Machine {
     let rest = body;
     while (rest.length > 0) {
       const [statement, ...others] = rest;
-      this.budget = callsPerStatement;
+      this.#grant(callsPerStatement);
       if (statement) this.execute([statement], env);
       rest = others;
     }
@@ -143,6 +151,12 @@ class ModuleInterpreter implements Machine {
     this.#queued.clear();
   }
 
+  #grant(calls: number): void {
+    this.#callsLeft -= this.#granted - this.budget;
+    this.#granted = Math.min(calls, Math.max(fewCalls, this.#callsLeft));
+    this.budget = this.#granted;
+  }
+
   #checkBodies(env: Environment): void {
     const programs = (): FunctionRef | undefined => this.#take((ref) => ref.isProgram);
     const helpers = (): FunctionRef | undefined => this.#take(() => true);
@@ -160,7 +174,7 @@ class ModuleInterpreter implements Machine {
   #checkBody(ref: FunctionRef, env: Environment): void {
     const inner = env.fork().enter(ref.closure);
     for (const name of this.#reassigned) inner.names.set(name, unknown);
-    this.budget = callsPerBody;
+    this.#grant(callsPerBody);
     const frame: Frame = {
       ...topFrame(),
       owner: ref.node,
@@ -180,6 +194,13 @@ class ModuleInterpreter implements Machine {
     if (ref.isProgram && ref.node.kind === 'FunctionDef') this.#checkProgram(ref.node, ref, frame);
     const end = runBody(this, ref, frame, inner);
     const state = end.env.state(id);
+    if (ref.isProgram && ref.node.kind === 'FunctionDef') {
+      const { unit, node, name } = ref;
+      const variables = [...(state?.variables ?? [])].map(
+        ([key, { type }]) => [key, type] as const,
+      );
+      this.recorder.program({ unit, node, name, variables: new Map(variables) });
+    }
     if (parameter && state) {
       this.frame = frame;
       checkRolesEnded(this, state);
@@ -188,7 +209,6 @@ class ModuleInterpreter implements Machine {
   }
 
   #checkProgram(node: FunctionDef, ref: FunctionRef, frame: Frame): void {
-    this.recorder.program({ unit: ref.unit, node, name: ref.name });
     this.unit = ref.unit;
     this.frame = frame;
     checkDefinition(this, node);

@@ -27,6 +27,8 @@ export interface ReadFact {
   /** Names that can be read here, with their types. */
   readonly available: ReadonlyMap<string, GenType>;
   readonly program: string | null;
+  /** The program whose body reads, through any number of helpers. */
+  readonly reader: FunctionDef | null;
   /** Inside a program (as opposed to after it ran). */
   readonly inProgram: boolean;
   /** A membership test or write: never an error. */
@@ -61,6 +63,8 @@ export interface ProgramFact {
   readonly unit: SourceUnit;
   readonly node: FunctionDef;
   readonly name: string;
+  /** What its state holds when it has run; names that only some paths make are among them. */
+  readonly variables: ReadonlyMap<string, GenType>;
 }
 
 /** One program calls another (or a helper). */

@@ -26,7 +26,9 @@ export function invokeFunction(
   context: number,
 ): Value {
   const isTooMuch = machine.frame.depth >= maximumDepth || machine.budget <= 0;
-  if (isTooMuch || isRunning(machine.frame, ref)) {
+  const { owner } = machine.frame;
+  const isPlain = owner && !machine.relevance.has(owner) && !machine.relevance.has(ref.node);
+  if (isTooMuch || isPlain || isRunning(machine.frame, ref)) {
     for (const argument of [...args.positional, ...args.keywords.values()])
       openStates(machine, env, argument.value);
     for (const value of given.values()) openStates(machine, env, value);

@@ -3,6 +3,7 @@ import type { Block, Call, Expression, FunctionDef, Lambda, Span } from '../synt
 import type { Environment } from './environment.ts';
 import type { Fix } from './facts.ts';
 import type { Recorder } from './recorder.ts';
+import type { Relevance } from './relevance.ts';
 import type { SourceUnit } from './source-unit.ts';
 import type { BackendKind, FunctionRef, Value } from './value.ts';
 
@@ -67,6 +68,7 @@ export interface Machine {
   readonly backend: BackendInfo;
   /** Names that some function declares `global` or `nonlocal`: it may change them at any time. */
   readonly sharedNames: ReadonlySet<string>;
+  readonly relevance: Relevance;
   unit: SourceUnit;
   frame: Frame;
   /** Calls that may still be followed into their function before the rest is taken as unknown. */

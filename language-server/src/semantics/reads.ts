@@ -81,6 +81,7 @@ export function readVariable(
       sites: found.sites,
       available: availableNames(env, stateIds),
       program: states[0]?.program ?? null,
+      reader: machine.frame.programNode,
       inProgram: machine.frame.program !== null && states[0]?.program === machine.frame.program,
       tolerant: (options.tolerant ?? false) || machine.recorder.catching > 0,
       certain: states.length > 0 && states.every((state) => !state.open),

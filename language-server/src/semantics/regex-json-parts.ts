@@ -47,7 +47,7 @@ export function constant(text: string): JsonSchema | undefined {
 
 /** Text that stands in a JSON string as it is. */
 export function isPlain(text: string): boolean {
-  return !/["\\\u0000-\u001f]/.test(text);
+  return JSON.stringify(text) === `"${text}"`;
 }
 
 const anyText: ReadonlySet<string> = new Set([

@@ -4,10 +4,10 @@
  * of generated values that other cells read. Both make `t = state["type"]` a `Literal` everywhere.
  */
 import type { ModuleAnalysis } from '../semantics/analysis.ts';
-import { formatType } from '../semantics/gen-type.ts';
+import type { ProgramFact, ReadFact } from '../semantics/facts.ts';
+import { formatType, joinTypes, type GenType } from '../semantics/gen-type.ts';
 import type { SourceUnit } from '../semantics/source-unit.ts';
-import { variableTypes } from '../stubs.ts';
-import { stateClass, stateDecorator } from './virtual-cell.ts';
+import { bodyClass, programIds, stateClass, stateDecorator } from './virtual-cell.ts';
 
 const head = `from typing import Any as __Any, Callable as __Callable, Literal, overload as __overload
 from sglang.lang.interpreter import ProgramState as __ProgramState
@@ -16,24 +16,51 @@ from sglang.lang.ir import SglFunction as __SglFunction
 
 /** Empty if the module defines no programs. */
 export function stateTypes(analysis: ModuleAnalysis): string {
-  const names = new Set(analysis.facts.programs.map(({ name }) => name));
-  if (names.size === 0) return '';
-  return [head, ...[...names].map((name) => programTypes(analysis, name))].join('\n');
+  const ids = programIds(analysis);
+  if (ids.size === 0) return '';
+  return [head, ...[...ids].map(([program, id]) => programTypes(analysis, program, id))].join('\n');
 }
 
-function programTypes(analysis: ModuleAnalysis, name: string): string {
-  const getters = [...variableTypes(analysis.facts.gens, name)].map(
+function programTypes({ facts }: ModuleAnalysis, program: ProgramFact, id: string): string {
+  const state = stateClass(id);
+  const body = bodyTypes(facts.reads, program);
+  return `class ${state}(__ProgramState):
+${getters(program.variables)}
+class ${bodyClass(id)}(${body.size === 0 ? state : '__ProgramState'}):
+${body.size === 0 ? '    pass' : getters(new Map([...program.variables, ...body]))}
+def ${stateDecorator(id)}(decorator: object, /) -> __Callable[[__Callable[..., __Any]], __SglFunction[${state}]]: ...
+`;
+}
+
+/** Variables that the program's body reads as something else than what they are in the end. */
+function bodyTypes(
+  reads: readonly ReadFact[],
+  { node, variables }: ProgramFact,
+): ReadonlyMap<string, GenType> {
+  const types = new Map<string, GenType>();
+  for (const { reader, inProgram, name, type } of reads) {
+    if (reader !== node || !inProgram || name === null) continue;
+    const known = types.get(name);
+    types.set(name, known ? joinTypes(known, type) : type);
+  }
+  const isOther = ([name, type]: readonly [string, GenType]) => {
+    const final = variables.get(name);
+    return !final || formatType(final) !== formatType(type);
+  };
+  return new Map([...types].filter(isOther));
+}
+
+function getters(types: ReadonlyMap<string, GenType>): string {
+  const overloads = [...types].map(
     ([variable, type]) => `    @__overload
-    def __getitem__(self, name: Literal[${JSON.stringify(variable)}], /) -> ${formatType(type).replaceAll('Any', '__Any')}: ...`,
+    def __getitem__(self, name: Literal[${JSON.stringify(variable)}], /) -> ${formatType(type).replaceAll(/\bAny\b/g, '__Any')}: ...
+`,
   );
   const fallback = `    @__overload
-    def __getitem__(self, name: str, /) -> __Any: ...`;
-  const overloads = getters.length === 0 ? [] : [...getters, fallback];
-  const state = stateClass(name);
-  return `class ${state}(__ProgramState):
-${overloads.map((overload) => `${overload}\n`).join('')}    def __getitem__(self, name: str, /) -> __Any: ...
-def ${stateDecorator(name)}(decorator: object, /) -> __Callable[[__Callable[..., __Any]], __SglFunction[${state}]]: ...
+    def __getitem__(self, name: str, /) -> __Any: ...
 `;
+  const all = overloads.length === 0 ? '' : [...overloads, fallback].join('');
+  return `${all}    def __getitem__(self, name: str, /) -> __Any: ...`;
 }
 
 /**

@@ -2,10 +2,11 @@
  * A cell as the type engine sees it: the author's text with types put in where programs are defined,
  * so that `s["x"]` has its type in a program's body, and the program's runs theirs right behind it,
  * at any depth. `@function` reads `@__sgl_as_f(function)` there, and `def f(s)` reads
- * `def f(s: "_f_State")`. Nothing is taken away and no line is added, so places differ only to the
+ * `def f(s: "_f_Body_State")`. Nothing is taken away and no line is added, so places differ only to the
  * right of an insertion on its line.
  */
 import type { ModuleAnalysis } from '../semantics/analysis.ts';
+import type { ProgramFact } from '../semantics/facts.ts';
 import type { Expression, FunctionDef } from '../syntax/ast.ts';
 
 /** Zero-based, in UTF-16 units, as in the language server protocol. */
@@ -25,16 +26,30 @@ export interface VirtualCell {
   readonly insertions: readonly Insertion[];
 }
 
-/** Names of an engine's hidden declarations for a program. */
-export const stateClass = (program: string): string => `_${program}_State`;
-export const stateDecorator = (program: string): string => `__sgl_as_${program}`;
+/** Names of an engine's hidden declarations for a program, by its id. */
+export const stateClass = (id: string): string => `_${id}_State`;
+/** The state inside the program's body. */
+export const bodyClass = (id: string): string => `_${id}_Body_State`;
+export const stateDecorator = (id: string): string => `__sgl_as_${id}`;
+
+/** Names, numbered where several programs of a notebook have the same one. */
+export function programIds({ facts }: ModuleAnalysis): ReadonlyMap<ProgramFact, string> {
+  const counts = new Map<string, number>();
+  return new Map(
+    facts.programs.map((program) => {
+      const count = (counts.get(program.name) ?? 0) + 1;
+      counts.set(program.name, count);
+      return [program, count === 1 ? program.name : `${program.name}__${count}`];
+    }),
+  );
+}
 
 export function virtualCell(analysis: ModuleAnalysis, uri: string): VirtualCell {
   const unit = analysis.units.find((candidate) => candidate.uri === uri);
   if (!unit) return { text: '', insertions: [] };
-  const found = analysis.facts.programs
-    .filter((program) => program.unit.uri === uri)
-    .flatMap(({ node, name }) => insertionsFor(unit.text, node, name))
+  const found = [...programIds(analysis)]
+    .filter(([program]) => program.unit.uri === uri)
+    .flatMap(([{ node }, id]) => insertionsFor(unit.text, node, id))
     .sort((a, b) => a.offset - b.offset);
   let text = '';
   let done = 0;
@@ -59,18 +74,18 @@ interface OffsetInsertion {
   readonly isPrefix: boolean;
 }
 
-function insertionsFor(source: string, node: FunctionDef, name: string): OffsetInsertion[] {
-  if (!/^[\p{L}_][\p{L}\p{N}_]*$/u.test(name)) return [];
+function insertionsFor(source: string, node: FunctionDef, id: string): OffsetInsertion[] {
+  if (!/^[\p{L}_][\p{L}\p{N}_]*$/u.test(id)) return [];
   const decorator = programDecorator(source, node);
   if (!decorator) return [];
   const found: OffsetInsertion[] = [
-    { offset: decorator.start, text: `${stateDecorator(name)}(`, isPrefix: true },
+    { offset: decorator.start, text: `${stateDecorator(id)}(`, isPrefix: true },
     { offset: decorator.end, text: ')', isPrefix: false },
   ];
   const first = node.parameters[0]?.name?.id === 'self' ? 1 : 0;
   const state = node.parameters[first];
   if (state?.name && !state.annotation && state.star === '' && !state.defaultValue) {
-    found.push({ offset: state.name.end, text: `: "${stateClass(name)}"`, isPrefix: false });
+    found.push({ offset: state.name.end, text: `: "${bodyClass(id)}"`, isPrefix: false });
   }
   return found;
 }

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { formatReport, checkPaths, hasFailures } from '../../language-server/src/check.ts';
 import { BackendStore } from '../model-manager/backend-packages.ts';
 import { modelDirectory } from '../model-manager/model-directory.ts';
+import { proxyFetch } from '../model-manager/proxy-fetch.ts';
 import { createModelManager } from '../model-manager/model-manager.ts';
 import { ModelManagerError } from '../model-manager/model-error.ts';
 import { ModelAnswers } from '../model-manager/model-answers.ts';
@@ -96,7 +97,9 @@ async function execute(command: Command, environment: CliEnvironment): Promise<n
 }
 
 function backendStore(): BackendStore {
+  const send = proxyFetch(process.env);
   return new BackendStore({
+    ...(send === null ? {} : { fetch: send }),
     models: modelDirectory(process.env, process.platform),
     registry: process.env['SGLNB_REGISTRY'] || process.env['npm_config_registry'],
     platform: `${process.platform}-${process.arch}`,

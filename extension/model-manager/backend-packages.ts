@@ -3,9 +3,12 @@
  * only with the bytes whose SHA-512 stands here. The runtime finds them beside the models.
  */
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { byteText } from './byte-text.ts';
+import { DOWNLOAD_DEFAULTS } from './download.ts';
 import { isSafePath } from './hub-client.ts';
 import { ModelManagerError, throwIfCancelled } from './model-error.ts';
 import { tarFiles } from './tar-files.ts';
@@ -43,6 +46,10 @@ export interface BackendStoreOptions {
   /** `platform-arch`. */
   readonly platform: string;
   readonly packages?: readonly BackendPackage[];
+  /** Through a proxy, for example. */
+  readonly fetch?: typeof fetch;
+  /** Of the disk that a folder lies on, bytes. */
+  readonly freeBytes?: (folder: string) => Promise<number>;
 }
 
 export interface BackendProgress {
@@ -56,11 +63,16 @@ export class BackendStore {
   readonly available: readonly BackendPackage[];
   readonly #registry: string;
   readonly #platform: string;
+  readonly #fetch: typeof fetch;
+  readonly #freeBytes: (folder: string) => Promise<number>;
 
-  constructor({ models, registry, platform, packages = BACKEND_PACKAGES }: BackendStoreOptions) {
+  constructor(options: BackendStoreOptions) {
+    const { models, registry, platform, packages = BACKEND_PACKAGES } = options;
     this.folder = join(dirname(models), 'backends');
     this.#registry = (registry ?? REGISTRY).replace(/\/+$/, '');
     this.#platform = platform;
+    this.#fetch = options.fetch ?? fetch;
+    this.#freeBytes = options.freeBytes ?? DOWNLOAD_DEFAULTS.freeBytes;
     this.available = packages.filter((each) => each.platform === platform);
   }
 
@@ -103,6 +115,18 @@ export class BackendStore {
     return folder;
   }
 
+  /** Before anything is written; `length` is the archive's, 0 where the server does not tell. */
+  async #checkSpace(length: number): Promise<void> {
+    let existing = this.folder;
+    while (!existsSync(existing) && dirname(existing) !== existing) existing = dirname(existing);
+    const free = await this.#freeBytes(existing);
+    if (length * UNPACKED <= free) return;
+    throw new ModelManagerError(
+      'NO_SPACE',
+      `The build needs ${byteText(length * UNPACKED)} but only ${byteText(free)} are free on the disk of ${this.folder}. Free some space, or set SGLNB_MODELS to a folder on another disk.`,
+    );
+  }
+
   #find(name: string): BackendPackage {
     const found = this.available.find((each) => each.name === name);
     if (found) return found;
@@ -122,7 +146,7 @@ export class BackendStore {
   ): Promise<Buffer> {
     const url = `${this.#registry}/@node-llama-cpp/${npm}/-/${npm}-${BACKEND_VERSION}.tgz`;
     try {
-      const response = await fetch(url, signal ? { signal } : {});
+      const response = await this.#fetch(url, signal ? { signal } : {});
       if (!response.ok || !response.body) {
         await response.body?.cancel();
         throw new ModelManagerError(
@@ -131,6 +155,7 @@ export class BackendStore {
         );
       }
       const length = Number(response.headers.get('content-length'));
+      await this.#checkSpace(length);
       const chunks: Uint8Array[] = [];
       let received = 0;
       for await (const chunk of response.body) {
@@ -150,6 +175,9 @@ export class BackendStore {
     }
   }
 }
+
+/** Unpacked, builds are up to three times as large as their archives, which are held in memory. */
+const UNPACKED = 3;
 
 /** npm's archives hold one folder, `package/`. */
 async function unpack(archive: Buffer, folder: string): Promise<void> {

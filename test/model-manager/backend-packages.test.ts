@@ -11,6 +11,7 @@ import {
   BACKEND_VERSION,
   BackendStore,
   type BackendPackage,
+  type BackendStoreOptions,
 } from '../../extension/model-manager/backend-packages.ts';
 import { tarFiles } from '../../extension/model-manager/tar-files.ts';
 
@@ -60,7 +61,10 @@ afterEach(() => {
 const integrityOf = (bytes: Buffer): string =>
   `sha512-${createHash('sha512').update(bytes).digest('base64')}`;
 
-function store(integrity = integrityOf(archive)): BackendStore {
+function store(
+  integrity = integrityOf(archive),
+  more: Partial<BackendStoreOptions> = {},
+): BackendStore {
   const known: BackendPackage = {
     name: 'cuda',
     npm: 'linux-x64-cuda',
@@ -74,6 +78,7 @@ function store(integrity = integrityOf(archive)): BackendStore {
     registry: `http://127.0.0.1:${port}/`,
     platform: 'linux-x64',
     packages: [known],
+    ...more,
   });
 }
 
@@ -103,6 +108,19 @@ describe('a build of llama.cpp', () => {
     archive = gzipSync(Buffer.concat([entry('package/a', 'evil'), good]));
     await expect(store(integrity).pull('cuda')).rejects.toMatchObject({ code: 'WRONG_CONTENT' });
     expect(existsSync(join(folder, 'backends'))).toBe(false);
+  });
+
+  it('is not fetched where it would not fit, and goes the way that it is told', async () => {
+    const full = store(undefined, { freeBytes: async () => 100 });
+    await expect(full.pull('cuda')).rejects.toMatchObject({ code: 'NO_SPACE' });
+    expect(existsSync(join(folder, 'backends'))).toBe(false);
+    const sent: unknown[] = [];
+    const proxied: typeof fetch = async (input, init) => {
+      sent.push(input);
+      return fetch(input, init);
+    };
+    await store(undefined, { fetch: proxied }).pull('cuda');
+    expect(sent).toHaveLength(1);
   });
 
   it('never leaves its folder', async () => {

@@ -14,10 +14,13 @@ export interface LibraryCandidate {
   readonly library: NativeLibraryOptions;
   /** Whether loading it may end the process, so that it is tried elsewhere first. */
   readonly risky: boolean;
+  /** It was fetched for a GPU: without one the next candidate may do better. */
+  readonly expectsGpu?: boolean;
 }
 
 export type LibraryProbe =
-  | { readonly kind: 'works'; readonly devices: readonly Device[] }
+  /** `lacks`: why its back end for GPUs did not load, if that is so. */
+  | { readonly kind: 'works'; readonly devices: readonly Device[]; readonly lacks?: string | null }
   | { readonly kind: 'fails'; readonly reason: string };
 
 export interface LibraryChoice {
@@ -62,6 +65,7 @@ export function libraryCandidates(places: LibraryPlaces): readonly LibraryCandid
       name: `the fetched library in ${directory}`,
       library: { directory },
       risky: true,
+      expectsGpu: true,
     })),
   );
   const bundled: LibraryCandidate = {
@@ -97,10 +101,24 @@ export async function chooseLibrary(
   for (const candidate of candidates) {
     if (!candidate.risky) return { candidate, devices: null, skipped };
     const found = await probe(candidate.library);
-    if (found.kind === 'works') return { candidate, devices: found.devices, skipped };
-    skipped.push(`${candidate.name} cannot be used: ${found.reason}`);
+    const reason = found.kind === 'fails' ? found.reason : withoutGpu(candidate, found);
+    if (found.kind === 'works' && reason === null) {
+      return { candidate, devices: found.devices, skipped };
+    }
+    skipped.push(`${candidate.name} cannot be used: ${reason}`);
   }
   throw new Error('the last candidate must need no trial');
+}
+
+/** Why a library that works is no use: null if it is. */
+function withoutGpu(
+  { expectsGpu }: LibraryCandidate,
+  { devices, lacks }: Extract<LibraryProbe, { kind: 'works' }>,
+): string | null {
+  if (expectsGpu !== true || devices.some(({ kind }) => kind === 'gpu' || kind === 'igpu')) {
+    return null;
+  }
+  return `it finds no GPU${lacks ? ` (${lacks})` : ''}`;
 }
 
 /** Where the systems keep the loader of Vulkan drivers. Metal is part of macOS on Apple's own chips. */

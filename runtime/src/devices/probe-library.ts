@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process';
 import { EngineError } from '../engine/engine.ts';
 import { listDevices, type Device } from '../engine/device-list.ts';
+import { gpuBackendFailure } from '../engine/gpu-backends.ts';
 import { loadLlama } from '../engine/llama-binding.ts';
 import { loadEngine } from '../engine/llama-engine.ts';
 import type { NativeLibraryOptions } from '../engine/native-library.ts';
@@ -12,16 +13,21 @@ import type { LibraryProbe } from './choose-library.ts';
 
 /** Before the answer on stdout, where libraries print too. */
 const MARK = 'SGLNB_PROBE ';
+/** Why there is no GPU. */
+const LACKS = 'SGLNB_PROBE_LACKS ';
 /** Milliseconds; the first use of a Vulkan driver compiles its shaders. */
 const PATIENCE = 30_000;
 
 /** In the child: prints the devices, or fails as the library does. */
 export function runProbe(library: NativeLibraryOptions, model: string | null): void {
   try {
-    const devices = listDevices(loadLlama(library));
-    if (model !== null && devices.some(({ kind }) => kind === 'gpu' || kind === 'igpu')) {
-      computeOneToken(library, model);
-    }
+    const llama = loadLlama(library);
+    const devices = listDevices(llama);
+    const hasGpu = devices.some(({ kind }) => kind === 'gpu' || kind === 'igpu');
+    if (model !== null && hasGpu) computeOneToken(library, model);
+    const lacks =
+      hasGpu || library.cpuOnly === true ? null : gpuBackendFailure(llama.library.directory);
+    if (lacks !== null) process.stdout.write(`${LACKS}${lacks.replaceAll('\n', ' ')}\n`);
     process.stdout.write(`${MARK}${JSON.stringify(devices)}\n`);
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
@@ -63,7 +69,7 @@ export async function probeInChild(
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
   let late = '';
   const timer = setTimeout(() => {
-    late = `it did not answer within ${PATIENCE / 1000} s (--device cpu leaves the GPU alone)`;
+    late = `it did not answer within ${PATIENCE / 1000} s: a driver may compile its programs that long the first time, and the next start tries it again (--device cpu leaves the GPU alone)`;
     child.kill('SIGKILL');
   }, PATIENCE);
   const end = await new Promise<string>((resolve) => {
@@ -74,7 +80,8 @@ export async function probeInChild(
   });
   clearTimeout(timer);
   const answer = new RegExp(`^${MARK}(.*)$`, 'm').exec(stdout)?.[1];
-  if (answer !== undefined) return { kind: 'works', devices: parseDevices(answer) };
+  const lacks = new RegExp(`^${LACKS}(.*)$`, 'm').exec(stdout)?.[1] ?? null;
+  if (answer !== undefined) return { kind: 'works', devices: parseDevices(answer), lacks };
   return { kind: 'fails', reason: late || reasonFor(end, stderr) };
 }
 

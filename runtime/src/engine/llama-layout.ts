@@ -78,7 +78,10 @@ const BATCH = {
 export type Pointer = bigint | null;
 
 /** A struct as koffi passes it by value. */
-export type ModelParams = Record<keyof typeof MODEL_PARAMS, number | boolean | Pointer>;
+export type ModelParams = Record<
+  keyof typeof MODEL_PARAMS,
+  number | boolean | Pointer | BigUint64Array
+>;
 export type ContextParams = Record<keyof typeof CONTEXT_PARAMS, number | boolean | Pointer>;
 
 /** `llama_batch`; the arrays belong to the caller and are read during the call only. */

@@ -46,8 +46,17 @@ export function checkMemory(header: GgufHeader, cells: number): void {
   );
 }
 
+/** A list of devices ends with NULL. */
+const NO_DEVICES = new BigUint64Array(new ArrayBuffer(8));
+
 export function loadModel(llama: LlamaBinding, options: LlamaEngineOptions): Pointer {
-  const params = { ...llama.modelDefaults(), n_gpu_layers: options.gpuLayers ?? -1 };
+  const gpuLayers = options.gpuLayers ?? -1;
+  const params = {
+    ...llama.modelDefaults(),
+    n_gpu_layers: gpuLayers,
+    // With an empty list nothing is put on a GPU, not even buffers for computing, which may not fit.
+    ...(gpuLayers === 0 ? { devices: NO_DEVICES } : {}),
+  };
   const { result, log } = llama.captureLog(() => llama.loadModel(options.modelPath, params));
   if (result !== null) return result;
   const cause = causeOf(log);

@@ -55,6 +55,28 @@ it('goes on to the next when one ends its process, and keeps the reason', async 
   ]);
 });
 
+it('goes on to the next when a build that was fetched for a GPU finds none, with the reason', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'backends-'));
+  const bins = join(folder, 'linux-x64-cuda@3.21.1', 'bins', 'linux-x64-cuda');
+  mkdirSync(bins, { recursive: true });
+  try {
+    const candidates = libraryCandidates({ ...places, fetched: [folder], hasGpuDriver: true });
+    const gpu = { name: 'Vulkan0', description: '', kind: 'gpu', free: 1, total: 1 } as const;
+    const lacks = 'libcudart.so.13: cannot open shared object file';
+    const probes: LibraryProbe[] = [
+      { kind: 'works', devices: [], lacks },
+      { kind: 'works', devices: [gpu] },
+    ];
+    const choice = await chooseLibrary(candidates, async () => probes.shift() ?? works);
+    expect(choice).toMatchObject({ candidate: { name: 'the bundled library' }, devices: [gpu] });
+    expect(choice.skipped).toEqual([
+      `the fetched library in ${bins} cannot be used: it finds no GPU (${lacks})`,
+    ]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
 it('tries nothing where nothing can crash', async () => {
   const choice = await chooseLibrary(libraryCandidates(places), () => {
     throw new Error('not asked for');

@@ -50,6 +50,8 @@ export type StateSegment =
       readonly timing: GenTiming | null;
       readonly tokens: readonly TokenProbability[] | null;
       readonly choices: readonly ChoiceScore[] | null;
+      /** How the choice was made; absent where a service decided by itself. */
+      readonly decidedBy?: ChoicesMethod;
       readonly request: { readonly url: string; readonly body: unknown } | null;
     };
 
@@ -72,11 +74,35 @@ export interface TokenProbability {
   readonly top: readonly { readonly text: string; readonly logprob: number }[];
 }
 
+/** SGLang's ways to decide between choices, under its names. */
+export type ChoicesMethod =
+  | 'token_length_normalized'
+  | 'greedy_token_selection'
+  | 'unconditional_likelihood_normalized';
+
+/** One of a select's choices. What is absent was not known to whoever wrote it. */
 export interface ChoiceScore {
   readonly text: string;
-  /** Mean token log probability, natural logarithm. */
+  /** Mean token log probability, natural logarithm: what `token_length_normalized` compares. */
   readonly score: number;
   readonly chosen: boolean;
+  /** Of the whole text among the choices, 0 to 1. */
+  readonly probability?: number;
+  /** Number of the token, from 1, at which greedy token selection gives it up; `null` for its winner. */
+  readonly greedyLoss?: number | null;
+  /** Mean gain of its tokens' log probabilities over those without the prompt. */
+  readonly gain?: number;
+  /** Left out of very long lists. */
+  readonly tokens?: readonly ChoiceToken[];
+}
+
+export interface ChoiceToken {
+  /** `null` where the server told none. */
+  readonly text: string | null;
+  /** Natural logarithm. */
+  readonly logprob: number;
+  /** Without the prompt; `null` for a first token, which then has none. */
+  readonly without?: number | null;
 }
 
 /** Progress and rows of `run_batch(..., progress_bar=True)`. */

@@ -3,12 +3,8 @@
  * their tokens. Pure; natural logarithms throughout. Ties go to the first choice.
  */
 import type { JsonObject, JsonValue } from '../../protocol/kernel-protocol.ts';
+import type { ChoicesMethod } from '../../protocol/output-payloads.ts';
 import type { ChoiceEvidence, TokenLogprob } from '../backends/backend.ts';
-
-export type ChoicesMethod =
-  | 'token_length_normalized'
-  | 'greedy_token_selection'
-  | 'unconditional_likelihood_normalized';
 
 export interface Decision {
   /** Index of the chosen one. */
@@ -45,41 +41,58 @@ const DECIDERS: Readonly<Record<ChoicesMethod, Decider>> = {
   unconditional_likelihood_normalized: unconditional,
 };
 
-/** Keeps, token by token, the choices whose token is the likeliest; shorter rows go on with their mean. */
 function greedy(
   evidence: ChoiceEvidence,
   normalized: readonly number[],
   meta: JsonObject,
 ): Decision {
-  const width = Math.max(0, ...evidence.tokens.map((tokens) => tokens.length));
-  const matrix = evidence.tokens.map((tokens) => {
-    const row = logprobs(tokens);
-    return [...row, ...Array.from({ length: width - row.length }, () => mean(row))];
-  });
-  let remaining = matrix.map((_, index) => index);
-  for (let column = 0; column < width && remaining.length > 1; column++) {
-    const at = (row: number): number => matrix[row]?.[column] ?? -Infinity;
-    const best = Math.max(...remaining.map(at));
-    remaining = remaining.filter((row) => at(row) === best);
-  }
+  const { matrix, losses } = greedySelection(evidence.tokens);
   return {
-    chosen: remaining[0] ?? 0,
+    chosen: losses.indexOf(null),
     normalized,
     meta: { ...meta, greedy_logprob_matrix: matrix },
   };
 }
 
-/** Mean gain of each token's log probability over the one it has without the prompt. */
+/**
+ * Keeps, token by token, the choices whose token is the likeliest; shorter rows go on with their mean.
+ * `losses`: the number of the token, from 1, at which each choice was given up; `null` for the one left.
+ */
+export function greedySelection(choices: ChoiceEvidence['tokens']): {
+  readonly matrix: readonly (readonly number[])[];
+  readonly losses: readonly (number | null)[];
+} {
+  const width = Math.max(0, ...choices.map((tokens) => tokens.length));
+  const matrix = choices.map((tokens) => {
+    const row = logprobs(tokens);
+    return [...row, ...Array.from({ length: width - row.length }, () => mean(row))];
+  });
+  const losses: (number | null)[] = matrix.map(() => null);
+  let remaining = matrix.map((_, index) => index);
+  const keep = (kept: readonly number[], column: number): void => {
+    for (const row of remaining) if (!kept.includes(row)) losses[row] = column + 1;
+    remaining = [...kept];
+  };
+  for (let column = 0; column < width && remaining.length > 1; column++) {
+    const at = (row: number): number => matrix[row]?.[column] ?? -Infinity;
+    const best = Math.max(...remaining.map(at));
+    keep(
+      remaining.filter((row) => at(row) === best),
+      column,
+    );
+  }
+  keep(remaining.slice(0, 1), width - 1);
+  return { matrix, losses };
+}
+
+/** Decides by the mean gain over the log probabilities without the prompt. */
 function unconditional(
   evidence: ChoiceEvidence,
   normalized: readonly number[],
   meta: JsonObject,
 ): Decision {
   const without = evidence.unconditional ?? [];
-  const scores = evidence.tokens.map((tokens, index) => {
-    const base = logprobs(without[index] ?? []);
-    return mean(logprobs(tokens).map((value, position) => value - (base[position] ?? 0)));
-  });
+  const scores = gains(evidence.tokens, without);
   const unconditionalTokens: readonly JsonValue[] = without;
   return {
     chosen: indexOfMax(scores),
@@ -90,6 +103,17 @@ function unconditional(
       normalized_unconditional_prompt_logprobs: scores,
     },
   };
+}
+
+/** Mean gain of each choice's tokens; a token without a base counts whole. */
+export function gains(
+  choices: ChoiceEvidence['tokens'],
+  without: ChoiceEvidence['tokens'],
+): number[] {
+  return choices.map((tokens, index) => {
+    const base = logprobs(without[index] ?? []);
+    return mean(logprobs(tokens).map((value, position) => value - (base[position] ?? 0)));
+  });
 }
 
 /** The first token of an unconditional list has no probability: it counts as 0. */

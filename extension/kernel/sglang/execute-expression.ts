@@ -1,7 +1,8 @@
 /** What each kind of expression does to a program state. */
 import type { JsonObject } from '../../protocol/kernel-protocol.ts';
-import type { ChoiceScore, GenTiming } from '../../protocol/output-payloads.ts';
+import type { GenTiming } from '../../protocol/output-payloads.ts';
 import type { Backend, Completion, SentRequest } from '../backends/backend.ts';
+import { choiceScores } from './choice-scores.ts';
 import { decide } from './choices.ts';
 import type { Expression, GenExpression, SelectExpression } from './ir.ts';
 import { FailedGenError, ProgramError } from './program-error.ts';
@@ -250,7 +251,7 @@ async function choose(expression: SelectExpression, host: ExecutionHost, progres
     progress.onRequest,
     host.signal,
   );
-  if (picked !== undefined) return settle(expression, state, picked.chosen, null, picked.meta);
+  if (picked !== undefined) return settle(expression, state, picked.chosen, picked.meta);
   const evidence = await host.backend.scoreChoices(
     state.prompt(),
     choices,
@@ -258,17 +259,20 @@ async function choose(expression: SelectExpression, host: ExecutionHost, progres
     progress.onRequest,
     host.signal,
   );
-  const { chosen, normalized, meta } = decide(method, evidence);
-  progress.choice = choiceProbability(evidence.tokens, chosen);
-  return settle(expression, state, chosen, normalized, meta);
+  const decision = decide(method, evidence);
+  progress.choice = choiceProbability(evidence.tokens, decision.chosen);
+  state.updateGen({
+    choices: choiceScores(choices, evidence, decision),
+    decidedBy: method,
+  });
+  return settle(expression, state, decision.chosen, decision.meta);
 }
 
-/** Appends the decision. `normalized`: the choices' scores; `null` when the service gives none. */
+/** Appends the decision. */
 function settle(
   { choices, name }: SelectExpression,
   state: ProgramState,
   chosen: number,
-  normalized: readonly number[] | null,
   meta: JsonObject,
 ): string {
   const value = choices[chosen] ?? '';
@@ -277,19 +281,6 @@ function settle(
     state.variables.set(name, value);
     state.meta.set(name, meta);
   }
-  const shown = normalized === null ? null : scores(choices, normalized, chosen);
-  state.updateGen({ text: value, choices: shown });
+  state.updateGen({ text: value });
   return value;
-}
-
-function scores(
-  choices: readonly string[],
-  normalized: readonly number[],
-  chosen: number,
-): ChoiceScore[] {
-  return choices.map((text, index) => ({
-    text,
-    score: normalized[index] ?? 0,
-    chosen: index === chosen,
-  }));
 }

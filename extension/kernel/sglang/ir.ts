@@ -1,7 +1,7 @@
 /** The expressions of a program, as the interpreter executes them, and their parser. */
 import type { JsonObject, JsonValue } from '../../protocol/kernel-protocol.ts';
 import type { SourcePosition } from '../guest/bridge-protocol.ts';
-import type { ChoicesMethod } from './choices.ts';
+import type { ChoicesMethod } from '../../protocol/output-payloads.ts';
 import { ProgramError } from './program-error.ts';
 import { reasoningName } from './reasoning.ts';
 

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { ChoiceEvidence, TokenLogprob } from '../../../extension/kernel/backends/backend.ts';
-import { decide, type ChoicesMethod } from '../../../extension/kernel/sglang/choices.ts';
+import { choiceScores } from '../../../extension/kernel/sglang/choice-scores.ts';
+import { decide } from '../../../extension/kernel/sglang/choices.ts';
+import type { ChoicesMethod } from '../../../extension/protocol/output-payloads.ts';
 
 const CHOICES = ['organ', 'organism', 'antidisestablishmentarianism'];
 
@@ -66,4 +68,49 @@ test('unconditional_likelihood_normalized: the prompt must make the choice likel
   );
   const close = [-0.1, 0.5, -0.05].map((value) => expect.closeTo(value, 2));
   expect(meta['normalized_unconditional_prompt_logprobs']).toEqual(close);
+});
+
+describe('what people see of a select', () => {
+  const evidence = { tokens: TOKENS, outputTokens: [], unconditional: null };
+  const scored = (found: ChoiceEvidence) =>
+    choiceScores(CHOICES, found, decide('token_length_normalized', found));
+
+  test('each choice under each way to decide, and its share among them', () => {
+    const [first, second, third] = scored(evidence);
+    expect(first).toMatchObject({ text: 'organ', chosen: true, score: -0.1, greedyLoss: null });
+    // At the second token -0.3 loses against the mean of the choice that has ended, -0.1.
+    expect(second).toMatchObject({ chosen: false, greedyLoss: 2 });
+    expect(third).toMatchObject({ chosen: false, greedyLoss: 1 });
+    const shares = [first, second, third].map((each) => each?.probability ?? 0);
+    expect(shares.reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 9);
+    expect(first?.gain).toBeUndefined();
+    expect(second?.tokens).toEqual([
+      { text: 't0', logprob: -0.1 },
+      { text: 't1', logprob: -0.3 },
+    ]);
+  });
+
+  test('what the prompt gains where that was measured', () => {
+    const unconditional = rows([null], [null, -1.4], [null, -1, -1, -1, -1, -1, -1, -1]);
+    const [first, second] = scored({ ...evidence, unconditional });
+    expect(first?.gain).toBeCloseTo(-0.1, 9);
+    expect(second?.gain).toBeCloseTo((-0.1 + 1.1) / 2, 9);
+    expect(second?.tokens).toEqual([
+      { text: 't0', logprob: -0.1, without: null },
+      { text: 't1', logprob: -0.3, without: -1.4 },
+    ]);
+  });
+
+  test('equals: the first is kept, the others are given up at the last token', () => {
+    const found = { ...evidence, tokens: rows([-1], [-1], [-1]) };
+    expect(scored(found).map(({ greedyLoss }) => greedyLoss)).toEqual([null, 1, 1]);
+    expect(decide('greedy_token_selection', found).chosen).toBe(0);
+  });
+
+  test('no tokens of a list that is too long to be saved', () => {
+    const long = rows(...CHOICES.map(() => Array.from({ length: 1000 }, () => -0.1)));
+    expect(scored({ ...evidence, tokens: long }).every(({ tokens }) => tokens === undefined)).toBe(
+      true,
+    );
+  });
 });

@@ -349,6 +349,7 @@ test('a snapshot tells roles, constraints, choices and the request', async () =>
       source: 'select',
       text: 'yes',
       constraint: 'choices "no", "yes"',
+      decidedBy: 'token_length_normalized',
       choices: [
         { text: 'no', score: -2, chosen: false },
         { text: 'yes', score: -0.5, chosen: true },

@@ -20,12 +20,22 @@ import { BatchView } from './views/batch-view.tsx';
 import { HighlightView } from './views/highlight-view.tsx';
 import { NoticeView } from './views/notice-view.tsx';
 import { StateView } from './views/state-view.tsx';
+import { visibleText } from './visible-text.ts';
 
 const roots = new Map<string, { readonly element: HTMLElement; readonly root: Element }>();
 
 export const activate: ActivationFunction = (context) => ({
   renderOutputItem(item, element) {
-    render(view(item, hostOf(item, context)), rootIn(item.id, element));
+    const root = rootIn(item.id, element);
+    try {
+      render(view(item, hostOf(item, context)), root);
+    } catch {
+      // A file may hold anything under our MIME types: what no view can draw is shown as it is.
+      const text = document.createElement('pre');
+      text.textContent = visibleText(item.text());
+      root.replaceChildren(text);
+      roots.delete(item.id);
+    }
   },
   disposeOutputItem(id) {
     for (const [key, { root }] of roots) {
@@ -64,15 +74,15 @@ function hostOf(item: OutputItem, context: RendererContext<unknown>): Host {
   };
 }
 
-/** A payload that this version cannot read is shown as text: a saved file is never a blank. */
+/** A payload that is no object is shown as text: a saved file is never a blank. */
 function view(item: OutputItem, host: Host): ComponentChild {
   let payload: unknown;
   try {
     payload = item.json();
   } catch {
-    return <pre>{item.text()}</pre>;
+    return <pre>{visibleText(item.text())}</pre>;
   }
-  if (typeof payload !== 'object' || payload === null) return <pre>{item.text()}</pre>;
+  if (typeof payload !== 'object' || payload === null) return <pre>{visibleText(item.text())}</pre>;
   // SAFETY (all casts below): the MIME type names the payload's type; views read defensively.
   switch (item.mime) {
     case HIGHLIGHT_MIME:
@@ -84,6 +94,6 @@ function view(item: OutputItem, host: Host): ComponentChild {
     case NOTICE_MIME:
       return <NoticeView payload={payload as NoticePayload} />;
     default:
-      return <pre>{item.text()}</pre>;
+      return <pre>{visibleText(item.text())}</pre>;
   }
 }

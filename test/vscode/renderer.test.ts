@@ -9,9 +9,9 @@ import {
   HIGHLIGHT_MIME,
   NOTICE_MIME,
   STATE_MIME,
-  type StatePayload,
   type StateSegment,
 } from '../../extension/protocol/output-payloads.ts';
+import { CHOICES, gen, state, token } from './sample-outputs.ts';
 import { root } from './workbench.ts';
 // @ts-expect-error plain JavaScript, which also runs before the dependencies are installed
 import { ensureChromium } from './host-setup.mjs';
@@ -84,28 +84,6 @@ function count(selector: string, id = 'a'): Promise<number> {
   ] as const);
 }
 
-function gen(
-  value: string,
-  more: Partial<Extract<StateSegment, { kind: 'gen' }>> = {},
-): StateSegment {
-  return {
-    kind: 'gen',
-    role: 'assistant',
-    name: 'answer',
-    text: value,
-    source: 'gen',
-    constraint: null,
-    timing: null,
-    tokens: null,
-    choices: null,
-    request: null,
-    ...more,
-  };
-}
-function state(segments: readonly StateSegment[], more: Partial<StatePayload> = {}): StatePayload {
-  return { program: 'qa', running: false, error: null, segments, forks: [], ...more };
-}
-
 describe('model output', () => {
   const attacks = [
     '<script>window.hacked = 1</script>',
@@ -160,7 +138,7 @@ describe('state view', () => {
     );
     expect(await count('.turn')).toBe(2);
     expect(await textOf()).toMatch(/userCapital of France\?assistantIt is answerParis/);
-    expect(await page.getByRole('region', { name: 'State of qa' }).count()).toBe(1);
+    expect(await page.getByRole('group', { name: 'State of qa' }).count()).toBe(1);
   });
 
   it('shows forks side by side', async () => {
@@ -227,6 +205,115 @@ describe('state view', () => {
     expect(shown).toContain('no 50 %');
     expect(shown).toContain(`it'\\''s`);
     expect(await count('details[open]')).toBe(1);
+  });
+
+  it('names the kind of a constraint in the text, and all of it in the details', async () => {
+    await show(STATE_MIME, state([gen('12', { constraint: String.raw`regex \d{1,2}` })]));
+    const chip = await page.evaluate(() => {
+      const element = Reflect.get(window, 'output')('a').querySelector('.gen-constraint');
+      return [element.textContent, element.title];
+    });
+    expect(chip).toEqual(['regex', String.raw`regex \d{1,2}`]);
+    expect(await count('td.constraint')).toBe(1);
+  });
+
+  it('shows every choice under each way to decide, and where they disagree', async () => {
+    await show(
+      STATE_MIME,
+      state([
+        gen('a city', {
+          name: 'kind',
+          source: 'select',
+          choices: CHOICES,
+          decidedBy: 'token_length_normalized',
+        }),
+      ]),
+    );
+    const shown = await textOf();
+    expect(shown).toContain('Decided by the highest mean log probability');
+    expect(shown).toContain('greedy_token_selection would have chosen “a river”');
+    expect(shown).toContain('unconditional_likelihood_normalized would have chosen “a river”');
+    const rows = await page.evaluate(() =>
+      [...Reflect.get(window, 'output')('a').querySelectorAll('[aria-label="Choices of kind"] tr')]
+        .slice(1)
+        .map((row: Element) => [...row.children].map((cell) => cell.textContent?.trim())),
+    );
+    expect(rows).toEqual([
+      ['a city chosen', '71 %', '-0.400', '0.200', 'given up at token 2'],
+      ['a river', '29 %', '-0.600', '0.900', 'likeliest throughout'],
+    ]);
+    expect(shown).toContain('city 50 % (without the prompt 5.0 %)');
+  });
+
+  it('draws choices that an older version saved', async () => {
+    const choices = [{ text: 'yes', score: -0.1, chosen: true }];
+    await show(STATE_MIME, state([gen('yes', { choices, source: 'select' })]));
+    expect(await textOf()).toContain('yes chosen-0.100');
+    expect(await textOf()).not.toContain('Decided by');
+  });
+
+  it('shows the tokens of the value only; the table has the one that ended it, too', async () => {
+    const tokens = [token('Ber', 0.3), token('lin. And', 0.05), token('<|end|>', 0.9)];
+    await show(STATE_MIME, state([gen('Berlin.', { tokens })]));
+    expect(
+      await page.evaluate(
+        () => Reflect.get(window, 'output')('a').querySelector('.gen').textContent,
+      ),
+    ).toBe('answerBerlin.');
+    expect(await count('.gen .token.unlikely')).toBe(1);
+    expect(await textOf()).toContain('<|end|> 90 %'.replace(' ', ''));
+    await show(STATE_MIME, state([gen('cut elsewhere', { tokens })]));
+    expect(await count('.gen .token')).toBe(0);
+    expect(await textOf()).toContain('cut elsewhere');
+  });
+
+  it('says what forks agree on, once all have finished', async () => {
+    const forks = ['Paris', 'Paris ', 'Rome'].map((text) => state([gen(text)]));
+    const [first, ...others] = forks;
+    if (!first) throw new Error('no fork');
+    await show(STATE_MIME, state([], { forks: [{ ...first, running: true }, ...others] }));
+    expect(await textOf()).not.toContain('agree');
+    await show(STATE_MIME, state([], { forks }));
+    expect(await textOf()).toContain('2 of 3 forks agree on “Paris”.');
+    await show(STATE_MIME, state([], { forks: [first, first] }));
+    expect(await textOf()).toContain('The same in all 2 forks.');
+    await show(STATE_MIME, state([], { forks: ['a', 'b'].map((text) => state([gen(text)])) }));
+    expect(await textOf()).toContain('2 different values in 2 forks.');
+  });
+
+  it('copies the request exactly, control characters too', async () => {
+    const request = { url: 'http://127.0.0.1:1/generate', body: { text: '\u202e' } };
+    await show(STATE_MIME, state([gen('a', { request })]));
+    expect(await textOf()).toContain('⟨U+202E⟩');
+    await page.evaluate(() => {
+      for (const each of Reflect.get(window, 'output')('a').querySelectorAll('details')) {
+        each.open = true;
+      }
+    });
+    await page.getByRole('button', { name: 'Copy the command' }).click();
+    const copied = await page.waitForFunction(() => Reflect.get(window, 'posted')[0]?.text);
+    expect(await copied.jsonValue()).toContain('"text": "\u202e"');
+  });
+
+  it('tells a screen reader the end of a run once, and nothing of a file that is opened', async () => {
+    const spoken = () =>
+      page.evaluate(
+        () => Reflect.get(window, 'output')('a').querySelector('[role=status]').textContent,
+      );
+    const forks = [state([gen('x')])];
+    await show(STATE_MIME, state([gen('a')], { running: true, forks }));
+    expect(await count('[role=status], [role=alert], [aria-live]')).toBe(1);
+    expect(await spoken()).toBe('');
+    await show(STATE_MIME, state([gen('a b')], { running: true, forks }));
+    expect(await spoken()).toBe('');
+    await show(STATE_MIME, state([gen('a b c')], { forks }));
+    expect(await spoken()).toBe('qa has finished');
+    await show(STATE_MIME, state([gen('a')], { error: 'gone' }), 'b');
+    expect(
+      await page.evaluate(
+        () => Reflect.get(window, 'output')('b').querySelector('[role=status]').textContent,
+      ),
+    ).toBe('');
   });
 
   it('patches the same nodes while streaming and keeps the scroll position', async () => {
@@ -338,6 +425,17 @@ describe('batch view', () => {
     expect(await column(4)).toEqual(['98', '99', '100']);
   });
 
+  it('announces the end of a batch, not each row', async () => {
+    const spoken = () =>
+      page.evaluate(
+        () => Reflect.get(window, 'output')('a').querySelector('[role=status]').textContent,
+      );
+    await show(BATCH_MIME, batch([row(0, 'Paris')], 2));
+    expect(await spoken()).toBe('');
+    await show(BATCH_MIME, batch([row(0, 'Paris'), row(1, 'Rome')]));
+    expect(await spoken()).toBe('capital_of: 2 of 2 finished');
+  });
+
   it('copies all rows as CSV, those that are not drawn too', async () => {
     const rows = Array.from({ length: 300 }, (_, index) => row(index, 'a "b",\nc'));
     await show(BATCH_MIME, batch(rows));
@@ -392,4 +490,8 @@ it('uses theme variables for every colour', () => {
 it('shows a payload it cannot read as text', async () => {
   await show(STATE_MIME, 'just text');
   expect(await textOf()).toBe('"just text"');
+  await show(STATE_MIME, { segments: 7 }, 'b');
+  expect(await textOf('b')).toBe('{"segments":7}');
+  await show(STATE_MIME, state([gen('as it should be')]), 'b');
+  expect(await textOf('b')).toContain('as it should be');
 });

@@ -3,6 +3,7 @@ import type { BatchPayload, BatchRow } from '../../../extension/protocol/output-
 import { batchCsv, columnNames } from '../csv.ts';
 import type { Host } from '../host.ts';
 import { visibleText } from '../visible-text.ts';
+import { Announcement } from './announcement.tsx';
 
 /** Rows drawn before the reader asks for more. */
 const SHOWN_ROWS = 100;
@@ -19,10 +20,10 @@ export function BatchView({
   const name = visibleText(payload.program ?? 'Batch');
   const label = `${name}: ${finished} of ${total} finished${failed > 0 ? `, ${failed} failed` : ''}`;
   return (
-    <section aria-label={`Batch of ${name}`} aria-busy={finished < total}>
+    <div role="group" aria-label={`Batch of ${name}`} aria-busy={finished < total}>
       <p class="batch">
-        <progress value={finished} max={Math.max(1, total)} aria-label={label} />
-        <span role="status">{label}</span>
+        <progress value={finished} max={Math.max(1, total)} aria-label={`Progress of ${name}`} />
+        <span>{label}</span>
         {rows.length > 0 && (
           <button type="button" onClick={() => host.copy(batchCsv(rows))}>
             Copy as CSV
@@ -35,7 +36,8 @@ export function BatchView({
         )}
       </p>
       {rows.length > 0 && <Rows rows={rows} finished={finished} name={name} />}
-    </section>
+      <Announcement running={finished < total} outcome={label} />
+    </div>
   );
 }
 
@@ -43,7 +45,7 @@ type Value = (row: BatchRow) => string | number;
 
 interface Column {
   readonly title: string;
-  readonly kind: 'number' | 'argument' | 'value' | 'error' | 'time';
+  readonly kind: 'number' | 'argument' | 'value' | 'cause' | 'time';
   readonly value: Value;
 }
 
@@ -52,7 +54,7 @@ interface Order {
   readonly direction: 1 | -1;
 }
 
-const errorColumn: Column = { title: 'error', kind: 'error', value: (row) => row.error ?? '' };
+const errorColumn: Column = { title: 'error', kind: 'cause', value: (row) => row.error ?? '' };
 
 function columnsOf(rows: readonly BatchRow[]): Column[] {
   const given = columnNames(rows.map((row) => row.arguments));
@@ -92,7 +94,7 @@ function Rows({
     setOrder({ column, direction: column === order.column && order.direction === 1 ? -1 : 1 });
   return (
     <>
-      <div class="rows" role="region" aria-label={`Rows of ${name}`} tabIndex={0}>
+      <div class="scroll rows" role="group" aria-label={`Rows of ${name}`} tabIndex={0}>
         <table>
           <thead>
             <tr>
@@ -100,7 +102,9 @@ function Rows({
                 <th key={index} scope="col" aria-sort={sorting(order, index)}>
                   <button type="button" class="heading" onClick={() => sortBy(index)}>
                     {visibleText(column.title)}
-                    {order.column === index ? (order.direction === 1 ? ' ▲' : ' ▼') : ''}
+                    {order.column === index && (
+                      <span aria-hidden="true">{order.direction === 1 ? ' ▲' : ' ▼'}</span>
+                    )}
                   </button>
                 </th>
               ))}
@@ -132,14 +136,19 @@ function Row({ row, columns }: { readonly row: BatchRow; readonly columns: reado
         const text = visibleText(String(column.value(row)));
         if (column.kind === 'number') {
           return (
-            <th key={index} scope="row">
+            <th key={index} scope="row" class="number">
               {text}
             </th>
           );
         }
         return (
           <td key={index} class={column.kind}>
-            {column.kind === 'error' && text !== '' && <span class="tag">Error</span>} {text}
+            {column.kind === 'cause' && text !== '' && (
+              <>
+                <span class="tag">Error</span>{' '}
+              </>
+            )}
+            {text}
           </td>
         );
       })}

@@ -4,6 +4,7 @@ import type {
 } from '../../../extension/protocol/output-payloads.ts';
 import { visibleText } from '../visible-text.ts';
 import { LongText } from './long-text.tsx';
+import { percent } from './numbers.ts';
 
 export type GenSegment = Extract<StateSegment, { readonly kind: 'gen' }>;
 
@@ -13,37 +14,69 @@ const MOST_TOKEN_SPANS = 2_000;
 /** A generated value in the text: marked by a border and its variable's name, not by colour alone. */
 export function GenValue({ gen }: { readonly gen: GenSegment }) {
   const label = gen.name ?? (gen.source === 'select' ? 'unnamed select' : 'unnamed gen');
+  const tokens = tokensOfText(gen);
   return (
     <span class="gen">
       <span class="gen-name">{visibleText(label)}</span>
-      {gen.tokens !== null && gen.tokens.length <= MOST_TOKEN_SPANS ? (
-        gen.tokens.map((token, index) => <Token key={index} token={token} />)
-      ) : (
+      {gen.constraint !== null && (
+        <span class="gen-constraint" title={visibleText(gen.constraint)}>
+          {visibleText(constraintKind(gen.constraint))}
+        </span>
+      )}
+      {tokens === null ? (
         <LongText text={gen.text} />
+      ) : (
+        tokens.map((token, index) => <Token key={index} token={token} />)
       )}
     </span>
   );
 }
 
+/** `regex \d+` is a `regex`: the whole of it stands in the details. */
+function constraintKind(constraint: string): string {
+  return /^(regex|choices|json schema|ebnf)\b/.exec(constraint)?.[1] ?? constraint.slice(0, 24);
+}
+
+/**
+ * The tokens that make up the value: a server also tells the one that ended it, and those of a stop
+ * string, which are no part of it. `null` when they do not make up the text.
+ */
+function tokensOfText({ tokens, text }: GenSegment): readonly TokenProbability[] | null {
+  if (tokens === null || tokens.length > MOST_TOKEN_SPANS) return null;
+  const drawn: TokenProbability[] = [];
+  let rest = text;
+  for (const token of tokens) {
+    if (rest === '') break;
+    const part = token.text.slice(0, rest.length);
+    if (!rest.startsWith(part)) return null;
+    drawn.push({ ...token, text: part });
+    rest = rest.slice(part.length);
+  }
+  return rest === '' ? drawn : null;
+}
+
 function Token({ token }: { readonly token: TokenProbability }) {
   const text = visibleText(token.text);
   if (token.logprob === null) return <span class="token">{text}</span>;
-  const probability = Math.exp(token.logprob);
   return (
-    <span class={`token ${band(probability)}`} title={`probability ${percent(probability)}`}>
+    <span
+      class={`token ${bandOf(token.logprob).style}`}
+      title={`probability ${percent(Math.exp(token.logprob))}`}
+    >
       {text}
     </span>
   );
 }
 
-/** Underline style by probability, so that doubt shows without colour. */
-function band(probability: number): string {
-  if (probability >= 0.9) return 'sure';
-  if (probability >= 0.5) return 'likely';
-  if (probability >= 0.1) return 'unsure';
-  return 'unlikely';
-}
+/** Underline by least probability, so that doubt shows without colour. */
+export const BANDS = [
+  { style: 'sure', least: 0.9, words: '90 % and more' },
+  { style: 'likely', least: 0.5, words: '50 to 90 %' },
+  { style: 'unsure', least: 0.1, words: '10 to 50 %' },
+  { style: 'unlikely', least: 0, words: 'below 10 %' },
+] as const;
 
-export function percent(probability: number): string {
-  return `${(probability * 100).toFixed(probability < 0.1 ? 1 : 0)} %`;
+export function bandOf(logprob: number): (typeof BANDS)[number] {
+  const probability = Math.exp(logprob);
+  return BANDS.find(({ least }) => probability >= least) ?? BANDS[3];
 }

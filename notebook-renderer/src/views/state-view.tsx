@@ -1,6 +1,8 @@
 import { Fragment } from 'preact';
 import type { StatePayload, StateSegment } from '../../../extension/protocol/output-payloads.ts';
 import type { Host } from '../host.ts';
+import { Announcement } from './announcement.tsx';
+import { Votes } from './fork-votes.tsx';
 import { GenDetails } from './gen-details.tsx';
 import { GenValue } from './gen-value.tsx';
 import { LongText } from './long-text.tsx';
@@ -18,31 +20,43 @@ export function StateView({
   readonly host: Host;
 }) {
   const name = visibleText(payload.program ?? 'Program');
+  const { running, error } = payload;
   return (
-    <section class="state" aria-label={`State of ${name}`} aria-busy={payload.running}>
+    <div class="state" role="group" aria-label={`State of ${name}`} aria-busy={running}>
+      <StateBody payload={payload} host={host} />
+      <Announcement
+        running={running}
+        outcome={error === null ? `${name} has finished` : `${name} failed: ${visibleText(error)}`}
+      />
+    </div>
+  );
+}
+
+/** Of a state or of a fork. */
+function StateBody({ payload, host }: { readonly payload: StatePayload; readonly host: Host }) {
+  return (
+    <>
       {stretches(payload).map(({ segments, forks }, index) => (
         <Fragment key={index}>
           <Conversation segments={segments} />
           {forks.length > 0 && <Forks forks={forks} host={host} />}
         </Fragment>
       ))}
-      {payload.running && (
-        <p class="status" role="status">
-          Generating…
-        </p>
-      )}
+      {payload.running && <p class="status">Generating…</p>}
       {payload.error !== null && (
-        <p class="error" role="alert">
-          <span class="tag">Error</span> <LongText text={payload.error} />
+        <div class="error">
+          <p>
+            <span class="tag">Error</span> <LongText text={payload.error} />
+          </p>
           {host.retry !== null && (
             <button type="button" onClick={host.retry}>
               Run the cell again
             </button>
           )}
-        </p>
+        </div>
       )}
-      <GenDetails segments={payload.segments} />
-    </section>
+      <GenDetails segments={payload.segments} host={host} />
+    </>
   );
 }
 
@@ -134,17 +148,24 @@ function safeImageType(mime: string): string {
   return /^image\/(png|jpeg|gif|webp|bmp)$/.test(mime) ? mime : 'image/png';
 }
 
+/** Nested forks are parts of the same state: only the whole is a region of its own. */
 function Forks({ forks, host }: { readonly forks: readonly StatePayload[]; readonly host: Host }) {
+  const label = `${forks.length} forks`;
   return (
-    <div class="forks" role="list" aria-label={`${forks.length} forks`} tabIndex={0}>
-      {forks.map((fork, index) => (
-        <div key={index} class="fork" role="listitem">
-          <div class="role">
-            fork {index + 1} of {forks.length}
-          </div>
-          <StateView payload={fork} host={{ ...host, retry: null }} />
-        </div>
-      ))}
-    </div>
+    <>
+      <div class="scroll" role="group" aria-label={label} tabIndex={0}>
+        <ul class="forks" aria-label={label}>
+          {forks.map((fork, index) => (
+            <li key={index} class="fork">
+              <div class="role">
+                fork {index + 1} of {forks.length}
+              </div>
+              <StateBody payload={fork} host={{ ...host, retry: null }} />
+            </li>
+          ))}
+        </ul>
+      </div>
+      <Votes forks={forks} />
+    </>
   );
 }

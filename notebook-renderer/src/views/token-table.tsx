@@ -1,0 +1,61 @@
+import { useState } from 'preact/hooks';
+import { visibleText } from '../visible-text.ts';
+import { bandOf, BANDS, type GenSegment } from './gen-value.tsx';
+import { logPercent } from './numbers.ts';
+import { Headings, ScrollingTable } from './table.tsx';
+
+/** Rows drawn before the reader asks for more. */
+const SHOWN_TOKENS = 200;
+
+/** The token view for keyboards and screen readers: each token, its probability, what else it could be. */
+export function TokenTable({ gen, name }: { readonly gen: GenSegment; readonly name: string }) {
+  const [all, setAll] = useState(false);
+  const tokens = gen.tokens ?? [];
+  const shown = all ? tokens : tokens.slice(0, SHOWN_TOKENS);
+  return (
+    <details class="part">
+      <summary>Token probabilities of {name}</summary>
+      <p class="note">
+        In the text:{' '}
+        {BANDS.filter(({ style }) => style !== 'sure').map(({ style, words }) => (
+          <span key={style}>
+            <span class={`token ${style}`}>{words}</span>{' '}
+          </span>
+        ))}
+      </p>
+      <ScrollingTable label={`Token probabilities of ${name}`}>
+        <Headings titles={['#', 'token', 'probability', 'alternatives']} />
+        <tbody>
+          {shown.map((token, index) => (
+            <tr key={index}>
+              <th scope="row" class="number">
+                {index + 1}
+              </th>
+              <td>
+                <code class="piece">{visibleText(token.text)}</code>
+              </td>
+              <td class="number">
+                {token.logprob === null ? '–' : logPercent(token.logprob)}
+                {token.logprob !== null && bandOf(token.logprob).style === 'unlikely' && (
+                  <> (unlikely)</>
+                )}
+              </td>
+              <td>
+                {token.top.map(({ text, logprob }, place) => (
+                  <span key={place} class="other">
+                    <code class="piece">{visibleText(text)}</code> {logPercent(logprob)}
+                  </span>
+                ))}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </ScrollingTable>
+      {shown.length < tokens.length && (
+        <button type="button" onClick={() => setAll(true)}>
+          Show {(tokens.length - shown.length).toLocaleString('en')} more tokens
+        </button>
+      )}
+    </details>
+  );
+}

@@ -3,6 +3,8 @@
  * be there at once and stay while the language server starts or restarts. A test holds this against
  * the language server's own answer. Only a decorator inside a multi-line string is taken for one.
  */
+import { splitTopLevel } from './python-text.ts';
+
 export interface ScannedProgram {
   readonly name: string;
   /** 0-based line of the decorator. */
@@ -64,7 +66,7 @@ function scan(text: string, decorators: readonly string[]): ScannedProgram[] {
     const definition = /^(?:@.*\n)+(?:async\s+)?def\s+(\w+)\s*\(/.exec(rest);
     if (!definition) return [];
     const [matched, name = ''] = definition;
-    const texts = argumentTexts(rest.slice(matched.length));
+    const texts = splitTopLevel(rest.slice(matched.length), ',');
     const parameters = texts.filter((part) => !part.trim().startsWith('*')).map(parameter);
     return [
       {
@@ -84,33 +86,12 @@ function variablesOf(text: string): string[] {
   return [...new Set([...body.matchAll(GENERATION)].map((match) => match[2] ?? ''))];
 }
 
-/** Parts between commas up to the parenthesis that closes the one already open. */
-function argumentTexts(text: string): string[] {
-  const parts: string[] = [];
-  let depth = 0;
-  let quote = '';
-  let part = '';
-  for (const character of text) {
-    if (quote !== '') {
-      if (character === quote) quote = '';
-    } else if (character === '"' || character === "'") quote = character;
-    else if ('([{'.includes(character)) depth += 1;
-    else if (')]}'.includes(character)) depth -= 1;
-    if (depth < 0) break;
-    if (character === ',' && depth === 0 && quote === '') {
-      parts.push(part);
-      part = '';
-    } else part += character;
-  }
-  if (part.trim() !== '') parts.push(part);
-  return parts;
-}
-
 function parameter(text: string): ScannedParameter {
-  const match = /^\s*(\w*)\s*(?::\s*([^=]+?))?\s*(?:=\s*([\s\S]*?))?\s*$/.exec(text);
+  const [declared = '', ...rest] = splitTopLevel(text, '=');
+  const [name = '', ...annotation] = splitTopLevel(declared, ':');
   return {
-    name: match?.[1] ?? '',
-    annotation: match?.[2] ?? null,
-    defaultValue: match?.[3] ?? null,
+    name: /^\s*(\w*)\s*$/.exec(name)?.[1] ?? '',
+    annotation: annotation.join(':').trim() || null,
+    defaultValue: rest.join('=').trim() || null,
   };
 }

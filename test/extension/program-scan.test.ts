@@ -35,6 +35,13 @@ describe('scanPrograms', () => {
     ]);
   });
 
+  it('reads past comments and equals signs inside of types', () => {
+    check(
+      '@function\ndef f(\n    s,\n    n: int,  # how many, at most (2)\n    a: Literal["x=y"] = "x=y",\n    b="it\\\'s",\n    *args, c: int = 1, **rest):\n    pass',
+      ['0 f(n:int, a:Literal["x=y"]="x=y", b="it\\\'s", c:int=1)'],
+    );
+  });
+
   it('ignores other decorators and unfinished code', () => {
     check('@functools.cache\ndef f(s): ...\n@function\nx = 1\n# @function', []);
   });

@@ -25,6 +25,19 @@ def ask(s, topic, style="short"):
     s += assistant(gen("answer", max_tokens=32))
 `;
 
+const MANY = `# %%
+from typing import Literal, Optional
+from sglang import function, gen, user, assistant, Runtime, set_default_backend
+
+set_default_backend(Runtime(model_path="starter"))
+
+@function
+def many(s, topic: str, count: int = 3, loud: bool = False, style: Literal["short", "long"] = "short",
+         tags: list[str] = [], note: Optional[float] = None, *args, **rest):
+    s += user(f"{topic!r} {count!r} {loud!r} {style!r} {tags!r} {note!r}")
+    s += assistant(gen("answer", max_tokens=8))
+`;
+
 let workbench: Workbench;
 
 beforeAll(async () => {
@@ -33,7 +46,9 @@ beforeAll(async () => {
       'capitals.py': FILE,
       'helper.py': 'def place(name):\n    return name\n',
       'other.py': 'from modal import function\n\n@function\ndef not_ours(s):\n    pass\n',
-      'countries.csv': 'country\nFrance\nItaly\n',
+      'countries.csv': 'Topic,count,loud\n"France, mostly",2,yes\nItaly,,\n',
+      'lands.csv': 'land\nFrance\n',
+      'many.sglnb': MANY,
       'ask.sglnb': CELL,
     },
   });
@@ -127,4 +142,56 @@ it('runs a cell again from the output that shows its failure', async () => {
     async () => ((await order()) === before ? undefined : true),
     () => `no cell ran again: ${before}`,
   );
+});
+
+it('makes a step of the form for each type, with a way back, and remembers what was given', async () => {
+  const { page } = workbench;
+  await workbench.closeAll();
+  await workbench.open('many.sglnb');
+  const box = page.locator('.quick-input-widget');
+  const choose = async (label: string, prompt: string): Promise<void> => {
+    await workbench.waitForText('.quick-input-widget', prompt);
+    await box.locator('.monaco-list-row', { hasText: label }).first().click();
+  };
+  await lens('Run').click();
+  await type(String.raw`"one\ntwo"`, 'topic: str');
+  await type('many', 'count: int = 3');
+  await workbench.waitForText('.quick-input-widget', 'Type a whole number such as 5.');
+  await box.getByRole('button', { name: 'Back' }).click();
+  await workbench.waitForText('.quick-input-widget', 'topic: str');
+  await workbench.screenshot('run-form');
+  await page.keyboard.press('Enter');
+  await type('5', 'count: int = 3');
+  await workbench.waitForText('.quick-input-widget', '3/6');
+  await choose('True', '');
+  await choose('"long"', '"short"');
+  await type('["a", "b"]', 'tags: list[str] = []');
+  await type('', 'note: Optional[float] = None');
+  await workbench.waitForOutput(`'one\\ntwo' 5 True 'long' ['a', 'b'] None`);
+  await workbench.waitForNoRunningCell();
+  await lens('Run').click();
+  await workbench.waitForText('.quick-input-widget', 'topic: str');
+  expect(await box.locator('input').first().inputValue()).toBe(String.raw`"one\ntwo"`);
+  await page.keyboard.press('Escape');
+});
+
+it('runs a program over the rows of a CSV file, and says which column is missing before it runs', async () => {
+  const pickFile = async (name: string): Promise<void> => {
+    await lens('Run batch').click();
+    const input = workbench.page.locator('.quick-input-widget input').first();
+    await input.waitFor();
+    await input.fill(workbench.path(name));
+    await workbench.page.keyboard.press('Enter');
+  };
+  await pickFile('lands.csv');
+  await workbench.waitForText(
+    '.notifications-toasts',
+    'lands.csv has no column for topic, which many needs. Its columns: land.',
+  );
+  await pickFile('countries.csv');
+  await workbench.waitForOutput('many: 2 of 2 finished');
+  await workbench.waitForOutput('France, mostly');
+  await workbench.screenshot('run-batch');
+  await workbench.waitForNoRunningCell();
+  expect(await workbench.outputText()).not.toContain('Traceback');
 });

@@ -14,10 +14,11 @@ import {
   type Memento,
   type NotebookCell,
 } from 'vscode';
-import { dirname, relative } from 'node:path';
+import { basename, dirname, relative } from 'node:path';
 import { CELL_LANGUAGE } from '../notebook/notebook-type.ts';
 import type { ScannedProgram } from '../program-scan.ts';
 import { batchCode } from './batch-code.ts';
+import { readColumns, type RowsProblem } from './batch-rows.ts';
 import { askArguments } from './program-arguments.ts';
 import type { ProgramHome, ProgramHomes } from './program-homes.ts';
 
@@ -59,12 +60,47 @@ export async function runBatch(
   const path = home.notebook.isUntitled
     ? file.fsPath
     : relative(folder, file.fsPath).replaceAll('\\', '/');
-  const code = batchCode(program, path);
+  const text = new TextDecoder().decode(await workspace.fs.readFile(file));
+  const found = readColumns(program, path, text);
+  if ('problem' in found) {
+    await window.showErrorMessage(problemText(found.problem, basename(file.fsPath), program.name));
+    return;
+  }
+  const code = batchCode(program, path, found.columns);
   if (code === null) {
     await window.showErrorMessage(l10n.t('{0} is no CSV, JSON or JSONL file.', file.fsPath));
     return;
   }
   await runBelow(home, code);
+}
+
+function problemText(problem: RowsProblem, file: string, program: string): string {
+  switch (problem.kind) {
+    case 'empty':
+      return l10n.t('{0} has no rows.', file);
+    case 'not-json':
+      return problem.line === undefined
+        ? l10n.t('{0} is not JSON: {1}', file, problem.reason)
+        : l10n.t('Line {1} of {0} is not JSON: {2}', file, problem.line, problem.reason);
+    case 'not-objects':
+      return problem.line === undefined
+        ? l10n.t('{0} must hold a list of objects, one for each run.', file)
+        : l10n.t(
+            'Line {1} of {0} must be an object with the arguments of a run.',
+            file,
+            problem.line,
+          );
+    case 'missing-column':
+      return l10n.t(
+        '{0} has no column for {1}, which {2} needs. Its columns: {3}.',
+        file,
+        problem.names.join(', '),
+        program,
+        problem.columns.join(', '),
+      );
+    default:
+      return problem satisfies never;
+  }
 }
 
 /** Beside the notebook, or beside the Python file of an untitled one. */

@@ -18,6 +18,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { partNotices, withoutFile } from './third-party.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const require = createRequire(join(root, 'runtime', 'package.json'));
@@ -177,12 +178,12 @@ function stageNotices(stage) {
   const notices = [...new Set(names)]
     .toSorted((left, right) => (left < right ? -1 : 1))
     .map((name) => notice(name));
-  const engine =
-    '## llama.cpp and ggml\n\nMIT, Copyright (c) 2023-2026 The ggml authors, https://github.com/ggml-org/llama.cpp';
+  const typeEngine = packageFolder('basedpyright');
+  const sourceMap = readFileSync(join(typeEngine, 'dist', 'pyright-langserver.js.map'), 'utf8');
+  const typeshed = join(typeEngine, 'dist', 'typeshed-fallback', 'LICENSE');
   notices.push(
-    '## CPython and its standard library (in Pyodide)\n\nPython Software Foundation License Version 2, https://docs.python.org/3/license.html',
-    '## typeshed (in basedpyright)\n\nApache-2.0 and MIT, https://github.com/python/typeshed',
-    ...(isUniversal ? [] : [engine]),
+    ...partNotices(sourceMap, !isUniversal),
+    `## typeshed (in basedpyright)\n\nApache-2.0 and MIT, https://github.com/python/typeshed\n\n\`\`\`text\n${readFileSync(typeshed, 'utf8').trim()}\n\`\`\``,
   );
   const head =
     '# Third-party notices\n\nThis extension contains software of others, under these licences.';
@@ -196,10 +197,9 @@ function notice(name) {
   );
   if (!license) fail(`${name} names no licence`);
   const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
-  const text = file
-    ? `\n\n\`\`\`text\n${readFileSync(join(folder, file), 'utf8').trim()}\n\`\`\``
-    : '';
-  return `## ${name} ${version}\n\n${license}, ${homepage ?? repository?.url ?? `https://www.npmjs.com/package/${name}`}${text}`;
+  const text = file ? readFileSync(join(folder, file), 'utf8').trim() : withoutFile[name];
+  if (!text) fail(`${name} has no licence file: name its terms in extension/build/third-party.mjs`);
+  return `## ${name} ${version}\n\n${license}, ${homepage ?? repository?.url ?? `https://www.npmjs.com/package/${name}`}\n\n\`\`\`text\n${text}\n\`\`\``;
 }
 
 function size(path) {

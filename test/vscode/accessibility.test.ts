@@ -65,7 +65,10 @@ async function outputFrame(): Promise<Frame> {
 async function violations(frame: Frame): Promise<string[]> {
   await frame.evaluate(AXE);
   return frame.evaluate(async () => {
+    // Outputs are positioned below a body without a height: axe would take them for invisible.
+    document.body.style.overflow = 'visible';
     const found = await Reflect.get(globalThis, 'axe').run('.checked-output', { iframes: false });
+    document.body.style.overflow = '';
     return found.violations.flatMap(
       (rule: { id: string; nodes: { html: string; failureSummary: string }[] }) =>
         rule.nodes.map(({ html, failureSummary }) => `${rule.id}: ${html}: ${failureSummary}`),
@@ -79,14 +82,17 @@ it.each([
   ['Dark High Contrast', 'vscode-high-contrast'],
   ['Light High Contrast', 'vscode-high-contrast-light'],
 ])('has no accessibility violations in %s', async (theme, bodyClass) => {
+  await workbench.tall(3600);
   await workbench.theme(theme);
   const frame = await outputFrame();
-  await frame.waitForSelector(`body.${bodyClass}`, { timeout: 10_000 });
+  await frame.waitForSelector(`body.${bodyClass}`, { state: 'attached', timeout: 10_000 });
   expect(await violations(frame)).toEqual([]);
+  await workbench.tall(1800);
   await workbench.screenshot(`outputs-${bodyClass}`);
 });
 
 it('finds what is wrong: text of one colour with its background', async () => {
+  await workbench.tall(3600);
   const frame = await outputFrame();
   await frame.evaluate(() => {
     const shadow = document.querySelector('.checked-output')?.shadowRoot;

@@ -102,5 +102,5 @@ export function packagesIn(sourceMap) {
     const [, name] = /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(source) ?? [];
     return name === undefined ? [] : [name];
   });
-  return [...new Set(names)].toSorted();
+  return [...new Set(names)];
 }

@@ -11,11 +11,16 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const read = (file: string): string => readFileSync(join(root, file), 'utf8');
 
 interface Manifest {
+  readonly icon: string;
   readonly contributes: {
     readonly commands: readonly { readonly command: string }[];
     readonly configuration: readonly { readonly properties: Readonly<Record<string, unknown>> }[];
     readonly notebooks: readonly { readonly type: string }[];
-    readonly languages: readonly { readonly id: string; readonly configuration: string }[];
+    readonly languages: readonly {
+      readonly id: string;
+      readonly configuration: string;
+      readonly icon: { readonly light: string; readonly dark: string };
+    }[];
     readonly grammars: readonly { readonly path: string }[];
     readonly notebookRenderer: readonly { readonly mimeTypes: readonly string[] }[];
     readonly walkthroughs: readonly {
@@ -62,11 +67,23 @@ describe('manifest', () => {
 
   it('points at files that exist', () => {
     const files = [
-      ...contributes.languages.map((language) => language.configuration),
+      manifest.icon,
+      ...contributes.languages.flatMap(({ configuration, icon }) => [
+        configuration,
+        icon.light,
+        icon.dark,
+      ]),
       ...contributes.grammars.map((grammar) => grammar.path),
       ...contributes.walkthroughs.flatMap(({ steps }) => steps.map((step) => step.media.markdown)),
     ];
     expect(files.filter((file) => !existsSync(join(root, file)))).toEqual([]);
+  });
+
+  it('has an icon as the Marketplace wants it: a PNG of 128 pixels or more', () => {
+    const png = readFileSync(join(root, manifest.icon));
+    expect(png.toString('latin1', 1, 4)).toBe('PNG');
+    expect(png.readUInt32BE(16)).toBeGreaterThanOrEqual(128);
+    expect(png.readUInt32BE(20)).toBe(png.readUInt32BE(16));
   });
 
   it('has every text it refers to, and no other', () => {

@@ -20,7 +20,6 @@ import { TextDocument } from 'vscode-languageserver-textdocument';
 import type { HierarchyCall, HierarchyItem } from './features/call-hierarchy.ts';
 import type { Location } from './features/lookup.ts';
 import { RenameError } from './features/navigation.ts';
-import { rules, type Severity, type SeverityOverrides } from './features/rules.ts';
 import { tokenTypes } from './features/semantic-tokens.ts';
 import { programSource } from './features/program-source.ts';
 import type { GeneratedValues } from './generated-values.ts';
@@ -51,6 +50,7 @@ import {
 } from './lsp-type-answers.ts';
 import type { CellRequest, TypeEngine, TypeEngineOptions } from './lsp-type-engine.ts';
 import type { LanguageService } from './service.ts';
+import { parseSettings } from './settings.ts';
 import { literalTypes, stateTypes } from './type-engine/hidden-cell.ts';
 import { splitUnitUri } from './unit-uri.ts';
 import { virtualCell } from './type-engine/virtual-cell.ts';
@@ -224,10 +224,13 @@ export function startServer({
   });
   const configure = async () => {
     if (!canConfigure) return;
-    const answer: unknown = await connection.workspace.getConfiguration(
-      'sglang.diagnostics.severity',
-    );
-    service.configure({ severities: parseSeverities(answer) });
+    const { workspace } = connection;
+    const [severity, backend, serverVersion]: readonly unknown[] = await Promise.all([
+      workspace.getConfiguration('sglang.diagnostics.severity'),
+      workspace.getConfiguration('sglang.diagnostics.backend'),
+      workspace.getConfiguration('sglang.diagnostics.serverVersion'),
+    ]);
+    service.configure(parseSettings({ severity, backend, serverVersion }));
     publishSoon(
       [...texts.all(), ...notebooks.cellTextDocuments.all()].map((document) => document.uri),
     );
@@ -431,16 +434,4 @@ export function startServer({
   texts.listen(connection);
   notebooks.listen(connection);
   connection.listen();
-}
-
-const severityNames: readonly Severity[] = ['error', 'warning', 'information', 'hint', 'off'];
-
-/** Settings come from users: what is no known rule or severity is left out. */
-export function parseSeverities(value: unknown): SeverityOverrides {
-  if (typeof value !== 'object' || value === null) return {};
-  const entries = Object.entries(value).flatMap(([code, given]) => {
-    const severity = severityNames.find((name) => name === given);
-    return rules.has(code) && severity ? [[code, severity] as const] : [];
-  });
-  return Object.fromEntries(entries);
 }

@@ -37,15 +37,15 @@ import type { SeverityOverrides } from './features/rules.ts';
 import { semanticTokens, type SemanticToken } from './features/semantic-tokens.ts';
 import { signatureHelp, type SignatureHelp } from './features/signatures.ts';
 import { documentSymbols, type DocumentSymbol } from './features/symbols.ts';
-import { analyzeModule, type ModuleAnalysis, type ModuleInput } from './semantics/analysis.ts';
+import { analyzeModule, type BackendChoice, type ModuleAnalysis } from './semantics/analysis.ts';
 import type { Value } from './semantics/value.ts';
 
 export interface Settings {
   readonly severities: SeverityOverrides;
   /** Report Python's syntax errors of notebook cells. In `.py` files other extensions do. */
   readonly syntaxErrors: boolean;
-  /** Backend chosen outside of the code. */
-  readonly backend?: NonNullable<ModuleInput['backend']>;
+  /** What the code does not say about the backend. */
+  readonly backend?: BackendChoice;
 }
 
 /** A file of the workspace that may not be open. Uris of a file's cells differ from those in an editor. */
@@ -58,6 +58,8 @@ export interface ProjectFile {
 export interface ModuleHost {
   /** Python files and notebooks below the workspace's folders. */
   files(): readonly ProjectFile[];
+  /** What was read of them is not to be trusted for a while: an answer changes them. */
+  filesWillChange(): void;
   /** `path` is dotted, `level` counts leading dots, `from` is the importing cell or file. */
   resolve(
     path: string,
@@ -196,8 +198,13 @@ export function createLanguageService(options: ServiceOptions = {}): LanguageSer
       ),
     prepareRename: (uri, offset) =>
       withAnalysis(uri, null, (analysis) => prepareRename(analysis, uri, offset)),
-    rename: (uri, offset, name) =>
-      withAnalysis(uri, [], (analysis) => rename(analyses, analysis, uri, offset, name)),
+    rename: (uri, offset, name) => {
+      const edits = withAnalysis(uri, [], (analysis) =>
+        rename(analyses, analysis, uri, offset, name),
+      );
+      options.modules?.filesWillChange();
+      return edits;
+    },
     signatureHelp: (uri, offset) =>
       withAnalysis(uri, null, (analysis) => signatureHelp(analysis, uri, offset)),
     documentSymbols: (uri) => withAnalysis(uri, [], (analysis) => documentSymbols(analysis, uri)),

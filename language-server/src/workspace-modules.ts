@@ -70,6 +70,10 @@ export class WorkspaceModules implements ModuleHost {
     return files;
   }
 
+  filesWillChange(): void {
+    this.#listed = null;
+  }
+
   #file(path: string): ProjectFile | null {
     try {
       const { size, mtimeMs: modified } = statSync(path);

@@ -1,89 +1,14 @@
 // oxlint-disable typescript/no-explicit-any -- answers are JSON; the expectations check their shape
-import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { TextDocument } from 'vscode-languageserver-textdocument';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Client } from './lsp-client.ts';
 
-const entry = join(dirname(fileURLToPath(import.meta.url)), '../../language-server/src/main.ts');
 const notebook = 'file:///n.sglnb';
 const cellUri = (i: number) => `vscode-notebook-cell:/n.sglnb#c${i}`;
-
-interface Message {
-  readonly id?: number;
-  readonly method?: string;
-  readonly params?: any;
-  readonly result?: any;
-  readonly error?: { readonly message: string };
-}
-
-/** Just enough of a client: frames, answers by id, notifications by predicate. */
-class Client {
-  readonly child: ChildProcessWithoutNullStreams;
-  readonly #seen: Message[] = [];
-  #waiting: { fits: (message: Message) => boolean; done: (message: Message) => void }[] = [];
-  #buffer = Buffer.alloc(0);
-  #id = 0;
-
-  constructor() {
-    this.child = spawn(process.execPath, [entry, '--stdio']);
-    this.child.stdout.on('data', (chunk: Buffer) => this.#read(chunk));
-  }
-
-  #read(chunk: Buffer): void {
-    this.#buffer = Buffer.concat([this.#buffer, chunk]);
-    for (;;) {
-      const head = this.#buffer.indexOf('\r\n\r\n');
-      const length = Number(
-        /Content-Length: (\d+)/.exec(this.#buffer.subarray(0, head).toString())?.[1],
-      );
-      if (head === -1 || this.#buffer.length < head + 4 + length) return;
-      const message: Message = JSON.parse(
-        this.#buffer.subarray(head + 4, head + 4 + length).toString(),
-      );
-      this.#buffer = this.#buffer.subarray(head + 4 + length);
-      // The server asks for settings; a client without any answers null.
-      if (message.method === 'workspace/configuration')
-        this.#send({ id: message.id, result: [null] });
-      this.#seen.push(message);
-      this.#waiting = this.#waiting.filter(
-        ({ fits, done }) => !(fits(message) && (done(message), true)),
-      );
-    }
-  }
-
-  #send(message: object): void {
-    const body = JSON.stringify({ jsonrpc: '2.0', ...message });
-    this.child.stdin.write(`Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
-  }
-
-  notify(method: string, params: object): void {
-    this.#send({ method, params });
-  }
-
-  async request(method: string, params: object): Promise<any> {
-    const id = ++this.#id;
-    this.#send({ id, method, params });
-    const answer = await this.next((message) => message.id === id && message.method === undefined);
-    if (answer.error) throw new Error(answer.error.message);
-    return answer.result;
-  }
-
-  next(fits: (message: Message) => boolean): Promise<Message> {
-    const known = this.#seen.findIndex(fits);
-    if (known !== -1) return Promise.resolve(this.#seen.splice(known, 1)[0]!);
-    return new Promise((done) => this.#waiting.push({ fits, done }));
-  }
-
-  async diagnostics(uri: string, version: number): Promise<any[]> {
-    const found = await this.next(
-      ({ method, params }) =>
-        method === 'textDocument/publishDiagnostics' &&
-        params.uri === uri &&
-        params.version === version,
-    );
-    return found.params.diagnostics;
-  }
-}
 
 let client: Client;
 const cells = [
@@ -331,8 +256,12 @@ describe('the type engine', () => {
       const state = await client.request('textDocument/hover', position(uri(2), 2, 0));
       expect(state.contents.value).toContain('ProgramState');
       expect(state.contents.value).not.toContain('_g_State');
-      const items = await client.request('textDocument/completion', position(uri(2), 0, 13));
-      expect(items.map((item: any) => item.label)).toContain('upper');
+      // The engine answers late on a busy machine, and then there is none.
+      const labels = async () => {
+        const items = await client.request('textDocument/completion', position(uri(2), 0, 13));
+        return items.map((item: any) => item.label);
+      };
+      await expect.poll(labels, { timeout: 30_000 }).toContain('upper');
       const definition = await client.request('textDocument/definition', position(uri(2), 1, 1));
       expect(definition.map((place: any) => place.uri)).toEqual([uri(1)]);
 
@@ -370,4 +299,76 @@ describe('the type engine', () => {
       expect(help.signatures[0].label).toContain('iterable');
     },
   );
+});
+
+describe('files that are not open', () => {
+  let folder = '';
+  let editor: Client;
+  const outputs =
+    '# %% [sglnb:outputs]\n{"id": "run", "outputs": ["answer: 42", "st[\\"answer\\"]"]}\n';
+  const files: Readonly<Record<string, string>> = {
+    'programs.py':
+      'import sglang as sgl\n\n@sgl.function\ndef qa(s, q):\n    s += q + sgl.gen("answer")\n',
+    'closed.sglnb': `# %% [markdown] id="about"\n# The "answer" of qa\n\n# %% id="run"\nfrom programs import qa\nst = qa.run(q="ä😀")\nprint("é", st["answer"], "answer")\n\n# %%\nst["answer"]\n\n${outputs}`,
+    'windows.sglnb': '# %%\r\nfrom programs import qa\r\nprint(qa.run(q="")["answer"])\r\n',
+    'script.py': 'from programs import qa\nprint(qa.run(q="x")["answer"])\n',
+  };
+
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'rename-'));
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+    editor = new Client(['--no-type-engine']);
+    await editor.request('initialize', {
+      processId: null,
+      rootUri: null,
+      capabilities: {},
+      workspaceFolders: [{ uri: pathToFileURL(folder).href, name: 'w' }],
+    });
+    editor.notify('initialized', {});
+  });
+  afterEach(async () => {
+    await editor.request('shutdown', {});
+    editor.notify('exit', {});
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('are renamed in on disk, and nothing else of them changes', async () => {
+    const uri = pathToFileURL(join(folder, 'programs.py')).href;
+    editor.notify('textDocument/didOpen', {
+      textDocument: { uri, languageId: 'python', version: 1, text: files['programs.py'] },
+    });
+    const { changes } = await editor.request('textDocument/rename', {
+      ...position(uri, 4, 22),
+      newName: 'reply',
+    });
+    const names = Object.keys(changes).map((changed) =>
+      changed.slice(changed.lastIndexOf('/') + 1),
+    );
+    expect(names.toSorted()).toEqual(Object.keys(files).toSorted());
+    // What an editor does with the answer.
+    for (const [changed, edits] of Object.entries<any>(changes)) {
+      const path = new URL(changed);
+      const document = TextDocument.create(changed, 'python', 0, readFileSync(path, 'utf8'));
+      writeFileSync(path, TextDocument.applyEdits(document, edits));
+    }
+    const after = (name: string) => readFileSync(join(folder, name), 'utf8');
+    expect(after('closed.sglnb')).toBe(
+      files['closed.sglnb']?.replaceAll(/^(?!\{)(.*)st\["answer"\]/gm, '$1st["reply"]'),
+    );
+    expect(after('closed.sglnb').endsWith(outputs)).toBe(true);
+    for (const name of ['windows.sglnb', 'script.py'])
+      expect(after(name)).toBe(files[name]?.replace('["answer"]', '["reply"]'));
+
+    // The server sees what is on disk now.
+    const changed = files['programs.py']?.replace('"answer"', '"reply"') ?? '';
+    editor.notify('textDocument/didChange', {
+      textDocument: { uri, version: 2 },
+      contentChanges: [{ text: changed }],
+    });
+    const places = await editor.request('textDocument/references', {
+      ...position(uri, 4, 22),
+      context: { includeDeclaration: true },
+    });
+    expect(places).toHaveLength(5);
+  });
 });

@@ -23,7 +23,12 @@ import type { SourceUnit } from './source-unit.ts';
 import { Relevance } from './relevance.ts';
 import { declaredNames } from './shared-names.ts';
 import { executeBlock } from './statements.ts';
-import { joinValues, unknown, type FunctionRef, type Value } from './value.ts';
+import { joinValues, unknown, type BackendKind, type FunctionRef, type Value } from './value.ts';
+
+export interface BackendChoice {
+  readonly kind: BackendKind;
+  readonly version: string | null;
+}
 
 export interface ModuleInput {
   readonly units: readonly SourceUnit[];
@@ -33,11 +38,8 @@ export interface ModuleInput {
     level: number,
     from: string,
   ) => ReadonlyMap<string, Value> | null;
-  /** Backend chosen outside of the code, e.g. by a setting. */
-  readonly backend?: {
-    readonly kind: BackendInfo['kinds'] extends Set<infer Kind> ? Kind : never;
-    readonly model: string | null;
-  };
+  /** What settings say about the backend, for what the code does not say. */
+  readonly backend?: BackendChoice;
 }
 
 export interface ModuleAnalysis {
@@ -67,7 +69,7 @@ const maximumExpressionDepth = 1300;
 class ModuleInterpreter implements Machine {
   readonly recorder = new Recorder();
   readonly hoisted = new Map<string, Value>();
-  readonly backend: BackendInfo = { kinds: new Set(), models: new Set() };
+  readonly backend: BackendInfo;
   readonly #input: ModuleInput;
   readonly #queue: FunctionRef[] = [];
   readonly #queued = new Map<object, number>();
@@ -97,10 +99,12 @@ class ModuleInterpreter implements Machine {
     this.frame = topFrame();
     this.relevance = new Relevance(input.units);
     this.sharedNames = new Set(input.units.flatMap((unit) => declaredNames(unit)));
-    if (input.backend) {
-      if (input.backend.kind !== 'unknown') this.backend.kinds.add(input.backend.kind);
-      if (input.backend.model !== null) this.backend.models.add(input.backend.model.toLowerCase());
-    }
+    this.backend = {
+      kinds: new Set(),
+      models: new Set(),
+      chosen: input.backend?.kind ?? 'unknown',
+      version: input.backend?.version ?? null,
+    };
   }
 
   run(): ModuleAnalysis {

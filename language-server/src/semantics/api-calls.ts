@@ -2,7 +2,8 @@
 import { bindArguments, type BoundArguments } from './argument-binding.ts';
 import { constrainedType } from './constraints.ts';
 import { listType, strType } from './gen-type.ts';
-import type { CallArguments, Machine } from './machine.ts';
+import type { Span } from '../syntax/ast.ts';
+import { backendKind, isOlderThan, type CallArguments, type Machine } from './machine.ts';
 import type { NamePattern } from './name-pattern.ts';
 import { apiFunctions } from './sglang-api.ts';
 import {
@@ -37,6 +38,7 @@ export function callApi(machine: Machine, name: string, args: CallArguments): Va
     case 'assistant':
       return roleBlock(machine, name, bound.get('expr')?.value ?? none, args);
     case 'separate_reasoning':
+      reportVersion(machine, '`separate_reasoning`', '0.4.7.post1', args.node.callee);
       return {
         kind: 'expression',
         events: reasoningEvents(eventsOf(bound.get('expr')?.value ?? none)),
@@ -103,6 +105,7 @@ function genEvents(
     machine.report('call-arguments', args.node.callee, '`select` needs `choices`.');
   }
   checkRanges(machine, bound);
+  checkVersion(machine, bound, args);
   const single = constrainedType(machine, api, args, bound);
   const count = args.keywords.get('n')?.value;
   // Newer versions of SGLang: several samples make a list.
@@ -156,6 +159,30 @@ export function checkRanges(machine: Machine, bound: BoundArguments): void {
   }
 }
 
+/** The first versions of SGLang that have what came later. */
+const keywordVersions: Readonly<Record<string, string>> = {
+  n: '0.4.4.post2',
+  stop_regex: '0.5.3.post1',
+};
+
+function checkVersion(machine: Machine, bound: BoundArguments, args: CallArguments): void {
+  for (const [name, version] of Object.entries(keywordVersions)) {
+    const argument = bound.get(name) ?? args.keywords.get(name);
+    if (argument) reportVersion(machine, `\`${name}\``, version, argument.span);
+  }
+}
+
+function reportVersion(machine: Machine, what: string, needed: string, span: Span): void {
+  const { backend } = machine;
+  if (!['sglang', 'unknown'].includes(backendKind(backend)) || !isOlderThan(backend, needed))
+    return;
+  machine.report(
+    'unsupported-on-backend',
+    span,
+    `${what} needs SGLang ${needed} or newer; the setting says ${backend.version ?? ''}.`,
+  );
+}
+
 /** Reasoning models answer twice: the answer and `<name>_reasoning_content`. */
 function reasoningEvents(events: readonly SglEvent[]): readonly SglEvent[] {
   return events.flatMap((event): SglEvent[] => {
@@ -205,13 +232,6 @@ function roleEdge(machine: Machine, name: string, args: CallArguments): Value | 
 /* ------------------------------------------------------------------ backends */
 
 function backendOf(machine: Machine, name: string, args: CallArguments): Value {
-  const model = constantText(
-    args.positional[0]?.value ?? args.keywords.get('model_name')?.value ?? unknown,
-  );
-  if (name === 'OpenAI') {
-    if (model !== null) machine.backend.models.add(model.toLowerCase());
-    return { kind: 'backend', backend: openAiKind(model, args) };
-  }
   const kinds: Readonly<Record<string, BackendKind>> = {
     Anthropic: 'anthropic',
     VertexAI: 'vertexai',
@@ -219,8 +239,16 @@ function backendOf(machine: Machine, name: string, args: CallArguments): Value {
     Runtime: 'sglang',
     Engine: 'sglang',
   };
-  const backend = kinds[name];
-  return backend ? { kind: 'backend', backend } : unknown;
+  const model = constantText(
+    args.keywords.get('model_path')?.value ??
+      args.keywords.get('model_name')?.value ??
+      args.positional[0]?.value ??
+      unknown,
+  );
+  const backend = name === 'OpenAI' ? openAiKind(model, args) : kinds[name];
+  if (backend === undefined) return unknown;
+  if (model !== null) machine.backend.models.add(model.toLowerCase());
+  return { kind: 'backend', backend };
 }
 
 function openAiKind(model: string | null, args: CallArguments): BackendKind {
@@ -228,6 +256,12 @@ function openAiKind(model: string | null, args: CallArguments): BackendKind {
   if (given?.kind === 'bool') return given.value ? 'openai-chat' : 'openai-completion';
   if (model === null) return 'unknown';
   return model.endsWith('-instruct') ? 'openai-completion' : 'openai-chat';
+}
+
+/** `run(backend=…)` counts as much as the default: a program's body does not know which it gets. */
+export function noteBackend(machine: Machine, args: CallArguments): void {
+  const given = args.keywords.get('backend')?.value;
+  if (given && given.kind !== 'none') setBackend(machine, given);
 }
 
 function setBackend(machine: Machine, value: Value): Value {

@@ -202,12 +202,14 @@ function reportBackend(machine: Machine, event: GenEvent): void {
   }
 }
 
-const visionModel =
-  /llava|vl\b|vision|gpt-4o|gpt-4-turbo|gemini|claude-3|claude-sonnet|claude-opus|minicpm-v|pixtral|internvl|gemma-3|llama-4|janus|o1|o3|gpt-5|gpt-4\.1/;
+/** Families that are known to read text only; of all others nothing is said. */
+const textModel =
+  /gpt-3\.5|gpt-4(?![\w.]|-turbo|-vision|-1106-vision)|gpt-4-(?:0314|0613|32k)|o1-mini|o3-mini|claude-(?:instant|2)|llama-?[23](?:\.[13])?-\d+b|code-?llama|vicuna|tinyllama|smollm2?-\d|qwen(?:1\.5|2|2\.5|3)?-(?:chat-)?[\d.]+b|qwq|mistral-7b|mixtral|phi-2|phi-3-mini-4k|gemma-(?:2-)?\d+b|deepseek-(?:r1|v2|v3|coder)|falcon-\d/;
+const visionModel = /llava|vl|vision|omni|vlm|multimodal|-v\b/;
 
 function reportImage(machine: Machine, event: Extract<SglEvent, { kind: 'image' }>): void {
   const model = backendModel(machine.backend);
-  if (model === null || visionModel.test(model)) return;
+  if (model === null || !textModel.test(model) || visionModel.test(model)) return;
   reportAt(
     machine,
     event.unit,

@@ -432,6 +432,11 @@ function toPlain(value: Value, depth: number): unknown {
 }
 
 function noteModel(machine: Machine, command: Value): void {
-  const model = /--model(?:-path)?[ =](\S+)/.exec(constantText(command) ?? '')?.[1];
+  noteLaunch(machine, constantText(command) ?? '');
+}
+
+/** The model of a command line that launches a server, also of `!python -m sglang.launch_server …`. */
+export function noteLaunch(machine: Machine, command: string): void {
+  const model = /launch_server[^]*?--model(?:-path)?[ =](\S+)/.exec(command)?.[1];
   if (model !== undefined) machine.backend.models.add(model.toLowerCase());
 }

@@ -50,11 +50,25 @@ export interface BackendInfo {
   readonly kinds: Set<BackendKind>;
   /** Lower case. */
   readonly models: Set<string>;
+  /** What a setting says, for code that names no backend. */
+  readonly chosen: BackendKind;
+  /** Version of SGLang that a setting names, e.g. `0.4.3`. */
+  readonly version: string | null;
 }
 
 export function backendKind(info: BackendInfo): BackendKind {
   const [only] = info.kinds;
-  return info.kinds.size === 1 && only !== undefined ? only : 'unknown';
+  if (only === undefined) return info.chosen;
+  return info.kinds.size === 1 ? only : 'unknown';
+}
+
+/** Is the version that a setting names older? False without one. */
+export function isOlderThan({ version }: BackendInfo, needed: string): boolean {
+  if (version === null) return false;
+  const numbers = (text: string) => (text.match(/\d+/g) ?? []).map(Number);
+  const [given, least] = [numbers(version), numbers(needed)];
+  const at = least.findIndex((number, i) => (given[i] ?? 0) !== number);
+  return at !== -1 && (given[at] ?? 0) < (least[at] ?? 0);
 }
 
 export function backendModel(info: BackendInfo): string | null {

@@ -1,7 +1,7 @@
 /** `program.run(...)`, `run_batch`, `bind` and direct calls: the state that comes out. */
 import type { FunctionDef, Parameter } from '../syntax/ast.ts';
 import { bindArguments, reportUnknownKeyword, type BoundArguments } from './argument-binding.ts';
-import { checkRanges } from './api-calls.ts';
+import { checkRanges, noteBackend } from './api-calls.ts';
 import type { Environment } from './environment.ts';
 import type { CallArguments, Machine } from './machine.ts';
 import { emptyState } from './program-state.ts';
@@ -51,6 +51,7 @@ export function runProgram(
   args: CallArguments,
 ): Value {
   checkProgramArguments(machine, program, args);
+  noteBackend(machine, args);
   recordEdge(machine, program, args);
   return resultState(machine, env, program, args);
 }
@@ -187,6 +188,7 @@ function runBatch(
   );
   checkRanges(machine, bound);
   checkBatchItems(machine, program, bound);
+  noteBackend(machine, args);
   recordEdge(machine, program, args);
   const state = resultState(machine, env, program, {
     ...args,

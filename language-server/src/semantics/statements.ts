@@ -13,6 +13,7 @@ import { eventsOf } from './api-calls.ts';
 import { appendEvents } from './append.ts';
 import { moduleMember } from './attributes.ts';
 import { executeIf } from './branches.ts';
+import { noteLaunch } from './calls.ts';
 import { checkNumber } from './comparisons.ts';
 import { executeWith } from './contexts.ts';
 import type { Environment } from './environment.ts';
@@ -96,6 +97,7 @@ function execute(machine: Machine, node: Statement, env: Environment): boolean {
     case 'Match':
       return executeMatch(machine, node, env);
     case 'Magic':
+      noteLaunch(machine, machine.unit.text.slice(node.start, node.end));
       if (node.target) assignTarget(machine, env, node.target, unknown);
       return true;
     case 'Global':

@@ -504,6 +504,7 @@ describe('imports', () => {
     const service = createLanguageService({
       modules: {
         files: () => [],
+        filesWillChange: () => undefined,
         resolve: (path) =>
           path === 'lib.programs'
             ? { uri: 'file:///lib/programs.py', text: `${imports}${program}` }

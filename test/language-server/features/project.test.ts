@@ -44,6 +44,7 @@ function project(open: string): { service: LanguageService; uri: string; offset:
   ];
   const host: ModuleHost = {
     files: () => closed,
+    filesWillChange: () => undefined,
     resolve: (path) => {
       const text = files[`${path}.py`];
       return text === undefined ? null : { uri: `${path}.py`, text };

@@ -12,6 +12,8 @@ export interface CatalogueEntry {
   /** Repository and file that are downloaded. */
   readonly repository: string;
   readonly file: string;
+  /** Of a vision model, the file with which it sees. */
+  readonly projector: string | null;
   readonly approximateBytes: number;
   readonly licence: string;
   /** Parameters, in billions. */
@@ -34,6 +36,7 @@ type Row = readonly [
   kvHeads: number,
   headLength: number,
   vocabulary: number,
+  projector?: string,
 ];
 
 // oxfmt-ignore
@@ -53,18 +56,33 @@ const ROWS: readonly Row[] = [
   [['mistralai/Mistral-7B-Instruct-v0.3'], 'bartowski/Mistral-7B-Instruct-v0.3-GGUF', 'Mistral-7B-Instruct-v0.3-Q4_K_M.gguf', 4370, 'Apache-2.0', 7.25, 32_768, 32, 8, 128, 32_768],
   [['microsoft/Phi-3.5-mini-instruct'], 'bartowski/Phi-3.5-mini-instruct-GGUF', 'Phi-3.5-mini-instruct-Q4_K_M.gguf', 2390, 'MIT', 3.82, 131_072, 32, 32, 96, 32_064],
   [['microsoft/phi-4'], 'bartowski/phi-4-GGUF', 'phi-4-Q4_K_M.gguf', 9050, 'MIT', 14.7, 16_384, 40, 10, 128, 100_352],
+  [['llava-hf/llava-1.5-7b-hf', 'liuhaotian/llava-v1.5-7b'], 'second-state/Llava-v1.5-7B-GGUF', 'llava-v1.5-7b-Q4_K_M.gguf', 4710, 'Llama 2 Community', 7.06, 4096, 32, 32, 128, 32_000, 'llava-v1.5-7b-mmproj-model-f16.gguf'],
 ];
 
 export const CATALOGUE: readonly CatalogueEntry[] = ROWS.map(
-  ([names, repository, file, megabytes, licence, billions, context, ...shape]) => ({
+  ([
     names,
     repository,
     file,
+    megabytes,
+    licence,
+    billions,
+    context,
+    layers,
+    kvHeads,
+    headLength,
+    vocabulary,
+    projector = null,
+  ]) => ({
+    names,
+    repository,
+    file,
+    projector,
     approximateBytes: megabytes * 1e6,
     licence,
     billions,
     context,
-    shape: attentionShape(...shape),
+    shape: attentionShape(layers, kvHeads, headLength, vocabulary),
   }),
 );
 

@@ -1,7 +1,7 @@
 /** Models that other programs have downloaded already: found, and linked instead of copied. */
 import { link, readdir, readFile, realpath, stat, symlink } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { basename, join, relative, sep } from 'node:path';
+import { basename, dirname, join, relative, sep } from 'node:path';
 import { cacheDirectory, type Environment } from './model-directory.ts';
 import { ModelManagerError } from './model-error.ts';
 
@@ -14,6 +14,8 @@ export interface ImportableModel {
   readonly fileName: string;
   readonly size: number;
   readonly sha256: string | null;
+  /** Of a vision model, the file with which it sees. */
+  readonly projector: string | null;
 }
 
 export interface ImportPlaces {
@@ -57,9 +59,31 @@ async function ggufBelow(
     .filter((path) => /\.gguf$/i.test(path) && !/mmproj|-\d{5}-of-\d{5}\.gguf$/i.test(path))
     .map((path) => {
       const name = shownName(relative(root, path).split(sep).join('/'));
-      return importable({ program, name, path, fileName: basename(path), sha256: null });
+      const projector = projectorBeside(path, entries);
+      return importable({ program, name, path, fileName: basename(path), sha256: null, projector });
     });
   return (await Promise.all(models)).flat();
+}
+
+/** The projector of a GGUF file that the user names. */
+export async function projectorFor(model: string): Promise<string | null> {
+  return projectorBeside(model, await filesBelow(dirname(model), 1));
+}
+
+/** In the model's own folder, if that holds this model alone or the projector's name has all of its words. */
+function projectorBeside(model: string, files: readonly string[]): string | null {
+  const beside = files.filter((path) => dirname(path) === dirname(model) && /\.gguf$/i.test(path));
+  const projectors = beside.filter((path) => /mmproj/i.test(basename(path)));
+  if (beside.length - projectors.length === 1) return projectors[0] ?? null;
+  const wanted = words(model.replace(/[-.](q\d|iq\d|b?f16|f32)[^/\\]*$/i, ''));
+  return projectors.find((path) => wanted.every((word) => words(path).includes(word))) ?? null;
+}
+
+function words(path: string): string[] {
+  return basename(path)
+    .toLowerCase()
+    .split(/[^a-z0-9]+/)
+    .filter((word) => word !== '');
 }
 
 /** `models--org--repo/snapshots/<revision>/file` → `org/repo/file`. */
@@ -81,38 +105,45 @@ async function filesBelow(folder: string, depth: number): Promise<string[]> {
 async function ollamaModels(root: string): Promise<ImportableModel[]> {
   const manifests = await filesBelow(join(root, 'manifests'), 5);
   const models = manifests.map(async (manifest) => {
-    const digest = await modelDigest(manifest);
-    if (digest === null) return [];
+    const { model: digest, projector } = await digests(manifest);
+    if (digest === undefined) return [];
+    const blob = (sha256: string): string => join(root, 'blobs', `sha256-${sha256}`);
     const [namespace, model, tag] = manifest.split(sep).slice(-3);
     const short = namespace === 'library' ? model : `${namespace}/${model}`;
     return importable({
       program: 'Ollama',
       name: `${short}:${tag}`,
-      path: join(root, 'blobs', `sha256-${digest}`),
+      path: blob(digest),
       fileName: `${model}-${tag}.gguf`,
       sha256: digest,
+      projector: projector === undefined ? null : blob(projector),
     });
   });
   return (await Promise.all(models)).flat();
 }
 
-const OLLAMA_MODEL = 'application/vnd.ollama.image.model';
+const OLLAMA_LAYER = /^application\/vnd\.ollama\.image\.(model|projector)$/;
 
-async function modelDigest(manifest: string): Promise<string | null> {
+/** SHA-256 of the model's blob and of its projector's. */
+async function digests(
+  manifest: string,
+): Promise<{ readonly model?: string; readonly projector?: string }> {
   try {
     const parsed: unknown = JSON.parse(await readFile(manifest, 'utf8'));
-    if (typeof parsed !== 'object' || parsed === null || !('layers' in parsed)) return null;
+    if (typeof parsed !== 'object' || parsed === null || !('layers' in parsed)) return {};
     const layers: unknown[] = Array.isArray(parsed.layers) ? parsed.layers : [];
-    for (const layer of layers) {
-      if (typeof layer !== 'object' || layer === null) continue;
-      if (!('mediaType' in layer && layer.mediaType === OLLAMA_MODEL && 'digest' in layer))
-        continue;
-      return /^sha256:([0-9a-f]{64})$/.exec(String(layer.digest))?.[1] ?? null;
-    }
+    const found = layers.flatMap((layer): [string, string][] => {
+      if (typeof layer !== 'object' || layer === null) return [];
+      if (!('mediaType' in layer && 'digest' in layer)) return [];
+      const kind = OLLAMA_LAYER.exec(String(layer.mediaType))?.[1];
+      const digest = /^sha256:([0-9a-f]{64})$/.exec(String(layer.digest))?.[1];
+      return kind === undefined || digest === undefined ? [] : [[kind, digest]];
+    });
+    return Object.fromEntries(found.toReversed());
   } catch {
     // No manifest of a kind that is known here.
+    return {};
   }
-  return null;
 }
 
 async function importable(model: Omit<ImportableModel, 'size'>): Promise<ImportableModel[]> {

@@ -16,6 +16,7 @@ import {
   linkModel,
   type ImportableModel,
   type ImportPlaces,
+  projectorFor,
 } from './import-sources.ts';
 import { estimateMemory, memoryFit, type MemoryEstimate, type MemoryFit } from './memory-fit.ts';
 import { modelDirectory, type Environment } from './model-directory.ts';
@@ -111,10 +112,14 @@ export class ModelManager {
     const folder = await this.store.folderFor('imported');
     const target = join(folder, model.fileName);
     await linkModel(model.path, target);
-    const sha256 = model.sha256 ?? (await hashFile(target)).digest('hex');
-    const { size } = await stat(target);
     const names = [...new Set([model.name.replace(/\/[^/]*\.gguf$/i, ''), model.name])];
-    const files = [{ name: model.fileName, size, sha256 }];
+    const files = [await recordOf(target, model.sha256)];
+    if (model.projector !== null) {
+      // The runtime takes the one whose name is most like the model's.
+      const beside = target.replace(/(\.gguf)?$/i, '-mmproj.gguf');
+      await linkModel(model.projector, beside);
+      files.push(await recordOf(beside, null));
+    }
     return this.store.add(target, { names, source: model.program, files });
   }
 
@@ -156,6 +161,11 @@ export class ModelManager {
   }
 }
 
+async function recordOf(path: string, known: string | null): Promise<RecordedFile> {
+  const { size } = await stat(path);
+  return { name: basename(path), size, sha256: known ?? (await hashFile(path)).digest('hex') };
+}
+
 /** A GGUF file that the user names, as something to import. @throws ModelManagerError */
 export async function importableFile(path: string): Promise<ImportableModel> {
   const size = await stat(path).then(
@@ -166,7 +176,16 @@ export async function importableFile(path: string): Promise<ImportableModel> {
   const name = basename(path);
   const fileName = /\.gguf$/i.test(name) ? name : `${name}.gguf`;
   const real = await realpath(path);
-  return { program: 'llama.cpp', name: fileName, path: real, fileName, size, sha256: null };
+  const projector = await projectorFor(path);
+  return {
+    program: 'llama.cpp',
+    name: fileName,
+    path: real,
+    fileName,
+    size,
+    sha256: null,
+    projector,
+  };
 }
 
 /**

@@ -14,7 +14,7 @@ export interface ModelRequest {
 /** Everything that is needed to download a model, except the bytes. */
 export interface PullPlan {
   readonly repository: string;
-  /** First part first. */
+  /** First part first; the projector of a vision model last. */
   readonly files: readonly HubFile[];
   /** What programs may call the model afterwards. */
   readonly names: readonly string[];
@@ -59,12 +59,15 @@ export async function planPull(
   const request = parseModelRequest(text);
   const entry = findInCatalogue(request.repository);
   if (entry !== null && request.file === null && request.quantisation === null) {
-    const file = await hub.describe(entry.repository, entry.file, signal);
-    return plan(request, entry.repository, [file], entry);
+    const names = [entry.file, ...(entry.projector === null ? [] : [entry.projector])];
+    const files = await Promise.all(
+      names.map((name) => hub.describe(entry.repository, name, signal)),
+    );
+    return plan(request, entry.repository, files, entry);
   }
   const { repository, files } = await listModels(hub, request, entry, signal);
-  const chosen = chooseFiles(files, request, repository);
-  return plan(request, repository, chosen, entry);
+  const chosen = chooseFiles(files.filter(isModelFile), request, repository);
+  return plan(request, repository, [...chosen, ...chooseProjector(files)], entry);
 }
 
 function plan(
@@ -91,14 +94,20 @@ async function listModels(
   let failure: unknown = null;
   for (const guess of guesses) {
     try {
-      const files = (await hub.files(guess, signal)).filter(isModelFile);
-      if (files.length > 0) return { repository: guess, files };
+      const files = await hub.files(guess, signal);
+      if (files.some(isModelFile)) return { repository: guess, files };
     } catch (error) {
       if (!(error instanceof ModelManagerError)) throw error;
       // The server does not tell missing repositories from private ones.
       if (error.code !== 'NOT_FOUND' && error.code !== 'UNAUTHORIZED') throw error;
       failure ??= error;
     }
+  }
+  if (failure instanceof ModelManagerError && failure.code === 'NOT_FOUND') {
+    throw new ModelManagerError(
+      'NOT_FOUND',
+      `The server has no ${guesses.join(', and no ')}. Check the name; "sglnb models search ${name}" lists models.`,
+    );
   }
   if (failure instanceof Error) throw failure;
   throw new ModelManagerError(
@@ -109,6 +118,19 @@ async function listModels(
 
 function isModelFile({ path }: HubFile): boolean {
   return /\.gguf$/i.test(path) && !/mmproj/i.test(path);
+}
+
+/** Preferred first: projectors are small, and half precision is what they are made of. */
+const PROJECTORS = ['F16', 'BF16', 'Q8_0', 'F32'];
+
+/** What a vision model sees with: one of the repository's projectors, if it has any. */
+function chooseProjector(files: readonly HubFile[]): readonly HubFile[] {
+  const projectors = files.filter(({ path }) => /mmproj[^/]*\.gguf$/i.test(path));
+  const preferred = PROJECTORS.map((name) =>
+    projectors.find(({ path }) => hasQuantisation(path, name)),
+  ).find(Boolean);
+  const chosen = preferred ?? projectors[0];
+  return chosen === undefined ? [] : [chosen];
 }
 
 const PART = /-(\d{5})-of-(\d{5})\.gguf$/i;

@@ -25,6 +25,8 @@ export interface Verification {
 
 const DEPTH = 3;
 const LATER_PART = /-(?!00001)\d{5}-of-\d{5}\.gguf$/i;
+/** What a vision model sees with: part of the model beside it. */
+const PROJECTOR = /mmproj/i;
 
 export class ModelStore {
   readonly directory: string;
@@ -60,10 +62,16 @@ export class ModelStore {
     throw new ModelManagerError('AMBIGUOUS', `"${name}" may be ${ids}. Name one of these.`);
   }
 
-  /** Deletes the model (of a link, only the link) with what belongs to it. */
+  /** Deletes the model (of a link, only the link) with what belongs to it and to no other model. */
   async remove({ path, record }: InstalledModel): Promise<void> {
     const names = record?.files.map((file) => file.name) ?? [basename(path)];
-    for (const name of new Set([basename(path), ...names])) {
+    const others = (await this.list()).filter(
+      (other) => other.path !== path && dirname(other.path) === dirname(path),
+    );
+    const kept = new Set(
+      others.flatMap((other) => other.record?.files.map((file) => file.name) ?? []),
+    );
+    for (const name of new Set([basename(path), ...names.filter((each) => !kept.has(each))])) {
       const file = join(dirname(path), name);
       for (const ending of ['', RECORD_ENDING, '.part', '.part.json']) {
         await rm(file + ending, { force: true });
@@ -150,7 +158,11 @@ async function modelPaths(folder: string, depth: number): Promise<string[]> {
   const found = entries.map(async (entry) => {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) return depth > 1 ? modelPaths(path, depth - 1) : [];
-    return /\.gguf$/i.test(entry.name) && !LATER_PART.test(entry.name) ? [path] : [];
+    return /\.gguf$/i.test(entry.name) &&
+      !LATER_PART.test(entry.name) &&
+      !PROJECTOR.test(entry.name)
+      ? [path]
+      : [];
   });
   return (await Promise.all(found)).flat();
 }

@@ -86,7 +86,7 @@ describe('the question', () => {
 it('downloads with progress, and says why it could not', async () => {
   const { asker: one, manager } = asker();
   expect(await one.download('lab/small', signal)).toBe(false);
-  expect(screen).toContain('There is nothing at');
+  expect(screen).toContain('The server has no');
   const header = encodeHeader({ 'general.architecture': { type: 'string', value: 'llama' } }, []);
   hub.host('lab/small-GGUF/small-Q4_K_M.gguf', Buffer.concat([header, Buffer.alloc(5000)]));
   expect(await one.download('lab/small', signal)).toBe(true);

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import {
+  existsSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
@@ -111,8 +112,7 @@ describe('choosing files', () => {
   });
 
   it('prefers Q4_K_M, or what is asked for, and says what there is', async () => {
-    for (const name of ['m-Q8_0', 'm-Q4_K_M', 'm-Q2_K', 'mmproj-Q4_K_M'])
-      hub.host(`o/m/${name}.gguf`, tiny);
+    for (const name of ['m-Q8_0', 'm-Q4_K_M', 'm-Q2_K']) hub.host(`o/m/${name}.gguf`, tiny);
     expect(await plan('o/m')).toEqual(['m-Q4_K_M.gguf']);
     expect(await plan('o/m:q8_0')).toEqual(['m-Q8_0.gguf']);
     expect(await plan('o/m/m-Q2_K.gguf')).toEqual(['m-Q2_K.gguf']);
@@ -141,6 +141,27 @@ describe('choosing files', () => {
     expect(await models.store.list()).toHaveLength(1);
     await models.store.remove(model);
     expect(await models.store.list()).toEqual([]);
+  });
+
+  it('takes the projector of a vision model along, and deletes it with the last that needs it', async () => {
+    for (const name of ['m-Q8_0', 'm-Q4_K_M', 'mmproj-m-Q8_0', 'mmproj-m-f16']) {
+      hub.host(`o/m-GGUF/${name}.gguf`, tiny);
+    }
+    const paths = async (name: string) => (await models.plan(name)).files.map(({ path }) => path);
+    expect(await paths('o/m-GGUF')).toEqual(['m-Q4_K_M.gguf', 'mmproj-m-f16.gguf']);
+    expect(await paths('o/m-GGUF:Q8_0')).toEqual(['m-Q8_0.gguf', 'mmproj-m-f16.gguf']);
+    const first = await models.pull(await models.plan('o/m-GGUF'));
+    const second = await models.pull(await models.plan('o/m-GGUF:Q8_0'));
+    expect([first.size, (await models.store.verify(first)).ok]).toEqual([tiny.length * 2, true]);
+    expect((await models.store.list()).map(({ id }) => id)).toEqual([
+      'o/m-GGUF/m-Q4_K_M.gguf',
+      'o/m-GGUF/m-Q8_0.gguf',
+    ]);
+    const projector = join(dirname(first.path), 'mmproj-m-f16.gguf');
+    await models.store.remove(first);
+    expect(existsSync(projector)).toBe(true);
+    await models.store.remove(second);
+    expect(existsSync(projector)).toBe(false);
   });
 
   it('searches', async () => {
@@ -218,6 +239,41 @@ describe('importing', () => {
     }
     await models.store.remove(await models.store.find('llama3.2:1b'));
     expect(statSync(join(root, 'ollama', 'blobs', `sha256-${digest}`)).size).toBe(tiny.length);
+  });
+
+  it('links what a vision model sees with beside it', async () => {
+    const seeing = Buffer.concat([tiny, Buffer.from('seeing')]);
+    const [model, projector] = [tiny, seeing].map((bytes) =>
+      createHash('sha256').update(bytes).digest('hex'),
+    );
+    const layers = [
+      { mediaType: 'application/vnd.ollama.image.projector', digest: `sha256:${projector}` },
+      { mediaType: 'application/vnd.ollama.image.model', digest: `sha256:${model}` },
+    ];
+    put(`ollama/blobs/sha256-${model}`, tiny);
+    put(`ollama/blobs/sha256-${projector}`, seeing);
+    put('ollama/manifests/registry.ollama.ai/library/llava/7b', JSON.stringify({ layers }));
+    put('home/.lmstudio/models/pub/repo/lm.gguf', tiny);
+    put('home/.lmstudio/models/pub/repo/mmproj-model-f16.gguf', seeing);
+    // A folder of many: only what is alike belongs together.
+    put('home/.cache/llama.cpp/o_a-Q4_K_M.gguf', tiny);
+    put('home/.cache/llama.cpp/o_b-Q4_K_M.gguf', tiny);
+    put('home/.cache/llama.cpp/o_mmproj-b-f16.gguf', seeing);
+    const projectors: Record<string, string[]> = {};
+    for (const each of await models.importable()) {
+      const { path, record } = await models.import(each);
+      projectors[each.name] = record?.files.slice(1).map(({ name }) => name) ?? [];
+      for (const name of projectors[each.name]!) {
+        expect(readFileSync(join(dirname(path), name))).toEqual(seeing);
+      }
+    }
+    expect(projectors).toEqual({
+      'llava:7b': ['llava-7b-mmproj.gguf'],
+      'pub/repo/lm.gguf': ['lm-mmproj.gguf'],
+      'o_a-Q4_K_M.gguf': [],
+      'o_b-Q4_K_M.gguf': ['o_b-Q4_K_M-mmproj.gguf'],
+    });
+    expect(await models.store.list()).toHaveLength(4);
   });
 
   it('takes any GGUF file, and nothing else', async () => {

@@ -105,7 +105,7 @@ describe('a pulled model', () => {
 
   it('fails with a reason and exit code 1, or 2 for a name that is none', async () => {
     const missing = await sglnb(['models', 'pull', 'no/such']);
-    expect(missing.stderr).toMatch(/^sglnb: There is nothing at /);
+    expect(missing.stderr).toMatch(/^sglnb: The server has no /);
     expect(missing.code).toBe(1);
     expect((await sglnb(['models', 'pull', 'nonsense'])).code).toBe(2);
     expect((await sglnb(['models', 'fly'])).stderr).toContain('there are list, search, pull');

@@ -106,9 +106,15 @@ class Progress {
       const value = this.meta[name];
       return typeof value === 'number' ? value : null;
     };
+    // SGLang's servers tell these when they measure, in seconds.
+    const [queued, prefill] = [count('queue_time'), count('prefill_launch_latency')];
     return {
       milliseconds: performance.now() - this.#start,
-      firstTokenMilliseconds: this.#first,
+      // Of an answer in one piece only the server knows when it began.
+      firstTokenMilliseconds:
+        this.#first ?? (queued === null || prefill === null ? null : (queued + prefill) * 1000),
+      ...(queued === null ? {} : { queueMilliseconds: queued * 1000 }),
+      ...(prefill === null ? {} : { prefillMilliseconds: prefill * 1000 }),
       promptTokens: count('prompt_tokens'),
       cachedTokens: count('cached_tokens'),
       completionTokens: count('completion_tokens'),

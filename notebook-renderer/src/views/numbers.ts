@@ -13,7 +13,7 @@ export function logPercent(logprob: number): string {
 export function duration(milliseconds: number | null | undefined): string {
   return milliseconds === null || milliseconds === undefined
     ? '–'
-    : `${milliseconds.toFixed(0)} ms`;
+    : `${milliseconds.toFixed(milliseconds < 10 ? 1 : 0)} ms`;
 }
 
 export function plural(count: number, one: string, many: string): string {

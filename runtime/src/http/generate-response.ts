@@ -1,4 +1,5 @@
 import type { Vocabulary } from '../engine/engine.ts';
+import { now } from '../scheduler/clock.ts';
 import type { LogprobLayout } from '../options.ts';
 import type { TokenLogprob } from '../scheduler/messages.ts';
 import type { LogprobRequest } from './generate-request.ts';
@@ -18,6 +19,24 @@ export interface GenerateResult {
   readonly meta_info: Readonly<Record<string, unknown>>;
 }
 
+/** Seconds, under the names that SGLang's servers use when they measure. */
+function timesOf({ started, times, finish, tokens }: Generation): Record<string, number> {
+  const end = now();
+  const [last, decoding] = [finish !== null, tokens.length - 1];
+  return {
+    ...(times === undefined
+      ? {}
+      : {
+          queue_time: (times.admitted - started) / 1000,
+          prefill_launch_latency: (times.prefilled - times.admitted) / 1000,
+        }),
+    ...(times !== undefined && last && decoding > 0 && end > times.prefilled
+      ? { decode_throughput: (decoding * 1000) / (end - times.prefilled) }
+      : {}),
+    ...(last ? { e2e_latency: (end - started) / 1000 } : {}),
+  };
+}
+
 /** Formats generations as SGLang does. */
 export class ResultFormat {
   readonly #vocabulary: Vocabulary;
@@ -30,8 +49,6 @@ export class ResultFormat {
 
   result(generation: Generation, rid: string, logprobs: LogprobRequest | null): GenerateResult {
     const { finish } = generation;
-    const ended =
-      finish === null ? {} : { e2e_latency: (performance.now() - generation.started) / 1000 };
     return {
       text: generation.text,
       output_ids: [...generation.tokens],
@@ -45,7 +62,7 @@ export class ResultFormat {
         completion_tokens: generation.tokens.length,
         cached_tokens: generation.cachedTokens,
         ...(generation.warnings.length === 0 ? {} : { constraint_warnings: generation.warnings }),
-        ...ended,
+        ...timesOf(generation),
       },
     };
   }

@@ -1,3 +1,4 @@
+import { now } from '../scheduler/clock.ts';
 import type {
   FinishReason,
   GenerationRequest,
@@ -10,7 +11,8 @@ import type { RequestEngine } from './request-metrics.ts';
 /** Everything that has come for one request so far. */
 export class Generation {
   readonly request: GenerationRequest;
-  readonly started = performance.now();
+  readonly started = now();
+  times: Progress['times'];
   text = '';
   readonly tokens: number[] = [];
   cachedTokens = 0;
@@ -30,6 +32,7 @@ export class Generation {
     this.tokens.push(...progress.tokens);
     this.cachedTokens = progress.cachedTokens;
     this.retractions = progress.retractions;
+    this.times = progress.times ?? this.times;
     this.input.add(progress.inputLogprobs);
     this.output.add(progress.outputLogprobs);
     this.finish = progress.finish;

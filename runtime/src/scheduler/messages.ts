@@ -92,6 +92,8 @@ export interface Progress {
   readonly cachedTokens: number;
   /** Times the request gave its cells back because the cache was full. */
   readonly retractions: number;
+  /** When it first got a place in a batch, and when its prompt was computed; absent until then. */
+  readonly times?: { readonly admitted: number; readonly prefilled: number };
   readonly inputLogprobs: LogprobChunk | null;
   readonly outputLogprobs: LogprobChunk | null;
   readonly finish: FinishReason | null;

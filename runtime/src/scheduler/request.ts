@@ -2,6 +2,7 @@ import type { Lease } from '../cache/prefix-cache.ts';
 import type { Matcher } from '../constraints/constraint.ts';
 import type { SamplingState } from '../sampling/sampling-state.ts';
 import type { PromptEmbeddings } from '../vision/prompt-images.ts';
+import { now } from './clock.ts';
 import type { FinishReason, GenerationRequest, Progress, TokenLogprob } from './messages.ts';
 import type { OutputText } from './output-text.ts';
 
@@ -44,6 +45,8 @@ export class Request {
   readonly inputLogprobs = new LogprobRows();
   readonly outputLogprobs = new LogprobRows();
   #started = false;
+  #admittedAt: number | null = null;
+  #prefilledAt: number | null = null;
   #reportedTokens: number;
   #takenBack = 0;
   readonly #warnings: readonly string[];
@@ -116,6 +119,7 @@ export class Request {
   /** Takes a lease at admission; the first one decides what counts as cached. */
   begin(lease: Lease): void {
     this.lease = lease;
+    this.#admittedAt ??= now();
     this.computed = lease.shared;
     this.#prefillEnd = this.tokens.length;
     if (this.retractions === 0) this.cachedTokens = Math.min(lease.shared, this.promptLength);
@@ -144,6 +148,7 @@ export class Request {
   /** The prompt has been computed: its tokens are scored, later prefills need not do it again. */
   promptDone(): void {
     this.#started = true;
+    this.#prefilledAt ??= now();
   }
 
   /** What is new since the last call. */
@@ -159,6 +164,9 @@ export class Request {
       tokens,
       cachedTokens: this.cachedTokens,
       retractions: this.retractions,
+      ...(this.#admittedAt === null || this.#prefilledAt === null
+        ? {}
+        : { times: { admitted: this.#admittedAt, prefilled: this.#prefilledAt } }),
       inputLogprobs: this.inputLogprobs.take(),
       outputLogprobs: this.outputLogprobs.take(),
       finish: this.finish,

@@ -6,7 +6,6 @@ import { randomBytes, timingSafeEqual } from 'node:crypto';
 import {
   closeSync,
   existsSync,
-  mkdtempSync,
   openSync,
   renameSync,
   rmSync,
@@ -14,7 +13,6 @@ import {
   writeSync,
 } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type {
   AttachEvent,
@@ -31,6 +29,7 @@ import {
 } from '../protocol/kernel-protocol.ts';
 import type { ProtocolOutput } from './protocol-output.ts';
 import { RunJournal } from './run-journal.ts';
+import { makeSocketFolder, removeStaleFolders, socketIn } from './socket-folders.ts';
 
 /** Milliseconds between two looks whether a kernel without a driver is still wanted. */
 const CHECK = 1_000;
@@ -68,12 +67,11 @@ export class AttachServer implements ProtocolOutput {
     this.#options = options;
     // The first driver gets the time to come even when kernels are not to stay.
     this.#keepAlive = Math.max(options.keepAlive, 10_000);
-    // A unix socket's path may have only about a hundred characters, so it is not among the records.
-    this.#folder = process.platform === 'win32' ? null : mkdtempSync(join(tmpdir(), 'sglnb-'));
+    this.#folder = process.platform === 'win32' ? null : makeSocketFolder();
     this.#address =
       this.#folder === null
         ? `\\\\.\\pipe\\sglnb-${options.id}-${randomBytes(8).toString('hex')}`
-        : join(this.#folder, 'kernel');
+        : socketIn(this.#folder);
     this.#server = createServer((socket) => this.#greet(socket));
     this.#watch = setInterval(() => this.#check(), CHECK);
   }
@@ -84,6 +82,7 @@ export class AttachServer implements ProtocolOutput {
       this.#server.once('error', reject);
       this.#server.listen(this.#address, resolve);
     });
+    if (this.#folder !== null) void removeStaleFolders();
     return this.#writeRecord();
   }
 

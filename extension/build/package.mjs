@@ -105,6 +105,8 @@ const engineParts = [
 function stageNoEngine(stage) {
   for (const part of engineParts) rmSync(join(stage, part), { force: true });
   cpSync(join(root, 'extension/build/no-engine.mjs'), join(stage, 'dist', 'runtime.mjs'));
+  // Tells the diagnostics page that nothing is missing.
+  writeFileSync(join(stage, 'dist', 'no-engine'), '');
 }
 
 /** koffi loads its binary by package name: it keeps a folder of its own beside the bundles. */

@@ -28,7 +28,7 @@ const windows = process.platform === 'win32';
 export class KernelProcess {
   readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
   readonly #exit: Promise<void>;
-  readonly #children = new Set<number>();
+  readonly #children = new Map<number, number>();
   #stderr: string[] = [];
   #exited = false;
 
@@ -106,13 +106,14 @@ export class KernelProcess {
 
   #watchChildren(event: KernelEvent): void {
     if (event.type !== 'process') return;
-    if (event.process.exit === null) this.#children.add(event.process.pid);
-    else this.#children.delete(event.process.pid);
+    const { id, pid, exit } = event.process;
+    if (exit === null) this.#children.set(id, pid);
+    else this.#children.delete(id);
   }
 
   /** Runtimes live in groups of their own; one that outlives its kernel would hold its port. */
   #killChildren(): void {
-    for (const pid of this.#children) {
+    for (const pid of this.#children.values()) {
       if (!windows) killQuietly(-pid, 'SIGKILL');
       killQuietly(pid, 'SIGKILL');
     }

@@ -34,6 +34,10 @@ export interface GuestHooks {
 /** Programs that cells start; they outlive a cell, never the kernel. */
 export interface ProcessService {
   readonly handle: ProcessCallHandler;
+  /** Of a server of this machine; `null` when none is known. */
+  keyOf(url: string): Promise<string | null>;
+  /** What the user wants of one of them. @throws when it cannot be done */
+  control(id: number, action: 'restart' | 'kill'): Promise<void>;
   /** Ends all of them and waits until they are gone. */
   killAll(): Promise<void>;
 }
@@ -113,6 +117,13 @@ export class KernelServer {
         return this.#inputs.reply(request.request, request.value);
       case 'model_reply':
         return this.#models.reply(request.request, request.model);
+      case 'program':
+        this.#processes
+          ?.control(request.id, request.action)
+          .catch((error: unknown) =>
+            this.#log('warn', error instanceof Error ? error.message : String(error)),
+          );
+        return;
       case 'query':
         void this.#query(request.id, request.query);
         return;
@@ -377,7 +388,11 @@ export class KernelServer {
 
   #previewServer(): PreviewServer {
     const { endpoint = null, endpointOptions } = this.#initialize ?? {};
-    return { endpoint, apiKey: endpointOptions?.apiKey };
+    return {
+      endpoint,
+      apiKey: endpointOptions?.apiKey,
+      keyOf: (url) => this.#processes?.keyOf(url) ?? Promise.resolve(null),
+    };
   }
 
   #ask(prompt: string, password: boolean, signal: AbortSignal): Promise<string | null> {

@@ -1,4 +1,5 @@
 /** Entry of the kernel process: builds the parts, connects them to their driver, nothing else. */
+import { join } from 'node:path';
 import { openDriverChannel } from './driver-channel.ts';
 import { defaultCacheFolder } from './guest/snapshot.ts';
 import { startGuest } from './guest/python-guest.ts';
@@ -40,7 +41,8 @@ const server = new KernelServer({
       onProcess: (info) => hooks.send({ type: 'process', process: info }),
       ask: hooks.ask,
       ...(hooks.chooseModel ? { chooseModel: hooks.chooseModel } : {}),
-      log: (message) => hooks.send({ type: 'log', level: 'info', message }),
+      log: (level, message) => hooks.send({ type: 'log', level, message }),
+      recordFolder: join(cacheFolder, 'runtimes'),
     });
     return processes;
   },

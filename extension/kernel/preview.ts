@@ -19,6 +19,8 @@ const CHARACTERS_PER_TOKEN = 4;
 export interface PreviewServer {
   readonly endpoint: string | null;
   readonly apiKey: string | undefined;
+  /** Key of a server of this machine that the kernel knows. */
+  readonly keyOf: (url: string) => Promise<string | null>;
 }
 
 interface Access {
@@ -42,7 +44,7 @@ export async function previewAnswer(
   const answer = record(found);
   const refused = text(answer['refused']);
   if (refused !== null) throw new PreviewError(refused);
-  const { url, access } = target(text(answer['url']), server);
+  const { url, access } = await target(text(answer['url']), server);
   const remote = url === null ? null : await askModel(url, access);
   const registry = new ChatTemplateRegistry();
   const model = text(answer['model']) ?? remote;
@@ -159,13 +161,20 @@ function base(url: string): string {
 }
 
 /** As for runs: with an endpoint set, servers of this machine are that one; the key is for it alone. */
-function target(
+async function target(
   url: string | null,
-  { endpoint, apiKey }: PreviewServer,
-): { readonly url: string | null; readonly access: Access } {
+  { endpoint, apiKey, keyOf }: PreviewServer,
+): Promise<{ readonly url: string | null; readonly access: Access }> {
   const [first = null] = endpoint?.split(',') ?? [];
-  if (first === null || (url !== null && !isLoopback(url))) return { url, access: {} };
-  return { url: first.trim(), access: apiKey === undefined ? {} : { apiKey } };
+  if (first === null || (url !== null && !isLoopback(url)))
+    return { url, access: await known(url) };
+  const access = apiKey === undefined ? await known(first.trim()) : { apiKey };
+  return { url: first.trim(), access };
+
+  async function known(server: string | null): Promise<Access> {
+    const key = server === null ? null : await keyOf(server);
+    return key === null ? {} : { apiKey: key };
+  }
 }
 
 function templateOf(value: JsonValue | undefined): ChatTemplate | null {

@@ -87,8 +87,9 @@ export class RunJournal {
         this.#status = event;
         return;
       case 'process':
-        if (event.process.exit === null) this.#processes.set(event.process.pid, event.process);
-        else this.#processes.delete(event.process.pid);
+        if (event.process.exit === null || event.process.failure)
+          this.#processes.set(event.process.id, event.process);
+        else this.#processes.delete(event.process.id);
         return;
       case 'input_request':
       case 'model_request':

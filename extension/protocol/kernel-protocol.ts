@@ -55,6 +55,8 @@ export type KernelRequest =
   | { readonly type: 'input_reply'; readonly request: number; readonly value: string | null }
   /** Answer to `model_request`: a file to run, or `null` for what the program says. */
   | { readonly type: 'model_reply'; readonly request: number; readonly model: string | null }
+  /** Starts a background program again (runtimes only), or ends it by force. */
+  | { readonly type: 'program'; readonly id: number; readonly action: 'restart' | 'kill' }
   /** Requests answered by one `reply` with the same `id`, never queued behind a running cell's output. */
   | { readonly type: 'query'; readonly id: number; readonly query: KernelQuery };
 
@@ -212,13 +214,22 @@ export interface GenRecord {
   readonly request: { readonly url: string; readonly body: JsonValue } | null;
 }
 
-/** A process that a cell started with `execute_shell_command` or the kernel on its behalf. */
+/** A program that a cell started with `execute_shell_command` or the kernel on its behalf. */
 export interface ChildProcessInfo {
+  /** Stays the same when a runtime is started again, unlike `pid`. */
+  readonly id: number;
   readonly pid: number;
   readonly command: string;
   readonly kind: 'shell' | 'runtime';
   readonly url: string | null;
+  /** What requests to the server carry as a bearer token; shown and stored nowhere. */
+  readonly key?: string;
+  /** `null` while it runs, and while it is being started again. */
   readonly exit: { readonly code: number | null; readonly signal: string | null } | null;
+  /** A runtime that ended unexpectedly and does not serve again yet: which attempt, of how many. */
+  readonly restart?: { readonly attempt: number; readonly of: number } | null;
+  /** Why a runtime that ended again and again was given up, with what to do. */
+  readonly failure?: string | null;
 }
 
 export type JsonValue =

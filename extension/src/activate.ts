@@ -1,10 +1,22 @@
 /** Entry of the extension: builds and registers, nothing else. */
-import { Uri, window, workspace, languages, notebooks, type ExtensionContext } from 'vscode';
+import {
+  commands,
+  l10n,
+  Uri,
+  window,
+  workspace,
+  languages,
+  notebooks,
+  type ExtensionContext,
+  type NotebookDocument,
+} from 'vscode';
 import { join } from 'node:path';
 import { ApiKeys } from './api-keys.ts';
 import { ProgramCodeLensProvider } from './code-lens.ts';
 import { PromptPreview } from './commands/preview-prompt.ts';
 import { ProgramHomes } from './commands/program-homes.ts';
+import type { ChildProcessInfo } from '../protocol/kernel-protocol.ts';
+import { COMMANDS } from './commands/command-ids.ts';
 import { registerCommands } from './commands/register-commands.ts';
 import { WorkspaceModels } from './models/workspace-models.ts';
 import { CellDiagnostics } from './insight/cell-diagnostics.ts';
@@ -88,11 +100,14 @@ export function activate(context: ExtensionContext): void {
       context.workspaceState,
     );
     const runtimesOf = (session: KernelSession) =>
-      session.processes.flatMap(({ kind, pid, url }) =>
-        kind === 'runtime' && url !== null ? [{ pid, url }] : [],
+      session.processes.filter(({ kind, url }) => kind === 'runtime' && url !== null);
+    // One that is away is not asked how it is.
+    const watched = (session: KernelSession) =>
+      runtimesOf(session).flatMap(({ pid, url, key, restart, failure }) =>
+        url === null || restart || failure ? [] : [{ pid, url, ...(key ? { key } : {}) }],
       );
     const monitor = new RuntimeMonitor({
-      runtimes: () => [...(controller?.sessions.values() ?? [])].flatMap(runtimesOf),
+      runtimes: () => [...(controller?.sessions.values() ?? [])].flatMap(watched),
       changed: () => {
         sessions.refresh();
         runtimeStatus.refresh();
@@ -147,6 +162,7 @@ export function activate(context: ExtensionContext): void {
           insight.add(notebook, record);
           sendGeneratedValue(client, notebook, record, insight.running(notebook));
         },
+        runtimeFailed: (notebook, info) => void offerRestart(notebook, info),
         closed: (notebook) => diagnostics.clearNotebook(notebook),
         sessions: () => {
           sessions.refresh();
@@ -180,6 +196,22 @@ export function activate(context: ExtensionContext): void {
       }),
     );
   }
+}
+
+/** The user decides what becomes of a runtime that ended again and again. */
+async function offerRestart(notebook: NotebookDocument, { id }: ChildProcessInfo): Promise<void> {
+  const [restart, showLog] = [l10n.t('Restart Runtime'), l10n.t('Show Log')];
+  const name = notebook.uri.path.slice(notebook.uri.path.lastIndexOf('/') + 1);
+  const chosen = await window.showErrorMessage(
+    l10n.t(
+      'The SGLang runtime of {0} ended again and again and is not restarted. The log has its last words.',
+      name,
+    ),
+    restart,
+    showLog,
+  );
+  if (chosen === restart) controller?.session(notebook)?.control(id, 'restart');
+  if (chosen === showLog) await commands.executeCommand(COMMANDS.showLog);
 }
 
 /** Kernels that end with the window get the time to stop their runtimes. */

@@ -38,6 +38,11 @@ export function launchedServer(resource: Uri): 'bundled' | 'sglang' | null {
   return value === 'bundled' || value === 'sglang' ? value : null;
 }
 
+/** Whether programs that the notebook has not started need a runtime's key. */
+export function runtimeWantsKey(resource: Uri): boolean {
+  return truth('runtime.requireKey', resource, true);
+}
+
 /** Whether a cell that launches a model that is not here asks, or runs the starter model at once. */
 export function asksForMissingModels(resource: Uri): boolean {
   return text('runtime.missingModel', resource) !== 'starter';

@@ -10,12 +10,13 @@ import { loadLlama } from './engine/llama-binding.ts';
 import { openVocabulary } from './engine/llama-vocabulary.ts';
 import type { NativeLibraryOptions } from './engine/native-library.ts';
 import { checkModelFile } from './engine/model-file.ts';
-import { listen } from './http/server.ts';
+import { checkPortFree, listen } from './http/server.ts';
 import { createRuntimeServer } from './http/runtime-server.ts';
 import { exitWithParent, onDumpRequest, onTermination } from './life-cycle.ts';
 import { Log } from './log.ts';
 import { chooseLimits } from './model/limits.ts';
 import { modelDirectories, ModelError, resolveModel } from './model/resolve-model.ts';
+import { askParentAboutPeers, takeParentKey } from './parent-process.ts';
 import { HELP, OptionsError, parseOptions } from './options.ts';
 import type { RuntimeOptions } from './options.ts';
 import { EngineClient, EngineThreadError } from './scheduler/engine-client.ts';
@@ -40,9 +41,12 @@ const NOTICE = 'NOTICE: ';
 const DRAIN = 5_000;
 
 async function run(options: RuntimeOptions): Promise<void> {
+  const parentKey = takeParentKey(process.env);
   const log = new Log(options.logLevel, (text) => process.stdout.write(text));
   for (const notice of options.notices) log.notice(notice);
   exitWithParent(options.parentPid);
+  // Before the model is loaded: who waits for this server must not wait for somebody else's.
+  await checkPortFree(options.port);
 
   const model = resolveModel(options.modelPath, {
     modelDirectories: modelDirectories(process.env, process.platform),
@@ -92,6 +96,9 @@ async function run(options: RuntimeOptions): Promise<void> {
     devices: () => listDevices(loadLlama(device.library)),
     log,
     options,
+    // A key that the command line gives is for everybody who knows it.
+    apiKey: options.apiKey ?? parentKey,
+    admitsPeer: options.apiKey === null && parentKey !== null ? askParentAboutPeers() : null,
     modelPath: model.reportedPath,
     vision: preparePicture(projector, engine),
     chatTemplate: readChatTemplate(options.chatTemplate) ?? header.chatTemplate,

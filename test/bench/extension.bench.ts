@@ -46,7 +46,10 @@ async function measureRendering(): Promise<void> {
   }
 }
 
+// The bench asks the runtime too, so that it must be open to others.
 const cells = (port: number): string => `# %%
+import os
+os.environ["SGLNB_OPEN_RUNTIME"] = "1"
 from sglang import *
 from sglang.utils import launch_server_cmd, wait_for_server
 server, port = launch_server_cmd("python3 -m sglang.launch_server --model-path starter", port=${port})

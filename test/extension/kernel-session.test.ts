@@ -39,6 +39,7 @@ function startSession(answer: string | null = 'typed'): { session: KernelSession
     gen: () => {},
     log: (_level, message) => log.push(message),
     background: () => {},
+    runtimeFailed: () => {},
     started: (cell, order) => log.push(`started ${cell.id} as ${order}`),
     finished: (cell, outcome) => log.push(`finished ${cell.id}: ${outcome.status}`),
     processes: () => log.push('processes'),
@@ -173,6 +174,7 @@ describe('KernelSession', () => {
       gen: () => {},
       log: () => {},
       background: () => {},
+      runtimeFailed: () => {},
       chooseModel: async () => null,
       input: async () => null,
     };

@@ -68,6 +68,7 @@ function newWindow(keepAlive = 60_000): { session: KernelSession; log: string[] 
     gen: () => {},
     log: () => {},
     background: () => {},
+    runtimeFailed: () => {},
     chooseModel: async () => null,
     input: async ({ prompt }) => {
       log.push(`asked ${prompt}`);

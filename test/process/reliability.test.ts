@@ -131,6 +131,51 @@ describe('a machine that sleeps', () => {
   });
 });
 
+describe('a wall clock that is set again and again', () => {
+  it('changes nothing in the kernel, its Python, or the runtime', async () => {
+    const before = process.env['NODE_OPTIONS'];
+    process.env['NODE_OPTIONS'] = `--import ${join(root, 'test/support/jumping-clock.mjs')}`;
+    const kernel = start();
+    if (before === undefined) delete process.env['NODE_OPTIONS'];
+    else process.env['NODE_OPTIONS'] = before;
+    const timed = 'wait_for_server(f"http://localhost:{port}", timeout=90)';
+    await ok(kernel, LAUNCH.replace(/wait_for_server\(f.*\)\n/, `${timed}\n`) + PROGRAM);
+    // The clock does jump, where time is taken from it.
+    const text = await ok(
+      kernel,
+      `import time
+years = set()
+begin = time.perf_counter()
+for _ in range(40):
+    years.add(time.gmtime().tm_year)
+    time.sleep(0.05)
+print("years", len(years) > 1, "slept", 1.9 < time.perf_counter() - begin < 20)
+@function
+def asked(s):
+    s += user("Hi") + assistant(gen("text", max_tokens=200, temperature=0, ignore_eos=True))
+backend = RuntimeEndpoint(f"http://localhost:{port}")
+state = asked.run(backend=backend)
+meta = state.get_meta_info("text")
+print("length", len(state["text"]) > 50, "latency", 0 < meta["e2e_latency"] < 60, 0 <= meta["queue_time"] < 60)`,
+    );
+    expect(text).toContain('years True slept True');
+    expect(text).toContain('length True latency True True');
+    // A runtime that dies comes back all the same.
+    const pid = runtimePid(kernel)!;
+    process.kill(pid, 'SIGKILL');
+    await kernel.until(() =>
+      kernel.events.some((event) => event.type === 'process' && event.process.restart),
+    );
+    expect(await ok(kernel, 'print(len(story.run()["text"]) > 10)')).toMatch(/^True$/m);
+    const finished = kernel.events.flatMap((event) =>
+      event.type === 'finished' ? [event.milliseconds] : [],
+    );
+    expect(finished.filter((milliseconds) => milliseconds < 0 || milliseconds > 120_000)).toEqual(
+      [],
+    );
+  });
+});
+
 describe('two windows on one runtime', () => {
   it('get their answers at the same time; the one that did not start it is told when it is gone', async () => {
     const [owner, guest] = [start(), start()];

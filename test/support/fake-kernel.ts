@@ -61,7 +61,7 @@ function startChild(run: string): void {
   const pid = child.pid ?? -1;
   send({
     type: 'process',
-    process: { pid, command: 'child', kind: 'runtime', url: null, exit: null },
+    process: { id: pid, pid, command: 'child', kind: 'runtime', url: null, exit: null },
   });
   show(run, { kind: 'stream', name: 'stdout', text: `child ${pid}\n` });
 }
@@ -177,6 +177,7 @@ const reader = new MessageReader<KernelRequest>(
       case 'restart':
       case 'query':
       case 'model_reply':
+      case 'program':
         break;
       default:
         message satisfies never;

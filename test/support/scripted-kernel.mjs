@@ -23,7 +23,14 @@ function execute({ run, code }) {
     case 'start':
     case 'stop': {
       const exit = word === 'stop' ? { code: 0, signal: null } : null;
-      const info = { pid: Number(text), command: 'launch', kind: 'runtime', url: 'http://x', exit };
+      const info = {
+        id: Number(text),
+        pid: Number(text),
+        command: 'launch',
+        kind: 'runtime',
+        url: 'http://x',
+        exit,
+      };
       send({ type: 'process', process: info });
       return finish(run, { status: 'ok' });
     }

@@ -13,6 +13,7 @@ import {
   ServerStatusError,
   ServerUnreachableError,
 } from './backend.ts';
+import type { LocalServers } from './local-servers.ts';
 import { SseParser } from './sse.ts';
 
 /** Bearer tokens and the like. Values never appear in errors or records. */
@@ -28,6 +29,8 @@ export interface HttpOptions {
   readonly hints?: ServiceHints;
   /** `false` accepts any certificate; text is the PEM of the authorities to trust instead. */
   readonly verify?: boolean | string;
+  /** Knows the servers of this machine: their keys, and whether one that is away comes back. */
+  readonly local?: LocalServers;
 }
 
 export interface ServiceHints {
@@ -67,11 +70,13 @@ export class HttpClient {
   readonly #agent: Agent;
   readonly #headers: Headers;
   readonly #hints: ServiceHints;
+  readonly #local: LocalServers | null;
 
   constructor(options: HttpOptions = {}) {
     const idle = options.idleTimeout ?? 0;
     this.#headers = options.headers ?? {};
     this.#hints = options.hints ?? SGLANG_HINTS;
+    this.#local = options.local ?? null;
     this.#agent = new Agent({
       headersTimeout: idle,
       bodyTimeout: idle,
@@ -99,7 +104,7 @@ export class HttpClient {
       const answer = { status: response.statusCode, body: text };
       return seconds === null ? answer : { ...answer, retryAfter: seconds };
     } catch (error) {
-      throw explain(error, url, signal, this.#hints);
+      throw await this.#explain(error, url, signal);
     }
   }
 
@@ -155,10 +160,10 @@ export class HttpClient {
       }
       if (parser.end().includes('[DONE]') || !mark) return;
     } catch (error) {
-      throw explain(error, url, signal, this.#hints);
+      throw await this.#explain(error, url, signal);
     }
     throw new ConnectionLostError(
-      `The stream from ${url} ended before it was complete. ${LOST_HINT}`,
+      `The stream from ${url} ended before it was complete. ${(await this.#absence(url, signal)) ?? LOST_HINT}`,
     );
   }
 
@@ -173,13 +178,7 @@ export class HttpClient {
     signal: AbortSignal,
     headers: Headers,
   ): Promise<OpenAnswer> {
-    const response = await request(url, {
-      method,
-      body,
-      signal,
-      headers,
-      dispatcher: this.#agent,
-    });
+    const response = await this.#request(url, { method, body, signal, headers });
     return {
       status: response.statusCode,
       reason: response.statusText,
@@ -205,14 +204,56 @@ export class HttpClient {
   ): Promise<Dispatcher.ResponseData> {
     const type: Headers =
       body === null ? {} : { 'content-type': 'application/json; charset=utf-8' };
-    return request(url, {
+    return this.#request(url, {
       method,
       body,
       signal,
-      dispatcher: this.#agent,
       headers: { ...type, ...this.#headers, ...headers },
     });
   }
+
+  /** A server of the kernel's own that is being started again is waited for: nothing was sent yet. */
+  async #request(url: string, options: RequestOptions): Promise<Dispatcher.ResponseData> {
+    const send = async (): Promise<Dispatcher.ResponseData> => {
+      const state = await this.#local?.state(url, 'now', options.signal);
+      const headers = state?.key ? withKey(options.headers, state.key) : options.headers;
+      return request(url, { ...options, headers, dispatcher: this.#agent });
+    };
+    try {
+      return await send();
+    } catch (error) {
+      if (codeOf(error) !== 'ECONNREFUSED' || options.signal.aborted) throw error;
+      const state = await this.#local?.state(url, 'served', options.signal);
+      if (!state?.serves) throw error;
+      return send();
+    }
+  }
+
+  async #explain(error: unknown, url: string, signal: AbortSignal): Promise<BackendError> {
+    if (error instanceof BackendError || signal.aborted)
+      return explain(error, url, signal, this.#hints);
+    const absence = await this.#absence(url, signal);
+    const hints = absence === null ? this.#hints : { ...this.#hints, unreachable: absence };
+    return explain(error, url, signal, hints, absence ?? LOST_HINT);
+  }
+
+  /** What became of a server of the kernel's own, with what to do. */
+  async #absence(url: string, signal: AbortSignal): Promise<string | null> {
+    return (await this.#local?.state(url, 'ended', signal))?.absence ?? null;
+  }
+}
+
+interface RequestOptions {
+  readonly method: string;
+  readonly body: string | Uint8Array | null;
+  readonly signal: AbortSignal;
+  readonly headers: Headers;
+}
+
+/** A server that belongs to the kernel has one key, whatever the program says ("None", "EMPTY"). */
+function withKey(headers: Headers, key: string): Headers {
+  const others = Object.entries(headers).filter(([name]) => name.toLowerCase() !== 'authorization');
+  return { ...Object.fromEntries(others), authorization: `Bearer ${key}` };
 }
 
 function headerLines([name, value]: [string, string | string[] | undefined]): [string, string][] {
@@ -282,6 +323,7 @@ function explain(
   url: string,
   signal: AbortSignal,
   hints: ServiceHints,
+  lostHint = LOST_HINT,
 ): BackendError {
   if (error instanceof BackendError) return error;
   if (signal.aborted) return new RequestAbortedError('The request was cancelled.');
@@ -297,7 +339,7 @@ function explain(
     return new ServerUnreachableError(`"${url}" is not the URL of a server: ${reason}`);
   }
   return new ConnectionLostError(
-    `The connection to ${originOf(url)} was lost (${code || reason}). ${LOST_HINT}`,
+    `The connection to ${originOf(url)} was lost (${code || reason}). ${lostHint}`,
   );
 }
 

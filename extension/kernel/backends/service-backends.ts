@@ -3,6 +3,7 @@ import type { JsonObject } from '../../protocol/kernel-protocol.ts';
 import { AnthropicEndpoint } from './anthropic-endpoint.ts';
 import { UnsupportedByBackendError, type Backend } from './backend.ts';
 import { GeminiEndpoint } from './gemini-endpoint.ts';
+import { NO_SERVERS, type LocalServers } from './local-servers.ts';
 import { HttpClient, type Headers } from './http.ts';
 import { OpenAiEndpoint } from './openai-endpoint.ts';
 import { RemoteService } from './remote-service.ts';
@@ -36,6 +37,7 @@ export function createServiceBackend(
   kind: string,
   url: string,
   options: JsonObject,
+  local: LocalServers = NO_SERVERS,
 ): ServiceBackend {
   const known = KINDS.find((name) => name === kind);
   if (known === undefined) throw new UnsupportedByBackendError(`Unknown kind of backend: ${kind}.`);
@@ -45,6 +47,7 @@ export function createServiceBackend(
     headers: keyHeaders(known, key),
     idleTimeout: numberOption(options, 'timeout', 0) * 1000,
     ...(typeof verify === 'boolean' || typeof verify === 'string' ? { verify } : {}),
+    local,
     hints: {
       name: 'service',
       unreachable: 'Check base_url and the network connection.',

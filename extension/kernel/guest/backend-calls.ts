@@ -1,5 +1,6 @@
 /** Calls about backends: connecting, caches, templates, plain requests. */
 import { HttpClient } from '../backends/http.ts';
+import { NO_SERVERS, type LocalServers } from '../backends/local-servers.ts';
 import { parseExpressions } from '../sglang/ir.ts';
 import { ProgramState } from '../sglang/program-state.ts';
 import type { BackendTable, ConnectedBackend } from './backend-table.ts';
@@ -22,10 +23,11 @@ type Answer<Name extends BridgeCallName> = Promise<BridgeCalls[Name]['answer']>;
 
 export class BackendCalls {
   readonly #table: BackendTable;
-  readonly #http = new HttpClient();
+  readonly #http: HttpClient;
 
-  constructor(table: BackendTable) {
+  constructor(table: BackendTable, local: LocalServers = NO_SERVERS) {
     this.#table = table;
+    this.#http = new HttpClient({ local });
   }
 
   /** The backend that a message names. @throws ProgramError */

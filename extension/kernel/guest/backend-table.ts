@@ -3,6 +3,7 @@ import type { EndpointOptions, JsonObject } from '../../protocol/kernel-protocol
 import type { Backend } from '../backends/backend.ts';
 import { EndpointPool } from '../backends/endpoint-pool.ts';
 import { HttpClient } from '../backends/http.ts';
+import { NO_SERVERS, withoutWaits, type LocalServers } from '../backends/local-servers.ts';
 import { createServiceBackend, type ServiceBackend } from '../backends/service-backends.ts';
 import { SglangEndpoint } from '../backends/sglang-endpoint.ts';
 import { ChatTemplateRegistry, type ChatTemplate } from '../sglang/chat-template.ts';
@@ -22,6 +23,7 @@ export class BackendTable {
   readonly #defaultUrl: string | null;
   readonly #defaultOptions: JsonObject;
   readonly #notice: (text: string) => void;
+  readonly #local: LocalServers;
   #default: Promise<ConnectedBackend> | null = null;
   #lastId = 0;
 
@@ -33,9 +35,11 @@ export class BackendTable {
     defaultUrl: string | null,
     notice: (text: string) => void,
     defaultOptions: EndpointOptions = {},
+    local: LocalServers = NO_SERVERS,
   ) {
     this.#defaultUrl = defaultUrl;
     this.#notice = notice;
+    this.#local = local;
     const { apiKey, verify } = defaultOptions;
     this.#defaultOptions = {
       ...(apiKey === undefined ? {} : { api_key: apiKey }),
@@ -65,7 +69,7 @@ export class BackendTable {
     const { backend, client } =
       kind === 'sglang'
         ? await this.#connectSglang(url, options, signal)
-        : createServiceBackend(kind, url, options);
+        : createServiceBackend(kind, url, options, this.#local);
     this.#clients.push(client);
     const name = options['chat_template_name'];
     const template =
@@ -119,17 +123,20 @@ export class BackendTable {
   ): Promise<ServiceBackend> {
     const options = url === this.#defaultUrl ? { ...given, ...this.#defaultOptions } : given;
     const { api_key: key, timeout, verify } = options;
-    const client = new HttpClient({
-      headers: typeof key === 'string' ? { authorization: `Bearer ${key}` } : {},
-      idleTimeout: typeof timeout === 'number' ? timeout * 1000 : 0,
-      ...(typeof verify === 'boolean' || typeof verify === 'string' ? { verify } : {}),
-    });
     const connect = (each: string, until: AbortSignal) =>
       SglangEndpoint.connect(each, client, until);
     const urls = url
       .split(',')
       .map((part) => part.trim())
       .filter((part) => part !== '');
+    // Another server of a pool takes over at once; a single one is waited for.
+    const local = urls.length > 1 ? withoutWaits(this.#local) : this.#local;
+    const client = new HttpClient({
+      headers: typeof key === 'string' ? { authorization: `Bearer ${key}` } : {},
+      idleTimeout: typeof timeout === 'number' ? timeout * 1000 : 0,
+      ...(typeof verify === 'boolean' || typeof verify === 'string' ? { verify } : {}),
+      local,
+    });
     try {
       const backend =
         urls.length > 1

@@ -8,6 +8,7 @@
  */
 import type { JsonObject, JsonValue, KernelOutput } from '../../protocol/kernel-protocol.ts';
 import type { StatePayload } from '../../protocol/output-payloads.ts';
+import type { LocalServerState, StateMoment } from '../backends/local-servers.ts';
 
 /** File name and 1-based line of the Python frame that built an expression; the file may be a cell. */
 export type SourcePosition = readonly [file: string, line: number];
@@ -253,6 +254,8 @@ export interface ProcessCalls {
   readonly wait_process: { pid: number; timeout: number | null; answer: number };
   /** Until `GET {url}/v1/models` answers 200. TimeoutError after `timeout` seconds; a process that died is a RuntimeError. */
   readonly wait_for_server: { url: string; timeout: number | null; answer: null };
+  /** Asked by the interpreter's HTTP clients about a server of this machine, not by Python. */
+  readonly server_state: { url: string; moment: StateMoment; answer: LocalServerState | null };
   /** A port of 127.0.0.1 that is free now. */
   readonly free_port: { answer: number };
   readonly input: { prompt: string; password: boolean; answer: string | null };
@@ -268,6 +271,7 @@ const PROCESS_CALLS: Readonly<Record<ProcessCallName, true>> = {
   poll_process: true,
   wait_process: true,
   wait_for_server: true,
+  server_state: true,
   free_port: true,
   input: true,
 };

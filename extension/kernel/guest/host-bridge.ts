@@ -9,6 +9,8 @@ import type {
   KernelOutput,
 } from '../../protocol/kernel-protocol.ts';
 import { NOTICE_MIME, type NoticePayload } from '../../protocol/output-payloads.ts';
+import type { LocalServers, LocalServerState, StateMoment } from '../backends/local-servers.ts';
+import { isLoopback } from '../loopback.ts';
 import { InterruptedProgramError, ProgramError, wireError } from '../sglang/program-error.ts';
 import { BackendCalls } from './backend-calls.ts';
 import { BackendTable } from './backend-table.ts';
@@ -54,19 +56,24 @@ class InterpreterBridge implements HostBridge {
   readonly #options: HostBridgeOptions;
   readonly #backends: BackendCalls;
   readonly #states: StateTable;
-  readonly #exchanges = new HttpExchanges();
+  readonly #exchanges: HttpExchanges;
   readonly #calls: Handlers;
   /** Wakes every waiting call when the cell is interrupted. */
   #interruption = new AbortController();
 
   constructor(options: HostBridgeOptions) {
     this.#options = options;
+    const local: LocalServers = {
+      state: (url, moment, signal) => this.#serverState(url, moment, signal),
+    };
     const table = new BackendTable(
       options.defaultEndpoint,
       (text) => this.#notice(text),
       options.endpointOptions,
+      local,
     );
-    this.#backends = new BackendCalls(table);
+    this.#backends = new BackendCalls(table, local);
+    this.#exchanges = new HttpExchanges(local);
     this.#states = new StateTable({
       onGen: options.onGen,
       cwd: options.cwd,
@@ -144,6 +151,18 @@ class InterpreterBridge implements HostBridge {
   async #processCall(message: BridgeMessage, signal: AbortSignal): Promise<BridgeReply> {
     if (this.#options.processCall !== undefined) return this.#options.processCall(message, signal);
     throw new ProgramError('NotImplementedError', 'This kernel cannot start processes.');
+  }
+
+  async #serverState(
+    url: string,
+    moment: StateMoment,
+    signal: AbortSignal,
+  ): Promise<LocalServerState | null> {
+    const { processCall } = this.#options;
+    if (processCall === undefined || !isLoopback(url)) return null;
+    const reply = await processCall({ op: 'server_state', url, moment }, signal);
+    // SAFETY: the kernel's own processes answer it, to this type.
+    return 'ok' in reply ? (reply.ok as unknown as LocalServerState | null) : null;
   }
 
   #notice(text: string): void {

@@ -3,6 +3,7 @@
  * (Not by `fetch`: a browser's rules about ports and about bodies of GET are not a Python program's.)
  */
 import { HttpClient } from '../backends/http.ts';
+import { NO_SERVERS, type LocalServers } from '../backends/local-servers.ts';
 import { ProgramError } from '../sglang/program-error.ts';
 import {
   nullableNumber,
@@ -32,7 +33,12 @@ const MOST_OPEN = 256;
 export class HttpExchanges {
   readonly #open = new Map<number, Exchange>();
   readonly #clients = new Map<boolean, HttpClient>();
+  readonly #local: LocalServers;
   #count = 0;
+
+  constructor(local: LocalServers = NO_SERVERS) {
+    this.#local = local;
+  }
 
   readonly calls = {
     http_open: (message: BridgeMessage, signal: AbortSignal): Answer<'http_open'> =>
@@ -86,7 +92,7 @@ export class HttpExchanges {
   }
 
   #client(verify: boolean): HttpClient {
-    const client = this.#clients.get(verify) ?? new HttpClient({ verify });
+    const client = this.#clients.get(verify) ?? new HttpClient({ verify, local: this.#local });
     this.#clients.set(verify, client);
     return client;
   }

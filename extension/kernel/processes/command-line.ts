@@ -58,7 +58,8 @@ function assignment(word: string): [string, string] {
   return [word.slice(0, equals), word.slice(equals + 1)];
 }
 
-function flagValue(flags: readonly string[], names: readonly string[]): string | null {
+/** Value of the first of these flags; `null` when none is there. */
+export function flagValue(flags: readonly string[], names: readonly string[]): string | null {
   for (const [index, flag] of flags.entries()) {
     const [name = '', inline] = flag.split(/=(.*)/s, 2);
     if (names.includes(name)) return inline ?? flags[index + 1] ?? null;

@@ -16,21 +16,42 @@ const READY_LINE = 'The server is fired up and ready to roll!';
 /** Characters of output that are kept to explain a failure. */
 const KEPT_OUTPUT = 4_000;
 
-export class ManagedProcess {
+/** A program that runs beside the cells, which know it by its number. */
+export interface BackgroundProgram {
+  readonly id: number;
+  readonly command: string;
+  /** Base URL when it is a server. */
+  readonly url: string | null;
+  readonly exit: ProcessExit | null;
+  readonly exited: Promise<ProcessExit>;
+  readonly announcedReady: boolean;
+  readonly info: ChildProcessInfo;
+  /** The last lines it printed, at most `count`. */
+  lastLines(count: number): string;
+  /** Asks the whole tree to end, then makes it; settles when all of it is gone. */
+  kill(): Promise<void>;
+  /** For the end of the kernel, where nothing can be awaited. */
+  killNow(): void;
+}
+
+export class ManagedProcess implements BackgroundProgram {
   readonly pid: number;
   readonly command: string;
   readonly kind: 'shell' | 'runtime';
-  /** Base URL when it is a server. */
   readonly url: string | null;
   readonly exited: Promise<ProcessExit>;
+  /** Settles when it says that it is ready; never when it does not. */
+  readonly ready: Promise<void>;
   readonly #child: ChildProcess;
+  readonly #key: string | undefined;
   #exit: ProcessExit | null = null;
   #lastOutput = '';
   #announcedReady = false;
+  #announce = (): void => {};
 
   constructor(
     child: ChildProcess & { readonly pid: number },
-    description: Pick<ChildProcessInfo, 'command' | 'kind' | 'url'>,
+    description: Pick<ChildProcessInfo, 'command' | 'kind' | 'url' | 'key'>,
     onOutput: (text: string) => void,
   ) {
     this.#child = child;
@@ -38,18 +59,25 @@ export class ManagedProcess {
     this.command = description.command;
     this.kind = description.kind;
     this.url = description.url;
+    this.#key = description.key;
+    this.ready = new Promise((resolve) => {
+      this.#announce = () => {
+        this.#announcedReady = true;
+        resolve();
+      };
+    });
     for (const stream of [child.stdout, child.stderr]) {
       const decoder = new StringDecoder();
       stream?.on('data', (data: Buffer) => {
         const text = decoder.write(data);
         this.#lastOutput = (this.#lastOutput + text).slice(-KEPT_OUTPUT);
-        this.#announcedReady ||= this.#lastOutput.includes(READY_LINE);
+        if (this.#lastOutput.includes(READY_LINE)) this.#announce();
         onOutput(text);
       });
     }
     // The bundled runtime says it over its channel too, whatever its log level.
     child.on('message', (message) => {
-      this.#announcedReady ||= message === 'ready';
+      if (message === 'ready') this.#announce();
     });
     this.exited = new Promise((resolve) => {
       child.once('exit', (code, signal) => {
@@ -58,6 +86,10 @@ export class ManagedProcess {
         setTimeout(() => resolve({ code, signal }), 20);
       });
     });
+  }
+
+  get id(): number {
+    return this.pid;
   }
 
   get exit(): ProcessExit | null {
@@ -71,20 +103,20 @@ export class ManagedProcess {
 
   get info(): ChildProcessInfo {
     return {
+      id: this.id,
       pid: this.pid,
       command: this.command,
       kind: this.kind,
       url: this.url,
+      ...(this.#key === undefined ? {} : { key: this.#key }),
       exit: this.#exit,
     };
   }
 
-  /** The last lines it printed, at most `count`. */
   lastLines(count: number): string {
     return this.#lastOutput.trimEnd().split('\n').slice(-count).join('\n');
   }
 
-  /** Asks the whole tree to end, then makes it; settles when all of it is gone. */
   async kill(): Promise<void> {
     const tree = processTree(this.pid);
     signalTree(tree, 'SIGTERM');
@@ -94,7 +126,6 @@ export class ManagedProcess {
     await this.#isGone(rest, GIVE_UP);
   }
 
-  /** For the end of the kernel, where nothing can be awaited. */
   killNow(): void {
     if (this.#exit === null) signalTree(processTree(this.pid), 'SIGKILL');
   }

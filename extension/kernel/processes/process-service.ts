@@ -2,10 +2,8 @@
  * The programs that cells start: shell lines, `execute_shell_command`, and the bundled runtime in place
  * of `sglang.launch_server`. Answers the `ProcessCalls` of the bridge.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { spawn } from 'node:child_process';
 import { createServer } from 'node:net';
-import { resolve } from 'node:path';
 import type {
   ChildProcessInfo,
   EndpointOptions,
@@ -18,18 +16,23 @@ import {
   type HighlightPayload,
   type NoticePayload,
 } from '../../protocol/output-payloads.ts';
-import { isLoopback, loopbackUrl } from '../loopback.ts';
+import type { LocalServerState, StateMoment } from '../backends/local-servers.ts';
 import { stringField } from '../guest/bridge-fields.ts';
 import { isProcessCall, type ProcessCallName } from '../guest/bridge-protocol.ts';
 import type { BridgeMessage, BridgeReply } from '../guest/guest.ts';
-import { parseServerLaunch, splitCommand, withModel, type ServerLaunch } from './command-line.ts';
-import { findInstalledSglang } from './installed-sglang.ts';
-import { ManagedProcess } from './managed-process.ts';
+import { isLoopback, loopbackUrl } from '../loopback.ts';
+import { parseServerLaunch, splitCommand } from './command-line.ts';
+import { ManagedProcess, type BackgroundProgram } from './managed-process.ts';
 import { ProcessError } from './process-error.ts';
 import { Reaper } from './reaper.ts';
 import { RuntimeLines } from './runtime-lines.ts';
+import { RuntimeRecords } from './runtime-records.ts';
+import { RESTART_POLICY, SupervisedRuntime, type RestartPolicy } from './runtime-supervisor.ts';
+import { ServerLauncher, type ProgramDescription } from './server-launcher.ts';
+import { ServerStates } from './server-states.ts';
 import { waitForServer } from './server-wait.ts';
 import { runShell, ShellError } from './shell-command.ts';
+import { started, type SpawnOptions, type Spawned } from './spawning.ts';
 
 export interface ProcessServiceOptions {
   readonly cwd: string;
@@ -47,16 +50,11 @@ export interface ProcessServiceOptions {
   readonly ask: (prompt: string, password: boolean, signal: AbortSignal) => Promise<string | null>;
   /** Which file to run for a model's name; `null` leaves the name to the runtime. */
   readonly chooseModel?: (name: string, signal: AbortSignal) => Promise<string | null>;
-  /** A server's lines, for the log. */
-  readonly log?: (text: string) => void;
-}
-
-interface SpawnOptions {
-  readonly cwd: string;
-  readonly env: Record<string, string>;
-  readonly stdio: ['ignore', 'pipe', 'pipe'];
-  readonly detached: boolean;
-  readonly windowsHide: boolean;
+  /** A server's lines, and what becomes of servers. */
+  readonly log?: (level: 'info' | 'warn' | 'error', text: string) => void;
+  /** Folder for the keys of runtimes; without it, other kernels cannot use this one's. */
+  readonly recordFolder?: string;
+  readonly policy?: RestartPolicy;
 }
 
 type Handler = (message: BridgeMessage, signal: AbortSignal) => Promise<JsonValue>;
@@ -66,7 +64,11 @@ const FIRST_STAND_IN = 2 ** 31;
 
 export class KernelProcesses {
   readonly #options: ProcessServiceOptions;
-  readonly #processes = new Map<number, ManagedProcess>();
+  readonly #programs = new Map<number, BackgroundProgram>();
+  readonly #launcher: ServerLauncher;
+  readonly #states: ServerStates;
+  /** Launches whose failure a cell has been told. */
+  readonly #told = new Set<BackgroundProgram>();
   /** Launches answered by the endpoint: exit code, or `null` while the cell believes that it runs. */
   readonly #standIns = new Map<number, number | null>();
   readonly #reaper = new Reaper();
@@ -74,6 +76,20 @@ export class KernelProcesses {
 
   constructor(options: ProcessServiceOptions) {
     this.#options = options;
+    const records =
+      options.recordFolder === undefined ? null : new RuntimeRecords(options.recordFolder);
+    this.#launcher = new ServerLauncher({
+      runtime: options.runtime,
+      model: options.model,
+      ...(options.chooseModel ? { chooseModel: options.chooseModel } : {}),
+      manage: (child, about) => this.#manage(child, about),
+      changed: (info) => options.onProcess(info),
+      notice: (severity, text) => this.#notice(severity, text),
+      log: (level, text) => this.#log(level, text),
+      records,
+      policy: options.policy ?? RESTART_POLICY,
+    });
+    this.#states = new ServerStates(() => this.#programs.values(), records);
     this.#handlers = {
       shell: (message, signal) => this.#shell(message, signal),
       spawn_process: (message, signal) => this.#spawn(message, signal),
@@ -81,6 +97,15 @@ export class KernelProcesses {
       poll_process: (message) => Promise.resolve(this.#exitCode(pidOf(message))),
       wait_process: (message, signal) => this.#wait(pidOf(message), timeoutOf(message), signal),
       wait_for_server: (message, signal) => this.#waitForServer(message, signal),
+      server_state: async (message, signal) => {
+        const moment = message['moment'];
+        const state = await this.serverState(
+          stringField(message, 'url'),
+          moment === 'ended' || moment === 'served' ? moment : 'now',
+          signal,
+        );
+        return state === null ? null : { ...state };
+      },
       free_port: () => freePort(),
       input: (message, signal) =>
         options.ask(stringField(message, 'prompt'), message['password'] === true, signal),
@@ -103,16 +128,41 @@ export class KernelProcesses {
     }
   };
 
+  /** Of a server of this machine, for whoever sends requests to it. */
+  serverState(
+    url: string,
+    moment: StateMoment,
+    signal: AbortSignal,
+  ): Promise<LocalServerState | null> {
+    return isLoopback(url) ? this.#states.state(url, moment, signal) : Promise.resolve(null);
+  }
+
+  async keyOf(url: string): Promise<string | null> {
+    const state = await this.serverState(url, 'now', new AbortController().signal);
+    return state?.key ?? null;
+  }
+
+  /** What the user wants of a program. @throws ProcessError */
+  async control(id: number, action: 'restart' | 'kill'): Promise<void> {
+    const program = this.#program(id);
+    if (action === 'kill') {
+      program.killNow();
+      return this.#end(program);
+    }
+    if (program instanceof SupervisedRuntime) return program.restart();
+    throw new ProcessError('ValueError', 'Only a bundled runtime can be started again from here.');
+  }
+
   /** Ends all of them; settles when they are gone. */
   async killAll(): Promise<void> {
-    await Promise.all([...this.#processes.values()].map((process) => process.kill()));
-    this.#processes.clear();
+    await Promise.all([...this.#programs.values()].map((program) => program.kill()));
+    this.#programs.clear();
     this.#standIns.clear();
   }
 
   /** For the exit of the kernel, where nothing can be awaited. */
   killAllNow(): void {
-    for (const process of this.#processes.values()) process.killNow();
+    for (const program of this.#programs.values()) program.killNow();
     this.#reaper.close();
   }
 
@@ -141,65 +191,14 @@ export class KernelProcesses {
     const [program, ...args] = words;
     if (program === undefined) throw new ProcessError('ValueError', 'The command is empty.');
     const launch = parseServerLaunch(words);
-    if (launch !== null) return { pid: await this.#launchServer(command, launch, message, signal) };
-    const child = await started(spawn(program, args, this.#spawnOptions(message, {})), program);
-    return { pid: this.#add(child, { command, kind: 'shell', url: null }) };
-  }
-
-  /** An explicit choice of server or model wins; then the user's own SGLang; then the bundled runtime. */
-  async #launchServer(
-    command: string,
-    launch: ServerLaunch,
-    message: BridgeMessage,
-    signal: AbortSignal,
-  ): Promise<number> {
-    const { endpoint, model } = this.#options;
-    if (endpoint !== null) return this.#standIn(endpoint);
-    const options = this.#spawnOptions(message, launch.environment);
-    const about = { command, kind: 'runtime', url: `http://127.0.0.1:${launch.port}` } as const;
-    if (model !== null)
-      return this.#add(this.#runtime(withModel(launch.flags, model), options), about);
-    const context = { cwd: options.cwd, environment: options.env };
-    const installed = await findInstalledSglang(launch.python, context);
-    signal.throwIfAborted();
-    if (installed !== null) {
-      this.#notice('info', installedText(installed.version, installed.gpu));
-      const [program = 'python3', ...args] =
-        launch.command[0] === '-m' ? ['python3', ...launch.command] : launch.command;
-      return this.#add(await started(spawn(program, args, options), program), about);
+    if (launch !== null) {
+      const { endpoint } = this.#options;
+      if (endpoint !== null) return { pid: this.#standIn(endpoint) };
+      const options = this.#spawnOptions(message, launch.environment);
+      return { pid: this.#add(await this.#launcher.launch(command, launch, options, signal)) };
     }
-    const chosen = await this.#chosenModel(launch, options.cwd, signal);
-    const flags = chosen === null ? launch.flags : withModel(launch.flags, chosen);
-    return this.#add(this.#runtime(flags, options), about);
-  }
-
-  /** Asks only for names of models; a path means what it says. */
-  async #chosenModel(
-    { modelPath }: ServerLaunch,
-    cwd: string,
-    signal: AbortSignal,
-  ): Promise<string | null> {
-    const { chooseModel } = this.#options;
-    if (chooseModel === undefined || modelPath === null) return null;
-    if (!/^[\w.-]+\/[\w.-]+$/.test(modelPath) || existsSync(resolve(cwd, modelPath))) return null;
-    const chosen = await chooseModel(modelPath, signal);
-    signal.throwIfAborted();
-    return chosen;
-  }
-
-  #runtime(
-    flags: readonly string[],
-    options: SpawnOptions,
-  ): ChildProcess & { readonly pid: number } {
-    const args = [this.#options.runtime, ...flags, '--parent-pid', String(process.pid)];
-    const child = spawn(process.execPath, args, {
-      ...options,
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    });
-    if (child.pid === undefined)
-      throw new ProcessError('OSError', 'The bundled runtime could not be started.');
-    // SAFETY: `pid` was just seen to be a number.
-    return child as ChildProcess & { readonly pid: number };
+    const child = await started(spawn(program, args, this.#spawnOptions(message, {})), program);
+    return { pid: this.#add(this.#manage(child, { command, kind: 'shell', url: null })) };
   }
 
   #standIn(endpoint: string): number {
@@ -209,46 +208,49 @@ export class KernelProcesses {
     return pid;
   }
 
-  #add(
-    child: ChildProcess & { readonly pid: number },
-    about: Pick<ChildProcessInfo, 'command' | 'kind' | 'url'>,
-  ): number {
+  #add(program: BackgroundProgram): number {
+    this.#programs.set(program.id, program);
+    this.#options.onProcess(program.info);
+    return program.id;
+  }
+
+  #manage(child: Spawned, about: ProgramDescription): ManagedProcess {
     // SGLang starts it with stderr in stdout.
     const print = (text: string): void =>
       this.#options.output({ kind: 'stream', name: 'stdout', text });
     const lines = new RuntimeLines(print, (text) => this.#notice('warning', text));
     const managed = new ManagedProcess(child, about, (text) => {
-      if (about.kind === 'runtime') this.#options.log?.(text.trimEnd());
+      if (about.kind === 'runtime') this.#log('info', text.trimEnd());
       if (about.kind === 'runtime') lines.push(text);
       else print(text);
     });
-    this.#processes.set(managed.pid, managed);
     this.#reaper.add(managed.pid);
-    this.#options.onProcess(managed.info);
     void managed.exited.then(() => {
       lines.end();
       this.#reaper.remove(managed.pid);
-      return this.#options.onProcess(managed.info);
+      // A runtime's supervisor tells of its ends, which may not be for good.
+      if (this.#programs.get(managed.id) === managed) this.#options.onProcess(managed.info);
+      return undefined;
     });
-    return managed.pid;
+    return managed;
   }
 
   async #kill(pid: number): Promise<JsonValue> {
     if (this.#standIns.has(pid)) this.#standIns.set(pid, -15);
-    else await this.#end(this.#process(pid));
+    else await this.#end(this.#program(pid));
     return null;
   }
 
   /** Settles when it is gone and its last words are in the cell. */
-  async #end(managed: ManagedProcess): Promise<void> {
-    await managed.kill();
-    if (managed.exit !== null) await managed.exited;
+  async #end(program: BackgroundProgram): Promise<void> {
+    await program.kill();
+    if (program.exit !== null) await program.exited;
   }
 
   #exitCode(pid: number): number | null {
     const standIn = this.#standIns.get(pid);
     if (standIn !== undefined) return standIn;
-    const { exit } = this.#process(pid);
+    const { exit } = this.#program(pid);
     return exit === null ? null : (exit.code ?? -15);
   }
 
@@ -258,15 +260,15 @@ export class KernelProcesses {
       'TimeoutError',
       `Process ${pid} still runs after ${timeout} seconds.`,
     );
-    await settled(this.#process(pid).exited, timeout, late, signal);
+    await settled(this.#program(pid).exited, timeout, late, signal);
     return this.#exitCode(pid);
   }
 
-  #process(pid: number): ManagedProcess {
-    const managed = this.#processes.get(pid);
-    if (managed === undefined)
-      throw new ProcessError('ProcessLookupError', `This kernel did not start a process ${pid}.`);
-    return managed;
+  #program(id: number): BackgroundProgram {
+    const program = this.#programs.get(id);
+    if (program === undefined)
+      throw new ProcessError('ProcessLookupError', `This kernel did not start a process ${id}.`);
+    return program;
   }
 
   /* ---------------------------------------------------------------- servers */
@@ -276,12 +278,17 @@ export class KernelProcesses {
     const { endpoint, endpointOptions } = this.#options;
     const isEndpoint = endpoint !== null && isLoopback(asked);
     const url = isEndpoint ? endpoint : loopbackUrl(asked);
+    const program = isEndpoint ? null : this.#launchedAt(url);
+    const state = isEndpoint ? null : await this.serverState(url, 'now', signal);
+    const apiKey = program?.info.key ?? state?.key ?? null;
     await waitForServer(
       {
         urls: url.split(',').map((each) => each.trim().replace(/\/+$/, '')),
-        access: isEndpoint ? (endpointOptions ?? {}) : {},
+        access: isEndpoint ? (endpointOptions ?? {}) : apiKey === null ? {} : { apiKey },
         timeout: timeoutOf(message),
-        process: [...this.#processes.values()].findLast((managed) => managed.url === url) ?? null,
+        program,
+        isTold: program instanceof SupervisedRuntime,
+        onDeath: (dead) => this.#told.add(dead),
         onSlow: () =>
           this.#notice(
             'warning',
@@ -292,6 +299,12 @@ export class KernelProcesses {
     );
     this.#readyNote();
     return null;
+  }
+
+  /** The latest launch there; one whose failure a cell was told of is past. */
+  #launchedAt(url: string): BackgroundProgram | null {
+    const programs = [...this.#programs.values()];
+    return programs.findLast((program) => program.url === url && !this.#told.has(program)) ?? null;
   }
 
   /** SGLang's helper ends with a note of this kind, shown like the notebook's own output. */
@@ -311,6 +324,10 @@ export class KernelProcesses {
       data: { [NOTICE_MIME]: payload, 'text/plain': text },
       displayId: null,
     });
+  }
+
+  #log(level: 'info' | 'warn' | 'error', text: string): void {
+    this.#options.log?.(level, text);
   }
 
   /* ---------------------------------------------------------------- environment */
@@ -344,14 +361,6 @@ export class KernelProcesses {
   }
 }
 
-function installedText(version: string, gpu: string): string {
-  const which = version === 'unknown' ? 'SGLang' : `SGLang ${version}`;
-  return (
-    `Your Python's own ${which} runs this server (${gpu}). ` +
-    'To use the bundled runtime instead, set SGLNB_SERVER=bundled.'
-  );
-}
-
 function pidOf(message: BridgeMessage): number {
   return Number(message['pid']);
 }
@@ -364,21 +373,6 @@ function pythonType(error: unknown, signal: AbortSignal): string {
   if (signal.aborted) return 'KeyboardInterrupt';
   if (error instanceof ProcessError) return error.pythonType;
   return error instanceof ShellError ? 'OSError' : 'RuntimeError';
-}
-
-/** Fails as Python's `Popen` does when there is no such program. */
-function started(
-  child: ChildProcess,
-  program: string,
-): Promise<ChildProcess & { readonly pid: number }> {
-  return new Promise((resolve, reject) => {
-    // SAFETY: a process that was spawned has a number.
-    child.once('spawn', () => resolve(child as ChildProcess & { readonly pid: number }));
-    child.once('error', (error: NodeJS.ErrnoException) => {
-      const type = error.code === 'ENOENT' ? 'FileNotFoundError' : 'OSError';
-      reject(new ProcessError(type, `${program} could not be started: ${error.message}`));
-    });
-  });
 }
 
 function settled<T>(

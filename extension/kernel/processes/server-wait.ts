@@ -2,7 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EndpointOptions } from '../../protocol/kernel-protocol.ts';
 import { HttpClient } from '../backends/http.ts';
-import type { ManagedProcess } from './managed-process.ts';
+import type { BackgroundProgram } from './managed-process.ts';
+import { endingText, suspicion } from './runtime-supervisor.ts';
 import { ProcessError } from './process-error.ts';
 
 export interface ServerWait {
@@ -11,8 +12,12 @@ export interface ServerWait {
   readonly access: EndpointOptions;
   /** Seconds; `null`: for ever. */
   readonly timeout: number | null;
-  /** The process that should answer, if the kernel started it. */
-  readonly process: ManagedProcess | null;
+  /** The program that should answer, if the kernel started it. */
+  readonly program: BackgroundProgram | null;
+  /** The program says over a channel of its own when it serves, so that nobody can do it in its place. */
+  readonly isTold: boolean;
+  /** It has ended before it was ready, and the cell is told. */
+  readonly onDeath: (program: BackgroundProgram) => void;
   /** Called once when it takes long and no known process should answer. */
   readonly onSlow: () => void;
 }
@@ -21,8 +26,8 @@ const INTERVAL = 50;
 const ATTEMPT = 5_000;
 const SLOW = 10_000;
 /**
- * Milliseconds during which an answer counts only once the started process says that it is ready:
- * an older server on the same port would answer in its place, and hide why it could not start.
+ * Milliseconds during which an answer counts only once the user's own SGLang says that it is ready, which
+ * its log level may forbid: an older server on the same port would answer in its place.
  */
 const ANNOUNCEMENT = 5_000;
 const LINES_SHOWN = 20;
@@ -50,16 +55,13 @@ async function untilReady(
   let isSlow = false;
   for (;;) {
     signal.throwIfAborted();
-    const isAnnounced = wait.process?.announcedReady ?? true;
-    if (
-      (await anyAnswers(client, wait.urls, signal)) &&
-      (isAnnounced || performance.now() - begin > ANNOUNCEMENT)
-    )
-      return;
-    const exit = wait.process?.exit;
-    if (wait.process && exit) {
-      await wait.process.exited;
-      throw new ProcessError('RuntimeError', deathMessage(wait.process));
+    const isAnnounced = wait.program?.announcedReady ?? true;
+    const isBelieved = isAnnounced || (!wait.isTold && performance.now() - begin > ANNOUNCEMENT);
+    if (isBelieved && (await anyAnswers(client, wait.urls, signal))) return;
+    if (wait.program?.exit) {
+      await wait.program.exited;
+      wait.onDeath(wait.program);
+      throw new ProcessError('RuntimeError', deathMessage(wait.program));
     }
     const elapsed = performance.now() - begin;
     if (wait.timeout !== null && elapsed > wait.timeout * 1_000) {
@@ -68,7 +70,7 @@ async function untilReady(
         `No server answered at ${wait.urls.join(', ')} within ${wait.timeout} seconds.`,
       );
     }
-    if (!isSlow && wait.process === null && elapsed > SLOW) {
+    if (!isSlow && wait.program === null && elapsed > SLOW) {
       isSlow = true;
       wait.onSlow();
     }
@@ -88,10 +90,12 @@ async function anyAnswers(
   return answers.some((answer) => answer.status === 'fulfilled' && answer.value.status === 200);
 }
 
-function deathMessage(process: ManagedProcess): string {
-  const exit = process.exit;
-  const ending = exit?.signal ? `by ${exit.signal}` : `with exit code ${exit?.code ?? '?'}`;
-  const lines = process.lastLines(LINES_SHOWN);
+function deathMessage(program: BackgroundProgram): string {
+  const { failure } = program.info;
+  if (failure) return failure;
+  const ending = program.exit === null ? '' : endingText(program.exit);
+  const lines = program.lastLines(LINES_SHOWN);
   const words = lines === '' ? 'It printed nothing.' : `Its last lines:\n${lines}`;
-  return `The server's process ended ${ending} before it was ready (${process.command}). ${words}`;
+  const guess = program.exit === null ? '' : suspicion(program.exit);
+  return `The server's process ended ${ending} before it was ready (${program.command}).${guess} ${words}`;
 }

@@ -17,6 +17,8 @@ export const COMMANDS = {
   showLog: 'sglang.showLog',
   showDiagnostics: 'sglang.showDiagnostics',
   forceKillKernel: 'sglang.forceKillKernel',
+  restartRuntime: 'sglang.restartRuntime',
+  forceKillRuntime: 'sglang.forceKillRuntime',
   setApiKey: 'sglang.setApiKey',
   deleteApiKey: 'sglang.deleteApiKey',
   attachKernel: 'sglang.attachKernel',

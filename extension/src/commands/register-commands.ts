@@ -64,6 +64,16 @@ export function registerCommands(context: CommandContext): Disposable[] {
       const controller = context.controller();
       return record && controller ? action(record, controller) : otherwise(node);
     };
+  /** On the clicked runtime or program, else on the newest runtime of the active notebook. */
+  const onProgram = (action: 'restart' | 'kill') => (node?: unknown) => {
+    const row = clickedRow(node);
+    if (row?.kind === 'process') return row.session.control(row.info.id, action);
+    const notebook = window.activeNotebookEditor?.notebook;
+    const session = notebook && context.controller()?.session(notebook);
+    const runtime = session?.processes.findLast(({ kind }) => kind === 'runtime');
+    if (session && runtime) return session.control(runtime.id, action);
+    return window.showInformationMessage(l10n.t('This notebook has not started a runtime.'));
+  };
   const table: Readonly<Record<keyof typeof COMMANDS, Action>> = {
     newNotebook,
     openTour: async () => context.models.runStarterIn(await openTour(context.tour)),
@@ -87,6 +97,8 @@ export function registerCommands(context: CommandContext): Disposable[] {
       (record) => process.kill(record.pid, 'SIGKILL'),
       onSession((session) => session.kill()),
     ),
+    restartRuntime: onProgram('restart'),
+    forceKillRuntime: onProgram('kill'),
     attachKernel: onSurvivorOr(
       (record, controller) => attachKernel(record, controller),
       () => undefined,

@@ -55,6 +55,8 @@ export interface SessionListener {
   /** The programs that this kernel started have changed. */
   processes(): void;
   log(level: 'debug' | 'info' | 'warn' | 'error', message: string): void;
+  /** A runtime ended so often that it is not started again. */
+  runtimeFailed(info: ChildProcessInfo): void;
   /** Output of background processes while no cell runs. */
   background(output: KernelOutput): void;
   /** Which file to run for a model's name; `null` leaves it to the runtime. Never rejects. */
@@ -134,7 +136,7 @@ export class KernelSession {
     return this.#python;
   }
 
-  /** Programs that the kernel's cells started and that still run. */
+  /** Programs that the kernel's cells started and that still run, and runtimes that were given up. */
   get processes(): ChildProcessInfo[] {
     return [...this.#processes.values()];
   }
@@ -243,6 +245,11 @@ export class KernelSession {
     this.#process?.kill();
   }
 
+  /** Starts a program of the kernel again, or ends it by force. */
+  control(id: number, action: 'restart' | 'kill'): void {
+    this.#process?.send({ type: 'program', id, action });
+  }
+
   #ensureProcess(): KernelConnection {
     if (this.#process?.alive) return this.#process;
     this.#setStatus('starting', null);
@@ -340,8 +347,10 @@ export class KernelSession {
   }
 
   #onProcess(info: ChildProcessInfo): void {
-    if (info.exit === null) this.#processes.set(info.pid, info);
-    else this.#processes.delete(info.pid);
+    // One that was given up stays, so that it can be started again.
+    if (info.exit === null || info.failure) this.#processes.set(info.id, info);
+    else this.#processes.delete(info.id);
+    if (info.failure) this.#listener.runtimeFailed(info);
     this.#listener.processes();
   }
 

@@ -6,7 +6,12 @@ import { ModelChoices } from '../../model-manager/model-choices.ts';
 import { createModelManager, type ModelManager } from '../../model-manager/model-manager.ts';
 import type { EndpointOptions } from '../../protocol/kernel-protocol.ts';
 import type { KernelModels, SglangNotebookController } from '../notebook/notebook-controller.ts';
-import { asksForMissingModels, launchedServer, modelSettings } from '../settings.ts';
+import {
+  asksForMissingModels,
+  launchedServer,
+  modelSettings,
+  runtimeWantsKey,
+} from '../settings.ts';
 import { chooseModel } from './choose-model.ts';
 import { connectToServer } from './connect-command.ts';
 import { Connections } from './connections.ts';
@@ -45,6 +50,7 @@ export class WorkspaceModels implements KernelModels, Disposable {
     return {
       ...(folder === null ? {} : { SGLNB_MODELS: folder }),
       ...(server === null ? {} : { SGLNB_SERVER: server }),
+      ...(runtimeWantsKey(notebook) ? {} : { SGLNB_OPEN_RUNTIME: '1' }),
     };
   }
 

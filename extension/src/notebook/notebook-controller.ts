@@ -19,6 +19,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { AttachedRun, KernelRecord } from '../../protocol/attach-protocol.ts';
 import type {
   CellRef,
+  ChildProcessInfo,
   EndpointOptions,
   GenRecord,
   KernelStatus,
@@ -57,6 +58,8 @@ export interface ControllerListener {
   started(notebook: NotebookDocument, cell: string): void;
   finished(notebook: NotebookDocument, cell: string, outcome: RunOutcome): void;
   gen(notebook: NotebookDocument, record: GenRecord): void;
+  /** A runtime of this notebook ended so often that it is not started again. */
+  runtimeFailed(notebook: NotebookDocument, info: ChildProcessInfo): void;
   /** The user closed the notebook, and its kernel is gone. */
   closed(notebook: NotebookDocument): void;
   /** Kernels or the programs that they started have come or gone. */
@@ -319,6 +322,7 @@ export class SglangNotebookController implements Disposable {
       gen: (record) => this.#listener.gen(notebook, located(record)),
       processes: () => this.#listener.sessions(),
       log: (level, message) => log[level](message),
+      runtimeFailed: (info) => this.#listener.runtimeFailed(notebook, info),
       background: (output) => {
         if (output.kind === 'stream') log.info(output.text.trimEnd());
       },

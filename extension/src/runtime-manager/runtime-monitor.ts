@@ -7,13 +7,18 @@ import { readRuntimeInfo, type RuntimeInfo } from './runtime-info.ts';
 export interface WatchedRuntime {
   readonly pid: number;
   readonly url: string;
+  /** What it wants to see from those who ask it. */
+  readonly key?: string;
 }
 
 export type RuntimeHealth =
   /** Loading its model. */
   | { readonly kind: 'starting' }
   | { readonly kind: 'ready'; readonly info: RuntimeInfo }
-  /** It was ready and has not answered for a while; it may be overloaded or stuck. */
+  /**
+   * It was ready and has not answered since then, in milliseconds of `performance.now`; it may be
+   * overloaded or stuck.
+   */
   | { readonly kind: 'silent'; readonly since: number };
 
 export interface RuntimeMonitorOptions {
@@ -70,12 +75,12 @@ export class RuntimeMonitor {
     }, this.#interval);
   }
 
-  async #ask({ pid, url }: WatchedRuntime): Promise<void> {
+  async #ask({ pid, url, key }: WatchedRuntime): Promise<void> {
     const before = this.#health.get(pid);
     try {
       const [info, metrics] = await Promise.all([
-        this.#fetch(`${url}/get_server_info`).then((answer) => answer.json()),
-        this.#fetch(`${url}/metrics`).then((answer) => answer.text()),
+        this.#fetch(`${url}/get_server_info`, key).then((answer) => answer.json()),
+        this.#fetch(`${url}/metrics`, key).then((answer) => answer.text()),
       ]);
       if (before?.kind === 'silent') this.#options.log(`The runtime ${pid} answers again.`);
       this.#health.set(pid, { kind: 'ready', info: readRuntimeInfo(info, metrics) });
@@ -85,12 +90,19 @@ export class RuntimeMonitor {
       if (before?.kind !== 'ready') return;
       const reason = error instanceof Error ? error.message : String(error);
       this.#options.log(`The runtime ${pid} at ${url} does not answer: ${reason}`);
-      this.#health.set(pid, { kind: 'silent', since: Date.now() });
+      this.#health.set(pid, { kind: 'silent', since: performance.now() });
     }
   }
 
-  async #fetch(url: string): Promise<Response> {
-    const answer = await fetch(url, { signal: AbortSignal.timeout(this.#interval) });
+  async #fetch(url: string, key: string | undefined): Promise<Response> {
+    const answer = await fetch(url, {
+      signal: AbortSignal.timeout(this.#interval),
+      headers: {
+        // The runtime's log is below the user's cells.
+        'x-access-log': 'off',
+        ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+      },
+    });
     if (!answer.ok) throw new Error(`${url} answered ${answer.status}`);
     return answer;
   }

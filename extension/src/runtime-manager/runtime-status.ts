@@ -2,14 +2,28 @@
 import { l10n, StatusBarAlignment, ThemeColor, window, type Disposable } from 'vscode';
 import { COMMANDS } from '../commands/command-ids.ts';
 import { NOTEBOOK_TYPE } from '../notebook/notebook-type.ts';
-import { healthText } from '../views/sessions-view.ts';
-import type { RuntimeHealth, WatchedRuntime } from './runtime-monitor.ts';
+import type { ChildProcessInfo } from '../../protocol/kernel-protocol.ts';
+import type { RuntimeHealth } from './runtime-monitor.ts';
+import { runtimeMood, runtimeText, type RuntimeMood } from './runtime-words.ts';
 
 export interface RuntimeStatusSource {
   /** The newest runtime that the active notebook's kernel has started. */
-  readonly active: () => WatchedRuntime | undefined;
+  readonly active: () => ChildProcessInfo | undefined;
   readonly health: (pid: number) => RuntimeHealth | undefined;
 }
+
+const ICONS: Readonly<Record<RuntimeMood, string>> = {
+  well: '$(vm-running)',
+  restarting: '$(sync~spin)',
+  silent: '$(warning)',
+  failed: '$(error)',
+};
+const BACKGROUNDS: Readonly<Record<RuntimeMood, string | null>> = {
+  well: null,
+  restarting: 'statusBarItem.warningBackground',
+  silent: 'statusBarItem.warningBackground',
+  failed: 'statusBarItem.errorBackground',
+};
 
 export class RuntimeStatusBar implements Disposable {
   readonly #source: RuntimeStatusSource;
@@ -30,14 +44,17 @@ export class RuntimeStatusBar implements Disposable {
       return;
     }
     const health = this.#source.health(runtime.pid);
-    const isSilent = health?.kind === 'silent';
-    const text = healthText(health) || l10n.t('starting');
-    this.#item.text = `${isSilent ? '$(warning)' : '$(vm-running)'} ${text}`;
-    this.#item.backgroundColor = isSilent
-      ? new ThemeColor('statusBarItem.warningBackground')
-      : undefined;
+    const mood = runtimeMood(runtime, health);
+    const text = runtimeText(runtime, health) || l10n.t('starting');
+    this.#item.text = `${ICONS[mood]} ${text}`;
+    const background = BACKGROUNDS[mood];
+    this.#item.backgroundColor = background === null ? undefined : new ThemeColor(background);
     this.#item.accessibilityInformation = { label: l10n.t('SGLang runtime: {0}', text) };
-    this.#item.tooltip = l10n.t('SGLang runtime at {0}, process {1}', runtime.url, runtime.pid);
+    this.#item.tooltip = l10n.t(
+      'SGLang runtime at {0}, process {1}',
+      runtime.url ?? '',
+      runtime.pid,
+    );
     this.#item.show();
   }
 

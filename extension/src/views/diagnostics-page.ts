@@ -25,13 +25,13 @@ const PARTS = [
   'kernel.mjs',
   'guest-worker.mjs',
   'runtime.mjs',
-  'engine-thread.mjs',
   'language-server.mjs',
-  'starter.gguf',
-  'starter-mmproj.gguf',
   'pyodide/pyodide.asm.wasm',
   'python/_sgl_guest.py',
 ];
+/** Those that run models; the package for all platforms has none of them, and this file instead. */
+const ENGINE_PARTS = ['engine-thread.mjs', 'starter.gguf', 'starter-mmproj.gguf'];
+const NO_ENGINE = 'no-engine';
 
 export class DiagnosticsPage implements TextDocumentContentProvider, Disposable {
   readonly #dist: string;
@@ -57,10 +57,7 @@ export class DiagnosticsPage implements TextDocumentContentProvider, Disposable 
       section(l10n.t('Versions'), this.#versions()),
       section(l10n.t('Kernels'), this.#kernels()),
       section(l10n.t('Settings'), this.#settings()),
-      section(
-        l10n.t('Parts of the extension'),
-        PARTS.map((part) => this.#part(part)),
-      ),
+      section(l10n.t('Parts of the extension'), this.#parts()),
       l10n.t('Output and errors of kernels and runtimes are in the log: SGLang: Show Log.'),
     ].join('\n\n');
   }
@@ -113,6 +110,19 @@ export class DiagnosticsPage implements TextDocumentContentProvider, Disposable 
       !existsSync(settings.modelPath)
         ? [l10n.t('That model file does not exist.')]
         : []),
+    ];
+  }
+
+  #parts(): string[] {
+    const parts = PARTS.map((part) => this.#part(part));
+    if (!existsSync(join(this.#dist, NO_ENGINE)))
+      return [...parts, ...ENGINE_PARTS.map((part) => this.#part(part))];
+    return [
+      ...parts,
+      l10n.t(
+        'Engine: none in this package, which is the one for all platforms. To run models, use SGLang: Connect to Server…, or install the package for {0} if there is one.',
+        `${process.platform}-${process.arch}`,
+      ),
     ];
   }
 

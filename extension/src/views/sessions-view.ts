@@ -20,8 +20,9 @@ import type { ChildProcessInfo } from '../../protocol/kernel-protocol.ts';
 import type { KernelSession } from '../kernel-client/kernel-session.ts';
 import { kernelStatusText } from '../kernel-status.ts';
 import { residentMemory } from '../runtime-manager/process-memory.ts';
-import { describeRuntime, formatBytes } from '../runtime-manager/runtime-info.ts';
+import { formatBytes } from '../runtime-manager/runtime-info.ts';
 import type { RuntimeHealth } from '../runtime-manager/runtime-monitor.ts';
+import { runtimeMood, runtimeText, type RuntimeMood } from '../runtime-manager/runtime-words.ts';
 
 export type SessionNode =
   | {
@@ -29,7 +30,11 @@ export type SessionNode =
       readonly notebook: NotebookDocument;
       readonly session: KernelSession;
     }
-  | { readonly kind: 'process'; readonly info: ChildProcessInfo }
+  | {
+      readonly kind: 'process';
+      readonly info: ChildProcessInfo;
+      readonly session: KernelSession;
+    }
   /** A kernel without a window, or of another window. */
   | { readonly kind: 'survivor'; readonly record: KernelRecord };
 
@@ -67,7 +72,11 @@ export class SessionsView implements TreeDataProvider<SessionNode>, Disposable {
 
   async getChildren(node?: SessionNode): Promise<SessionNode[]> {
     if (node?.kind === 'kernel')
-      return node.session.processes.map((info) => ({ kind: 'process', info }));
+      return node.session.processes.map((info) => ({
+        kind: 'process',
+        info,
+        session: node.session,
+      }));
     if (node !== undefined) return [];
     const kernels = [...this.#source.sessions()].filter(([, session]) => session.pid !== undefined);
     const own = new Set(kernels.map(([, session]) => session.pid));
@@ -133,6 +142,13 @@ function kernelItem(
   return item;
 }
 
+const MOOD_ICONS: Readonly<Record<RuntimeMood, string>> = {
+  well: 'vm-running',
+  restarting: 'sync~spin',
+  silent: 'warning',
+  failed: 'error',
+};
+
 function processItem(
   info: ChildProcessInfo,
   health: RuntimeHealth | undefined,
@@ -140,34 +156,18 @@ function processItem(
 ): TreeItem {
   const isRuntime = info.kind === 'runtime';
   const item = new TreeItem(isRuntime ? l10n.t('SGLang runtime') : info.command);
-  item.id = `process#${info.pid}`;
-  const state = isRuntime ? healthText(health) : '';
-  item.description =
-    l10n.t('{0} · process {1}', state || info.url || l10n.t('shell'), info.pid) +
-    (health?.kind === 'ready' ? '' : size);
-  item.iconPath = new ThemeIcon(
-    health?.kind === 'silent' ? 'warning' : isRuntime ? 'vm-running' : 'terminal',
-  );
+  // The number that stays when it is started again: the row keeps its place and its selection.
+  item.id = `process#${info.id}`;
+  const state = isRuntime ? runtimeText(info, health) : '';
+  item.description = info.failure
+    ? state
+    : l10n.t('{0} · process {1}', state || info.url || l10n.t('shell'), info.pid) +
+      (health?.kind === 'ready' ? '' : size);
+  item.iconPath = new ThemeIcon(isRuntime ? MOOD_ICONS[runtimeMood(info, health)] : 'terminal');
   item.contextValue = info.kind;
-  item.tooltip = info.url === null ? info.command : `${info.command}\n${info.url}`;
+  const about = info.url === null ? info.command : `${info.command}\n${info.url}`;
+  item.tooltip = info.failure ? `${about}\n${info.failure}` : about;
   return item;
-}
-
-export function healthText(health: RuntimeHealth | undefined): string {
-  switch (health?.kind) {
-    case undefined:
-      return '';
-    case 'starting':
-      return l10n.t('starting');
-    case 'silent':
-      return l10n.t('does not answer');
-    case 'ready':
-      return describeRuntime(health.info, {
-        cached: (percent) => l10n.t('{0} % cached', percent),
-      });
-    default:
-      return health satisfies never;
-  }
 }
 
 function survivorItem(record: KernelRecord, size: string): TreeItem {

@@ -41,6 +41,6 @@ export function methodNotAllowed(): HttpError {
   return new HttpError(405, 'Method Not Allowed', { detail: 'Method Not Allowed' });
 }
 
-export function unauthorized(): HttpError {
-  return new HttpError(401, 'Unauthorized', { error: 'Unauthorized' });
+export function unauthorized(message = 'Unauthorized'): HttpError {
+  return new HttpError(401, message, { error: message });
 }

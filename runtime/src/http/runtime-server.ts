@@ -4,6 +4,7 @@ import type { Device } from '../engine/device-list.ts';
 import type { OpenVocabulary } from '../engine/llama-vocabulary.ts';
 import type { Log } from '../log.ts';
 import type { RuntimeOptions } from '../options.ts';
+import type { AdmitsPeer } from '../parent-process.ts';
 import type { EngineClient } from '../scheduler/engine-client.ts';
 import type { Routes } from './answer.ts';
 import { ChatTemplate } from './chat-template.ts';
@@ -24,6 +25,10 @@ export interface RuntimeServerParts {
   readonly vocabulary: OpenVocabulary;
   readonly log: Log;
   readonly options: RuntimeOptions;
+  /** What requests must carry; null: nothing. */
+  readonly apiKey: string | null;
+  /** Connections that need no key; null: none. */
+  readonly admitsPeer: AdmitsPeer | null;
   /** What `/get_model_info` names. */
   readonly modelPath: string;
   /** What the vision tower sees of a picture; null for models that read text only. */
@@ -99,7 +104,8 @@ export function createRuntimeServer(parts: RuntimeServerParts): RuntimeServer {
   };
   const server = createHttpServer({
     routes,
-    apiKey: options.apiKey,
+    apiKey: parts.apiKey,
+    ...(parts.admitsPeer === null ? {} : { admitsPeer: parts.admitsPeer }),
     bodyLimit: BODY_LIMIT,
     onAccess: (line) => log.access(line),
     onError: (error) =>

@@ -2,6 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, STATUS_CODES } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Answer, Route, Routes } from './answer.ts';
 import {
   HttpError,
@@ -15,6 +16,8 @@ import {
 export interface ServerOptions {
   readonly routes: Routes;
   readonly apiKey: string | null;
+  /** Whether a connection needs no key, by the port of its other end; absent: all need it. */
+  readonly admitsPeer?: (port: number) => Promise<boolean>;
   /** Largest request body, bytes. */
   readonly bodyLimit: number;
   readonly onAccess: (line: string) => void;
@@ -75,6 +78,13 @@ export async function listen(server: Server, port: number): Promise<number> {
   return address.port;
 }
 
+/** Rejects as `listen` would. */
+export async function checkPortFree(port: number): Promise<void> {
+  const probe = createServer();
+  await listen(probe, port);
+  await new Promise((resolve) => probe.close(resolve));
+}
+
 async function handle(
   options: ServerOptions,
   request: IncomingMessage,
@@ -88,7 +98,8 @@ async function handle(
   // Events are always read: their generator ends what it has started.
   if (aborter.signal.aborted && answer.kind !== 'events') return;
   const status = answer.kind === 'events' ? 200 : answer.status;
-  options.onAccess(accessLine(request, status));
+  // Who watches the server every few seconds may ask to be left out.
+  if (request.headers['x-access-log'] !== 'off') options.onAccess(accessLine(request, status));
   await write(response, answer, {
     signal: aborter.signal,
     patience: (options.patience ?? PATIENT).reader,
@@ -103,7 +114,8 @@ async function answerOf(
   try {
     const url = new URL(request.url ?? '/', 'http://127.0.0.1');
     checkHost(request);
-    checkKey(options.apiKey, request, url.pathname);
+    checkOrigin(request);
+    await checkKey(options, request, url.pathname);
     const route = findRoute(options.routes, request.method ?? 'GET', url.pathname);
     const body = await readBody(request, options.bodyLimit);
     return await route({
@@ -141,12 +153,47 @@ function checkHost(request: IncomingMessage): void {
   }
 }
 
-function checkKey(key: string | null, request: IncomingMessage, path: string): void {
-  if (key === null || request.method === 'OPTIONS' || path.startsWith('/health')) return;
-  const given = Buffer.from(request.headers.authorization ?? '');
-  const wanted = Buffer.from(`Bearer ${key}`);
-  if (given.length !== wanted.length || !timingSafeEqual(given, wanted)) throw unauthorized();
+/**
+ * Browsers say which page a request comes from. This server has no pages, so that each of them is a
+ * stranger's, whether or not it may read the answer.
+ */
+function checkOrigin({ headers }: IncomingMessage): void {
+  const { origin, host } = headers;
+  const site = headers['sec-fetch-site'];
+  const isForeignPage = origin !== undefined && origin !== `http://${host}`;
+  // "none": a person typed the address.
+  const isForeignSite = site !== undefined && site !== 'same-origin' && site !== 'none';
+  if (!isForeignPage && !isForeignSite) return;
+  throw objectError(
+    403,
+    `Requests from web pages (${origin ?? 'another site'}) are refused.`,
+    'Forbidden',
+  );
 }
+
+/** Of connections that came without the key. */
+const admitted = new WeakMap<Socket, Promise<boolean>>();
+
+async function checkKey(
+  { apiKey, admitsPeer }: ServerOptions,
+  request: IncomingMessage,
+  path: string,
+): Promise<void> {
+  const isOpen = admitsPeer === undefined ? path.startsWith('/health') : path === '/health';
+  if (apiKey === null || request.method === 'OPTIONS' || isOpen) return;
+  const given = Buffer.from(request.headers.authorization ?? '');
+  const wanted = Buffer.from(`Bearer ${apiKey}`);
+  if (given.length === wanted.length && timingSafeEqual(given, wanted)) return;
+  if (admitsPeer === undefined) throw unauthorized();
+  const { socket } = request;
+  const answer = admitted.get(socket) ?? admitsPeer(socket.remotePort ?? 0);
+  admitted.set(socket, answer);
+  if (!(await answer)) throw unauthorized(STRANGER);
+}
+
+const STRANGER =
+  'Unauthorized: this server belongs to a notebook, whose cells need no key (!curl works there). For other ' +
+  'programs, add --api-key KEY to its launch_server and send "Authorization: Bearer KEY".';
 
 /** What is too large is read to its end, so that the client gets to read the answer, and dropped. */
 async function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { BackendError } from '../../../extension/kernel/backends/backend.ts';
 import { HttpClient } from '../../../extension/kernel/backends/http.ts';
+import type { LocalServerState } from '../../../extension/kernel/backends/local-servers.ts';
 
 const servers: Server[] = [];
 const clients: HttpClient[] = [];
@@ -43,6 +44,70 @@ async function collect(client: HttpClient, url: string, signal = never): Promise
   for await (const event of client.events(url, {}, signal)) events.push(event);
   return events;
 }
+
+describe('a server of the kernel’s own', () => {
+  const known = (state: Partial<LocalServerState>, ask: (moment: string) => unknown = () => {}) =>
+    connect({
+      headers: { authorization: 'Bearer None' },
+      local: {
+        state: async (_url, moment) => {
+          await ask(moment);
+          return { key: null, serves: true, absence: null, ...state };
+        },
+      },
+    });
+
+  test('gets its key in place of what the program says', async () => {
+    const seen: unknown[] = [];
+    const url = await serve((request, response) => {
+      seen.push(request.headers.authorization);
+      response.end('{}');
+    });
+    await known({ key: 'secret' }).json('POST', url, {}, never);
+    await known({ key: null }).json('POST', url, {}, never);
+    const open = await known({ key: 'secret' }).open('GET', url, null, never, {
+      Authorization: 'x',
+    });
+    await open.body.next();
+    expect(seen).toEqual(['Bearer secret', 'Bearer None', 'Bearer secret']);
+  });
+
+  test('is waited for while it is started again; nothing else is sent twice', async () => {
+    let requests = 0;
+    const url = await serve((_request, response) => {
+      requests += 1;
+      response.end('{"ok":1}');
+    });
+    const { port } = new URL(url);
+    const server = servers.pop()!;
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+    const moments: string[] = [];
+    const client = known({}, async (moment) => {
+      moments.push(moment);
+      if (moment !== 'served') return;
+      servers.push(server);
+      await new Promise<void>((resolve) => server.listen(Number(port), '127.0.0.1', resolve));
+    });
+    expect(await client.json('POST', url, {}, never)).toEqual({ ok: 1 });
+    expect([moments, requests]).toEqual([['now', 'served', 'now'], 1]);
+  });
+
+  test('says why it is away, whether it was lost or is not there', async () => {
+    const url = await serve((request) => request.socket.destroy());
+    const absence = 'It ended by SIGKILL. Do this.';
+    const lost = await failure(known({ absence }).json('POST', url, {}, never));
+    expect(lost.code).toBe('CONNECTION_LOST');
+    expect(lost.message).toMatch(
+      /^The connection to \S+ was lost \(.*\)\. It ended by SIGKILL\. Do this\.$/,
+    );
+    const streamed = await failure(collect(known({ absence }), url));
+    expect(streamed.message).toContain(absence);
+    await new Promise((resolve) => servers.pop()!.close(resolve));
+    const gone = await failure(known({ absence, serves: false }).json('POST', url, {}, never));
+    expect(gone.message).toBe(`No SGLang server answers at ${url} (ECONNREFUSED). ${absence}`);
+  });
+});
 
 describe('errors say what to do', () => {
   test('nothing listens', async () => {

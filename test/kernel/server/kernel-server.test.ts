@@ -83,6 +83,8 @@ async function setup(
       processHooks = hooks;
       return {
         handle: () => Promise.resolve({ ok: null }),
+        control: async () => {},
+        keyOf: async () => null,
         killAll: async () => void (kills += 1),
       };
     },

@@ -91,9 +91,12 @@ it('asks a later driver what was not answered', () => {
 it('tells which programs run, and of a restart as of an idle kernel', () => {
   const kept = journal();
   const process = { command: 'x', kind: 'shell', url: null } as const;
-  kept.event({ type: 'process', process: { ...process, pid: 1, exit: null } });
-  kept.event({ type: 'process', process: { ...process, pid: 2, exit: null } });
-  kept.event({ type: 'process', process: { ...process, pid: 1, exit: { code: 0, signal: null } } });
+  kept.event({ type: 'process', process: { ...process, id: 1, pid: 1, exit: null } });
+  kept.event({ type: 'process', process: { ...process, id: 2, pid: 2, exit: null } });
+  kept.event({
+    type: 'process',
+    process: { ...process, id: 1, pid: 1, exit: { code: 0, signal: null } },
+  });
   kept.event({ type: 'status', status: 'restarted', reason: null });
   expect(
     kept.replay().flatMap((event) => (event.type === 'process' ? [event.process.pid] : [])),

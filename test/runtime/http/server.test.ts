@@ -47,6 +47,15 @@ async function say(port: number, ...pieces: string[]): Promise<string> {
 
 const HEAD = 'POST /echo HTTP/1.1\r\nHost: 127.0.0.1\r\n';
 
+it('logs each request but those that ask to be left out', async () => {
+  const lines: string[] = [];
+  const port = await start(echo, { onAccess: (line) => lines.push(line) });
+  const end = 'Connection: close\r\nContent-Length: 0\r\n\r\n';
+  await say(port, `${HEAD}${end}`);
+  await say(port, `${HEAD}X-Access-Log: off\r\n${end}`);
+  expect(lines).toEqual([expect.stringMatching(/"POST \/echo HTTP\/1\.1" 200 OK$/)]);
+});
+
 describe('a client that', () => {
   it('never ends its headers is hung up on', async () => {
     expect(

@@ -5,6 +5,7 @@ import type {
   PreviewAnswer,
   PreviewText,
 } from '../protocol/kernel-protocol.ts';
+import { chooseTemplate } from './guest/choose-template.ts';
 import { isLoopback, loopbackUrl } from './loopback.ts';
 import { ChatTemplateRegistry, type ChatTemplate } from './sglang/chat-template.ts';
 import { parseExpressions, type Expression } from './sglang/ir.ts';
@@ -46,9 +47,10 @@ export async function previewAnswer(
   if (refused !== null) throw new PreviewError(refused);
   const { url, access } = await target(text(answer['url']), server);
   const remote = url === null ? null : await askModel(url, access);
-  const registry = new ChatTemplateRegistry();
-  const model = text(answer['model']) ?? remote;
-  const template = templateOf(answer['template']) ?? registry.match(model ?? 'starter');
+  const model = text(answer['model']) ?? text(remote?.['model_path']);
+  const info = remote ?? { model_path: model ?? 'starter' };
+  const template =
+    templateOf(answer['template']) ?? chooseTemplate(new ChatTemplateRegistry(), info).template;
   const counter: Counter = { text: '' };
   const prompt = render(answer, counter, new ProgramState(template, null));
   return {
@@ -133,9 +135,9 @@ async function countTokens(
   return { count: Math.ceil(prompt.length / CHARACTERS_PER_TOKEN), exact: false };
 }
 
-async function askModel(url: string, server: Access): Promise<string | null> {
+async function askModel(url: string, server: Access): Promise<JsonObject | null> {
   const info = await ask(`${base(url)}/get_model_info`, server);
-  return info === null ? null : text(record(info)['model_path']);
+  return info === null ? null : record(info);
 }
 
 /** `null` when the server has no such route, or does not answer. */

@@ -8,6 +8,7 @@ import { createServiceBackend, type ServiceBackend } from '../backends/service-b
 import { SglangEndpoint } from '../backends/sglang-endpoint.ts';
 import { ChatTemplateRegistry, type ChatTemplate } from '../sglang/chat-template.ts';
 import { ProgramError } from '../sglang/program-error.ts';
+import { chooseTemplate } from './choose-template.ts';
 
 export interface ConnectedBackend {
   readonly id: number;
@@ -73,25 +74,18 @@ export class BackendTable {
     this.#clients.push(client);
     const name = options['chat_template_name'];
     const template =
-      typeof name === 'string'
-        ? this.templates.get(name)
-        : this.#chooseTemplate(kind, backend.modelPath);
+      typeof name === 'string' ? this.templates.get(name) : this.#chooseTemplate(kind, backend);
     const connected: ConnectedBackend = { id: ++this.#lastId, backend, template };
     this.#connected.set(connected.id, connected);
     return connected;
   }
 
   /** Services write the roles themselves; their template only shapes the text that people see. */
-  #chooseTemplate(kind: string, modelPath: string): ChatTemplate {
+  #chooseTemplate(kind: string, backend: Backend): ChatTemplate {
     if (kind === 'anthropic') return this.templates.get('claude');
     if (kind !== 'sglang') return this.templates.get('default');
-    const template = this.templates.match(modelPath);
-    if (template.name === 'default') {
-      this.#notice(
-        `No chat template is known for the model "${modelPath}": roles are written as "USER:" and "ASSISTANT:". ` +
-          'If the model expects another form, name it: RuntimeEndpoint(url, chat_template_name="chatml").',
-      );
-    }
+    const { template, notice } = chooseTemplate(this.templates, backend.modelInfo);
+    if (notice !== null) this.#notice(notice);
     return template;
   }
 

@@ -28,14 +28,18 @@ export class ChatTemplate {
   /** How a model with this template writes calls of tools. */
   readonly toolCallFormat: ToolCallFormat;
   readonly #template: Template;
-  readonly #tokens: ChatTokens;
+  readonly tokens: ChatTokens;
   readonly #knowsTools: boolean;
+
+  /** The model's own; null for models that bring none. */
+  readonly source: string | null;
 
   /** Throws when `source` is not a Jinja template. */
   constructor(source: string | null, tokens: ChatTokens) {
     const text = source ?? CHATML;
+    this.source = source;
     this.#template = new Template(text);
-    this.#tokens = tokens;
+    this.tokens = tokens;
     this.#knowsTools = /\btools\b/.test(text);
     this.toolCallFormat = formatOfTemplate(text);
   }
@@ -57,11 +61,11 @@ export class ChatTemplate {
         messages: shown.map(({ role, content, extra }) => ({ ...extra, role, content })),
         ...(tools.length === 0 ? {} : { tools: tools.map(({ source }) => source) }),
         add_generation_prompt: true,
-        bos_token: this.#tokens.begin,
-        eos_token: this.#tokens.end,
+        bos_token: this.tokens.begin,
+        eos_token: this.tokens.end,
         ...extra,
       });
-      return withoutSecondBegin(prompt, this.#tokens.begin) + prefix;
+      return withoutSecondBegin(prompt, this.tokens.begin) + prefix;
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       throw objectError(

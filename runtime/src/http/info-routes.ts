@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Device } from '../engine/device-list.ts';
 import type { EngineClient } from '../scheduler/engine-client.ts';
 import { json, text } from './answer.ts';
+import type { ChatTemplate } from './chat-template.ts';
 import type { Answer, Route, RouteRequest, Routes } from './answer.ts';
 import type { GenerateRoute } from './generate-route.ts';
 import type { RunningRequests } from './generation.ts';
@@ -15,6 +16,7 @@ export interface InfoParts {
   readonly running: RunningRequests;
   readonly metrics: RequestMetrics;
   readonly generate: GenerateRoute;
+  readonly template: ChatTemplate;
   /** What `/get_model_info` names; clients choose a chat template by it. */
   readonly modelPath: string;
   readonly servedModelName: string;
@@ -57,7 +59,8 @@ export function infoRoutes(parts: InfoParts): Routes {
   };
 }
 
-function modelInfoOf({ engine, modelPath, seesImages }: InfoParts): unknown {
+/** The last three are not SGLang's: clients write roles by them when they know no better. */
+function modelInfoOf({ engine, modelPath, seesImages, template }: InfoParts): unknown {
   return {
     model_path: modelPath,
     tokenizer_path: modelPath,
@@ -68,6 +71,9 @@ function modelInfoOf({ engine, modelPath, seesImages }: InfoParts): unknown {
     has_audio_understanding: false,
     model_type: engine.model.architecture,
     architectures: [engine.model.architecture],
+    chat_template: template.source,
+    bos_token: template.tokens.begin,
+    eos_token: template.tokens.end,
   };
 }
 

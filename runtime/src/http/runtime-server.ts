@@ -78,11 +78,12 @@ export function createRuntimeServer(parts: RuntimeServerParts): RuntimeServer {
   const generate = new GenerateRoute(generation);
   const servedModelName = options.servedModelName ?? parts.modelPath;
   const handle = generate.handle.bind(generate);
+  const template = chatTemplate(parts);
   const routes: Routes = {
     '/generate': { POST: handle, PUT: handle },
     ...openAiRoutes({
       ...generation,
-      template: chatTemplate(parts),
+      template,
       servedModelName,
       cacheReport: options.enableCacheReport,
     }),
@@ -92,6 +93,7 @@ export function createRuntimeServer(parts: RuntimeServerParts): RuntimeServer {
       running,
       metrics,
       generate,
+      template,
       modelPath: parts.modelPath,
       servedModelName,
       contextLength: parts.contextLength,

@@ -27,7 +27,7 @@ def compiles(text):
     except SyntaxError:
         return False
 compiles`);
-});
+}, 60_000);
 
 function check(source: string, expected: string): void {
   expect(toPython(source)).toBe(expected);

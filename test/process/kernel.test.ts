@@ -168,8 +168,8 @@ describe('errors', () => {
   test('a package that is not there, and %pip, say what to do', async () => {
     const error = await checkError('import numpy', 'ModuleNotFoundError', 1);
     expect(error.traceback).toContain('"SGLang: Select Python…" in VS Code');
-    expect((await checkError('%pip install numpy', 'MagicError', 1)).message).toContain(
-      'run the notebook on a Python of your own',
+    expect((await checkError('%pip download numpy', 'MagicError', 1)).message).toContain(
+      'Run the notebook on a Python of your own',
     );
   });
   test('exit does not end the kernel', async () => {

@@ -1,0 +1,177 @@
+/**
+ * The kernel's Python files in every version of Python that they promise: what each interpreter of this
+ * machine says to the same cells is compared with what the bundled Python says.
+ */
+import { spawnSync } from 'node:child_process';
+import { homedir } from 'node:os';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { GuestChoice } from '../../extension/protocol/kernel-protocol.ts';
+import {
+  findEnvironments,
+  OLDEST_PYTHON,
+} from '../../extension/python-environments/find-environments.ts';
+import { MockSglangServer } from '../kernel/sglang/support/mock-sglang-server.ts';
+import { KernelDriver } from '../support/kernel-driver.ts';
+
+const VERSIONS = ['3.9', '3.10', '3.11', '3.12', '3.13', '3.14'] as const;
+
+/** A part of the language or of the notebook each; all of them print. */
+const CELLS: readonly string[] = [
+  'from sglang import *\nimport asyncio, re, sys, time',
+  `@function
+def ask(s, question, n=2):
+    s += system("Be kind.") + user(question)
+    s += assistant(gen("answer", max_tokens=8, stop=["Q"]))
+    forks = s.fork(n)
+    for i, f in enumerate(forks):
+        f += user(f"Part {i}") + assistant(gen("part", temperature=0))
+    forks.join()
+    s += user("Sure?") + assistant("I say " + select("sure", choices=["yes", "no"]))
+s = ask.run("Where?", n=3)
+print(s["answer"], s["part"], s["sure"], s.messages()[0])`,
+  `states = ask.run_batch([{"question": f"q{i}"} for i in range(12)], num_threads=5)
+print([state["answer"] for state in states], ask.bind(n=1).run("x")["part"])`,
+  `@function
+def scopes(s):
+    with s.var_scope("all"):
+        s += "a" + gen_int("i") + gen("f", dtype=float) + gen("r", regex=r"\\d+")
+    with s.user():
+        s += "in a role"
+    with s.copy() as other:
+        other += gen("copied")
+state = scopes.run()
+print(state["all"], state["i"], state["copied"], repr(state))`,
+  `stream = ask.run("Where?", stream=True)
+print("".join(stream.text_iter("answer")), stream["sure"])
+async def pieces():
+    return [piece async for piece in ask.run("x", stream=True).text_async_iter("answer")]
+print("".join(await pieces()))`,
+  `@function
+async def waits(s):
+    s += user("a") + assistant(gen("one"))
+    if "Paris" in await s["one"]:
+        forks = await s.fork(2)
+        forks += gen("two")
+        await forks.join()
+state = await waits.run_async()
+print(state["two"], [each["one"] for each in await waits.run_batch_async([{}, {}])])`,
+  `def ask_missing():
+    ask.run("x")["missing"]
+try:
+    ask_missing()
+except KeyError as error:
+    print(type(error).__name__, error)
+try:
+    select("x", choices=None)
+except AssertionError as error:
+    print(error)
+try:
+    gen("x", regex="(")
+except re.error as error:
+    print(error)`,
+  `print(ask.trace(question="q", n=2).last_node is not None, flush_cache())
+from sglang.utils import read_jsonl, print_highlight
+from sglang.lang.chat_template import get_chat_template
+print(get_chat_template("chatml").stop_str)`,
+  '!echo shell\nlines = !echo one; echo two\nprint(lines, lines.s)\n%env X=1',
+  'class Rich:\n    def _repr_html_(self): return "<b>x</b>"\n    def __repr__(self): return "Rich()"\nRich()',
+  'from __future__ import annotations\ndef f(x: Undefined | None = None): return x\nprint(f(1))',
+  'if (n := 10) > 5: print(f"{n=}")\nprint({"a": 1} | {"b": 2}, "prefix".removeprefix("pre"))',
+];
+
+/** Fail in the same place with the same words. */
+const FAILING: readonly string[] = [
+  'def inner():\n    return 1 / 0\n\ndef outer():\n    inner()\n\nouter()',
+  '@function\ndef breaks(s):\n    s += "a"\n    raise ValueError("mine")\nbreaks.run()',
+  'breaks.run_batch([{}] * 4)',
+  'def x(:\n  pass',
+  'raise SystemExit(3)',
+];
+
+interface Interpreter {
+  readonly version: string;
+  readonly guest: GuestChoice;
+}
+
+/** One interpreter for each version, the nearest first. */
+function interpreters(): ReadonlyMap<string, Interpreter> {
+  const found = new Map<string, Interpreter>();
+  const places = { platform: process.platform, home: homedir(), env: process.env, folders: [] };
+  const executables = [
+    ...findEnvironments(places).map(({ executable }) => executable),
+    ...VERSIONS.map((version) => `python${version}`),
+  ];
+  for (const executable of executables) {
+    const code = 'import sys; print("%d.%d" % sys.version_info[:2])';
+    const { stdout } = spawnSync(executable, ['-c', code], { encoding: 'utf8' });
+    const version = stdout?.trim() ?? '';
+    if (version !== '' && !found.has(version))
+      found.set(version, { version, guest: { kind: 'cpython', executable } });
+  }
+  return found;
+}
+
+const found = interpreters();
+const server = new MockSglangServer();
+let expected: readonly string[];
+beforeAll(async () => {
+  await server.listen();
+  expected = await said({ kind: 'wasm' });
+});
+afterAll(() => server.close());
+
+/** What a guest says to the cells: text, values, and how each ended. */
+async function said(guest: GuestChoice): Promise<string[]> {
+  const kernel = new KernelDriver({ guest, endpoint: `http://127.0.0.1:${server.port}` });
+  const answers: string[] = [];
+  for (const [index, code] of [...CELLS, ...FAILING].entries()) {
+    const run = await kernel.run(code, `cell ${index}`);
+    const values = run.outputs.flatMap((each) => (each.kind === 'result' ? [each.data] : []));
+    const { outcome } = run;
+    const failure =
+      outcome.status === 'error'
+        ? [outcome.error.name, outcome.error.message, outcome.error.line]
+        : [];
+    answers.push(JSON.stringify([code, run.text, values, outcome.status, failure], null, 1));
+  }
+  expect(kernel.garbage).toEqual([]);
+  await kernel.close();
+  // Versions word syntax errors in their own ways.
+  return answers.map((each) =>
+    each.replaceAll(kernel.cwd, 'FOLDER').replaceAll(/"[^"]*\(cell 15, line 1\)"/g, '"SYNTAX"'),
+  );
+}
+
+test('the bundled Python runs every cell', () => {
+  const statuses = expected.map((each) => (JSON.parse(each) as unknown[])[3]);
+  const wanted = [...CELLS.map(() => 'ok'), ...FAILING.map(() => 'error')];
+  expect(statuses, expected.join('\n')).toEqual(wanted);
+});
+
+/** Holds where the oldest Python is not installed, too: its grammar is known to every newer one. */
+test('every file of the guest is a program of the oldest Python', async () => {
+  const [major, minor] = OLDEST_PYTHON;
+  const kernel = new KernelDriver();
+  const { text } = await kernel.run(`import ast, pathlib
+def parses(text):
+    try:
+        return ast.parse(text, feature_version=(${major}, ${minor})) is not None
+    except SyntaxError as error:
+        return False
+files = [*pathlib.Path("/lib/sglang-notebooks").rglob("*.py")]
+print(len(files) > 40, parses("match x:\\n  case 1: pass"))
+print([str(file) for file in files if not parses(file.read_text())])`);
+  await kernel.close();
+  expect(text).toBe('True False\n[]\n');
+});
+
+describe.each(VERSIONS)('Python %s', (version) => {
+  const here = found.get(version);
+  const name =
+    here === undefined
+      ? `not run: python${version} not found`
+      : 'says what the bundled Python says';
+  test.skipIf(here === undefined)(name, async () => {
+    expect(await said(here?.guest ?? { kind: 'wasm' })).toEqual(expected);
+  });
+});

@@ -7,6 +7,7 @@ import json
 import sys
 import types
 
+import _sgl_figures
 import _sgl_streams
 
 _METHODS = {
@@ -51,6 +52,8 @@ def mime_bundle(value):
                 data = data[0] if data else None
             if data is not None:
                 bundle[mime] = data
+    if _sgl_figures.is_figure(value):
+        bundle["image/png"] = _sgl_figures.png_of(value)
     if "text/plain" not in bundle:
         bundle["text/plain"] = plain_text(value)
     return {mime: _as_data(data) for mime, data in bundle.items()}
@@ -99,6 +102,7 @@ def _show(value, raw, display_id, update):
     data.setdefault("text/plain", "")
     kind = "update" if update else "display"
     _sgl_streams.show({"kind": kind, "data": data, "displayId": display_id})
+    _sgl_figures.was_shown(value)
 
 
 def display(*values, raw=False, display_id=None, **_ignored):
@@ -123,6 +127,7 @@ def clear_output(wait=False):
 def show_result(value):
     """The value of the cell's last expression. The kernel fills in the execution order."""
     _sgl_streams.show({"kind": "result", "data": mime_bundle(value), "executionOrder": 0})
+    _sgl_figures.was_shown(value)
 
 
 class _Rich:
@@ -166,7 +171,7 @@ def _image_mime(data):
     return "image/png"
 
 
-def _ipython_module():
+def _ipython_modules():
     """Enough of `IPython.display` for notebooks that import it where IPython is not installed."""
     package = types.ModuleType("IPython")
     module = types.ModuleType("IPython.display")
@@ -181,22 +186,29 @@ def _ipython_module():
         ("JSON", "application/json"),
         ("SVG", "image/svg+xml"),
         ("Latex", "text/latex"),
+        ("Javascript", "application/javascript"),
         ("Pretty", "text/plain"),
     ):
         setattr(module, name, _rich(name, mime))
     package.__path__ = []
+    package.version_info = (8, 0, 0)
     package.display = module
     package.get_ipython = builtins.get_ipython
-    return package, module
+    tools = types.ModuleType("IPython.core.pylabtools")
+    tools.backend2gui = {}  # matplotlib asks it for a way to open windows
+    core = types.ModuleType("IPython.core")
+    core.__path__, core.pylabtools, package.core = [], tools, core
+    return {each.__name__: each for each in (package, module, core, tools)}
 
 
 def install():
+    _sgl_figures.install()
     builtins.display = display
     builtins.clear_output = clear_output
     from importlib.util import find_spec
 
     if find_spec("IPython") is None:
-        sys.modules["IPython"], sys.modules["IPython.display"] = _ipython_module()
+        sys.modules.update(_ipython_modules())
     else:
         import IPython.display as real
 

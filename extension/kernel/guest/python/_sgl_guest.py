@@ -14,8 +14,10 @@ import types
 
 import _sgl_cell_source
 import _sgl_display
+import _sgl_figures
 import _sgl_shell
 import _sgl_streams
+import _sgl_timing
 import _sgl_traceback
 import _sgl_transport
 
@@ -38,7 +40,7 @@ class Guest:
     def install(self):
         sys.modules["__main__"] = self.main
         _sgl_streams.install()
-        self._shell = _sgl_shell.install(self.main.__dict__, self._run_source)
+        self._shell = _sgl_shell.install(self.main.__dict__, self._run_source, self._loop_of)
         _sgl_display.install()
         _sgl_transport.process_context = self._shell.process_context
 
@@ -46,6 +48,7 @@ class Guest:
         """The `CellResult` of running `code`."""
         self._file_name = file_name
         self.files.add(file_name, cell_id, label)
+        self._shell.history.append(code)
         # A modification time of `None` keeps `linecache.checkcache` from looking for a file.
         lines = [line + "\n" for line in code.split("\n")]
         linecache.cache[self._file_name] = (len(code), None, lines, self._file_name)
@@ -59,7 +62,15 @@ class Guest:
         except BaseException as error:
             return {"status": "error", "error": self._error(error)}
         finally:
+            self._show_figures()
             _sgl_streams.flush()
+
+    @staticmethod
+    def _show_figures():
+        try:
+            _sgl_figures.flush()
+        except Exception as error:
+            print(f"A figure could not be drawn: {type(error).__name__}: {error}", file=sys.stderr)
 
     def _error(self, exception):
         sys.last_exc = exception
@@ -84,6 +95,11 @@ class Guest:
         if tree.body:
             self._run_code(self._compiled(tree, "exec"))
         return None if last is None else self._run_code(self._compiled(last, "eval"))
+
+    def _loop_of(self, source):
+        """For `%timeit`: a function that runs the text as often as it is told."""
+        tree = ast.parse(_sgl_cell_source.to_python(source), self._file_name)
+        return _sgl_timing.loop_of(tree, self._file_name, self.main.__dict__)
 
     def _compiled(self, tree, mode):
         code = compile(tree, self._file_name, mode, self._flags, dont_inherit=True)

@@ -20,7 +20,7 @@ import urllib.parse
 
 import _sgl_js as _worker
 import _sgl_transport
-from _sgl_shell import MagicError
+from _sgl_magics import MagicError
 
 _PYPI = "https://pypi.org/simple"
 # The version that the code below was written for, and the checksum that PyPI gives for it.

@@ -60,6 +60,25 @@ const completion = (content: string): object => ({
 });
 
 describe.skipIf(!hasPython)('services (needs a Python 3 on this machine)', () => {
+  test('OpenAI: num_api_spec_tokens asks once for a message with several gens', async () => {
+    service.answers = [{ body: completion('Name: Ann.\nJob: pilot.\n') }];
+    await check(
+      `
+import warnings
+warnings.simplefilter("error")
+@function(num_api_spec_tokens=64)
+def character(s):
+    s += user("Someone new.")
+    s += assistant("Name:" + gen("name", stop="\\n") + "\\nJob:" + gen("job", stop="\\n"))
+state = character.run(backend=OpenAI("gpt-4o-mini", base_url=URL, api_key=KEY))
+report([state["name"], state["job"]])
+report(raised(lambda: character.run(stream=True, backend=OpenAI("gpt-4o-mini", base_url=URL))["name"]))
+`,
+      [' Ann.', ' pilot.'],
+      expect.stringContaining('cannot be used with stream=True'),
+    );
+    expect(service.requests.map(({ body }) => body['max_tokens'])).toEqual([64]);
+  });
   test('OpenAI: a dialogue, token counts, and a key from the environment', async () => {
     service.answers = [{ body: completion('Paris') }];
     await check(

@@ -12,7 +12,12 @@ export interface Prompt {
   readonly images: readonly string[];
   /** The message that has begun and not ended, which is not among `messages`; absent outside of roles. */
   readonly open?: { readonly role: string; readonly text: string };
+  /** What the open message goes on with after this gen, as far as known; for backends that look ahead. */
+  readonly ahead?: readonly FormPart[];
 }
+
+/** A piece of a message: the program's own text, or a gen and what ends it. */
+export type FormPart = { readonly text: string } | { readonly stop: readonly string[] };
 
 /** The parameters of one gen after resolution; the interpreter's `SamplingParams` fits it. */
 export interface GenerateParams {
@@ -70,6 +75,8 @@ export interface Backend {
   readonly modelInfo: JsonObject;
   /** Model path or name, from which SGLang chooses a chat template. */
   readonly modelPath: string;
+  /** Whether prompts should tell what comes `ahead`. */
+  readonly looksAhead?: boolean;
   /** `onRequest` hears of the request just before it is sent. More than one answer only when `n > 1`. */
   generate(
     prompt: Prompt,

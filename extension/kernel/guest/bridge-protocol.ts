@@ -75,6 +75,8 @@ export type BridgePost =
       readonly program: string | null;
       readonly stream: boolean;
       readonly sampling: SamplingFields;
+      /** `num_api_spec_tokens`; absent without speculation. */
+      readonly speculate?: number;
     }
   | { readonly op: 'submit'; readonly sid: number; readonly exprs: readonly WireExpression[] }
   /** `s[name] = value` (values that are not JSON stay on the Python side and are not sent). */

@@ -1,6 +1,7 @@
 /** The program states that Python names by number, and the messages about them. */
 import type { GenRecord, JsonValue } from '../../protocol/kernel-protocol.ts';
 import type { GenOutcome } from '../sglang/execute-expression.ts';
+import { speculating } from '../backends/speculating.ts';
 import { parseExpressions } from '../sglang/ir.ts';
 import { ProgramError } from '../sglang/program-error.ts';
 import { ProgramState } from '../sglang/program-state.ts';
@@ -40,9 +41,10 @@ export class StateTable {
 
   create(message: BridgeMessage, { backend, template }: ConnectedBackend): void {
     const program = nullableString(message, 'program');
+    const speculated = message['speculate'];
     const executor = new StreamExecutor({
       program,
-      backend,
+      backend: typeof speculated === 'number' ? speculating(backend, speculated) : backend,
       state: new ProgramState(template, null),
       stream: message['stream'] === true,
       defaults: objectField(message, 'sampling'),

@@ -1,7 +1,7 @@
 /** What each kind of expression does to a program state. */
 import type { JsonObject } from '../../protocol/kernel-protocol.ts';
 import type { GenTiming } from '../../protocol/output-payloads.ts';
-import type { Backend, Completion, SentRequest } from '../backends/backend.ts';
+import type { Backend, Completion, FormPart, Prompt, SentRequest } from '../backends/backend.ts';
 import { choiceScores } from './choice-scores.ts';
 import { decide } from './choices.ts';
 import type { Expression, GenExpression, SelectExpression } from './ir.ts';
@@ -37,6 +37,8 @@ export interface ExecutionHost {
   /** Sampling parameters of the run. */
   readonly defaults: JsonObject;
   readonly signal: AbortSignal;
+  /** What the program has appended after the expression that runs. */
+  readonly upcoming: () => readonly Expression[];
   /** Something a reader may wait for changed. */
   readonly changed: () => void;
   readonly record: (outcome: GenOutcome) => void;
@@ -155,12 +157,8 @@ async function generate(expression: GenExpression, host: ExecutionHost, progress
   const params = resolveSampling(host.defaults, expression.sampling, state.template.stop);
   state.beginGen(expression.name, 'gen', describeConstraint(expression.sampling));
   if (host.stream && params.n === null) return grow(expression, params, host, progress);
-  const answers = await host.backend.generate(
-    state.prompt(),
-    params,
-    progress.onRequest,
-    host.signal,
-  );
+  const prompt = host.backend.looksAhead === true ? withAhead(host) : state.prompt();
+  const answers = await host.backend.generate(prompt, params, progress.onRequest, host.signal);
   const [first] = answers;
   if (first === undefined)
     throw new ProgramError('RuntimeError', 'The server answered with no completion.');
@@ -174,6 +172,18 @@ async function generate(expression: GenExpression, host: ExecutionHost, progress
   state.meta.set(expression.name, many ? answers.map(({ meta }) => meta) : first.meta);
   state.updateGen({ text, tokens: tokenProbabilities(first.meta) });
   return many ? texts : text;
+}
+
+/** The prompt with the rest of the open message. */
+function withAhead({ state, defaults, upcoming }: ExecutionHost): Prompt {
+  const ahead: FormPart[] = [];
+  for (const next of upcoming()) {
+    if (next.kind === 'text') ahead.push({ text: next.text });
+    else if (next.kind === 'gen')
+      ahead.push({ stop: resolveSampling(defaults, next.sampling, state.template.stop).stop });
+    else if (next.kind !== 'scope_begin' && next.kind !== 'scope_end') break;
+  }
+  return { ...state.prompt(), ahead };
 }
 
 /** The answers' texts; their reasoning, where it is asked for, goes to its own variable. */

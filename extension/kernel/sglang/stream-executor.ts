@@ -240,6 +240,7 @@ export class StreamExecutor {
       readVideo,
       changed,
       signal: this.#abort.signal,
+      upcoming: () => this.#queue,
     };
   }
 

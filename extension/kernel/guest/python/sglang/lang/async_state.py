@@ -66,7 +66,7 @@ class AsyncProgramStateGroup(ProgramStateGroup):
 
 async def run_async(program, backend, sampling, args, arguments):
     """Runs a program, coroutine or not, without blocking the event loop; its state when it is done."""
-    state = new_state(program.__name__, backend, sampling, False, True)
+    state = new_state(program.__name__, backend, sampling, False, True, program.num_api_spec_tokens)
     if program.is_async:
         await _run_coroutine(program, state, args, arguments)
     else:

@@ -89,9 +89,11 @@ class SglFunction:
         backend = resolve_backend(options["backend"])
         stream = bool(options["stream"])
         use_thread = bool(options["use_thread"])
-        self._warn_about_speculation()
+        self._warn_about_speculation(backend)
         arguments = {**kwargs, **self.bind_arguments}
-        state = new_state(self.__name__, backend, _sampling(options), stream, use_thread)
+        state = new_state(
+            self.__name__, backend, _sampling(options), stream, use_thread, self.num_api_spec_tokens
+        )
         if stream:
             body = lambda: run_body(self, state, args, arguments)  # noqa: E731
             state.stream_executor.task = _transport.spawn(body)
@@ -145,7 +147,7 @@ class SglFunction:
             return []
         if self.is_async:
             return _transport.run_coro(self.run_batch_async(batch, **options))
-        self._warn_about_speculation()
+        self._warn_about_speculation(backend)
         if global_config.enable_precache_with_tracing and len(batch) > 1:
             self._try_cache_prefix(backend)
         if options["generator_style"]:
@@ -181,7 +183,7 @@ class SglFunction:
 
         def worker():
             for index, arguments in items:  # shared: each worker takes the next item
-                state = new_state(self.__name__, backend, sampling, False, True)
+                state = new_state(self.__name__, backend, sampling, False, True, self.num_api_spec_tokens)
                 states[index] = state
                 began = time.monotonic()
                 run_body(self, state, (), {**arguments, **self.bind_arguments})
@@ -258,12 +260,9 @@ class SglFunction:
         rest = {k: v for k, v in given.items() if k not in taken}
         return {**options, **taken}, rest
 
-    def _warn_about_speculation(self):
-        if self.num_api_spec_tokens is not None:
-            warnings.warn(
-                "num_api_spec_tokens only matters for OpenAI's completion models; it is ignored.",
-                stacklevel=4,
-            )
+    def _warn_about_speculation(self, backend):
+        if self.num_api_spec_tokens is not None and "is_chat_model" not in backend.model_info:
+            warnings.warn("num_api_spec_tokens only matters for OpenAI's API; it is ignored.", stacklevel=4)
 
 
 def _sampling(options):

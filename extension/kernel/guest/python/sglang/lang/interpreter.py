@@ -260,13 +260,12 @@ def run_body(program, state, args, kwargs):
     return state
 
 
-def new_state(program_name, backend, sampling, stream, use_thread):
+def new_state(program_name, backend, sampling, stream, use_thread, speculate=None):
     """An empty state on a backend, with the sampling parameters of its run."""
     _transport.flush_dropped()
     executor = StreamExecutor(backend, stream, use_thread)
-    executor.post(
-        "new", backend=backend.id, program=program_name, stream=stream, sampling=sampling
-    )
+    options = {} if speculate is None else {"speculate": int(speculate)}
+    executor.post("new", backend=backend.id, program=program_name, stream=stream, sampling=sampling, **options)
     return ProgramState(executor)
 
 

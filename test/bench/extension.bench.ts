@@ -131,10 +131,20 @@ function residentMemory(pids: readonly number[]): number {
   return shown.split('\n').reduce((sum, line) => sum + Number(line), 0) / 1024;
 }
 
+/** JavaScript heap of the workbench's page after a collection, in MiB. */
+async function windowHeap({ page }: Workbench): Promise<number> {
+  const session = await page.context().newCDPSession(page);
+  await session.send('HeapProfiler.collectGarbage');
+  const { usedSize } = await session.send('Runtime.getHeapUsage');
+  await session.detach();
+  return usedSize / 2 ** 20;
+}
+
 async function measureWorkbench(): Promise<void> {
   const port = await freePort();
   await using workbench = await Workbench.start({ files: { 'bench.sglnb': cells(port) } });
   await workbench.tall(1800);
+  const emptyHeap = await windowHeap(workbench);
   await workbench.open('bench.sglnb');
   row('activation', await activationTime(workbench), 'ms', 'goal 100');
   await workbench.open('bench.sglnb');
@@ -151,6 +161,8 @@ async function measureWorkbench(): Promise<void> {
   row('"Run" to the first character on screen', median(shown), 'ms');
   row("the runtime's own first token", median(own), 'ms');
   row('"Run" to the first character, beyond that', beyond, 'ms', 'goal 150');
+  const heap = await windowHeap(workbench);
+  row('JavaScript heap of the window', heap, 'MiB', `${emptyHeap.toFixed(0)} before the notebook`);
   const parts = {
     'extension host': 'extensionHost',
     'language server': 'language-server.mjs',

@@ -117,6 +117,15 @@ describe('model output', () => {
     expect(await textOf()).toBe('␛[31mred␛[0m ⟨U+202E⟩evil⟨U+202C⟩ ␇');
   });
 
+  it('shows what hides in text: spaces without width, tags, line separators; joiners stay', async () => {
+    await show(HIGHLIGHT_MIME, {
+      text: 'a\u200bb\u{e0041}c\u2028d\ufeffe\u00adf \u{1f469}\u200d\u{1f52c} می\u200cخواهم',
+    });
+    expect(await textOf()).toBe(
+      'a⟨U+200B⟩b⟨U+E0041⟩c⟨U+2028⟩d⟨U+FEFF⟩e⟨U+00AD⟩f \u{1f469}\u200d\u{1f52c} می\u200cخواهم',
+    );
+  });
+
   it('shows a megabyte in one line in parts, all of it on request', async () => {
     const megabyte = 'x'.repeat(1_000_000);
     await show(HIGHLIGHT_MIME, { text: megabyte });
@@ -293,6 +302,9 @@ describe('state view', () => {
     await page.getByRole('button', { name: 'Copy the command' }).click();
     const copied = await page.waitForFunction(() => Reflect.get(window, 'posted')[0]?.text);
     expect(await copied.jsonValue()).toContain('"text": "\u202e"');
+    const huge = { ...request, body: { image_data: 'x'.repeat(1_000_000) } };
+    await show(STATE_MIME, state([gen('a', { request: huge })]), 'b');
+    expect((await textOf('b')).length).toBeLessThan(60_000);
   });
 
   it('tells a screen reader the end of a run once, and nothing of a file that is opened', async () => {

@@ -4,6 +4,7 @@ import type { Host } from '../host.ts';
 import { visibleText } from '../visible-text.ts';
 import { ChoicesView } from './choices-view.tsx';
 import type { GenSegment } from './gen-value.tsx';
+import { LongText } from './long-text.tsx';
 import { duration, plural } from './numbers.ts';
 import { Headings, ScrollingTable } from './table.tsx';
 import { TokenTable } from './token-table.tsx';
@@ -138,7 +139,7 @@ function Request({
         Copy the command
       </button>
       <pre class="request" role="group" aria-label={`Request of ${name}`} tabIndex={0}>
-        {visibleText(command)}
+        <LongText text={command} />
       </pre>
     </details>
   );

@@ -40,6 +40,8 @@ const STYLE = `
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 pre { overflow-x: auto; padding: .6rem .8rem; margin: .4rem 0; border-radius: 4px; }
 pre, code { font-family: ui-monospace, monospace; font-size: .9em; }
+table { border-collapse: collapse; }
+th, td { padding: .2rem .6rem; border: 1px solid #8888; text-align: start; }
 .source { background: #8881; border-left: 3px solid #8888; }
 .output { white-space: pre-wrap; overflow-wrap: anywhere; }
 .stderr { opacity: .75; }

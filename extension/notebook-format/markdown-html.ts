@@ -1,5 +1,5 @@
 /**
- * A small, safe subset of Markdown as HTML: headings, paragraphs, lists, fenced and inline code,
+ * A small, safe subset of Markdown as HTML: headings, paragraphs, lists, tables, fenced and inline code,
  * emphasis, links. Raw HTML is shown as text.
  */
 /** Control characters but tab and line breaks: an HTML page may not hold them. */
@@ -50,6 +50,7 @@ function marks(html: string): string {
 
 const FENCE = /^(`{3,}|~{3,})/;
 const HEADING = /^(#{1,6}) +(.*?) *#*$/;
+const TABLE_RULE = /^ {0,3}\|?(?: *:?-+:? *\|)+(?: *:?-+:? *)?$/;
 const ITEM = /^ {0,3}(?:[-*+]|\d{1,9}[.)]) +(.*)$/;
 
 export function markdownToHtml(markdown: string): string {
@@ -66,7 +67,8 @@ export function markdownToHtml(markdown: string): string {
       const level = heading[1]?.length ?? 1;
       html.push(`<h${level}>${inline(heading[2] ?? '')}</h${level}>`);
       at += 1;
-    } else if (ITEM.test(line)) at = list(lines, at, html);
+    } else if (startsTable(lines, at)) at = table(lines, at, html);
+    else if (ITEM.test(line)) at = list(lines, at, html);
     else at = paragraph(lines, at, html);
   }
   return html.join('\n');
@@ -82,6 +84,35 @@ function fencedBlock(
   while (end < lines.length && !(lines[end] ?? '').startsWith(fence)) end += 1;
   html.push(`<pre><code>${escapeHtml(lines.slice(start + 1, end).join('\n'))}</code></pre>`);
   return end + 1;
+}
+
+/** A line with bars above a rule of dashes and bars. */
+function startsTable(lines: readonly string[], at: number): boolean {
+  return (lines[at] ?? '').includes('|') && TABLE_RULE.test(lines[at + 1] ?? '');
+}
+
+function table(lines: readonly string[], start: number, html: string[]): number {
+  const head = tableCells(lines[start] ?? '');
+  const rows: string[] = [];
+  let at = start + 2;
+  for (; (lines[at] ?? '').includes('|'); at += 1) {
+    const cells = tableCells(lines[at] ?? '');
+    rows.push(
+      `<tr>${head.map((_, column) => `<td>${inline(cells[column] ?? '')}</td>`).join('')}</tr>`,
+    );
+  }
+  const titles = head.map((cell) => `<th scope="col">${inline(cell)}</th>`).join('');
+  html.push(`<table><thead><tr>${titles}</tr></thead><tbody>${rows.join('')}</tbody></table>`);
+  return at;
+}
+
+/** Between bars; `\|` is a bar inside of a cell. */
+function tableCells(line: string): string[] {
+  const inner = line
+    .trim()
+    .replace(/^\|/, '')
+    .replace(/(?<!\\)\|$/, '');
+  return inner.split(/(?<!\\)\|/).map((cell) => cell.trim().replaceAll('\\|', '|'));
 }
 
 function list(lines: readonly string[], start: number, html: string[]): number {
@@ -103,7 +134,7 @@ function paragraph(lines: readonly string[], start: number, html: string[]): num
   let end = start + 1;
   const ends = (line: string) =>
     line.trim() === '' || FENCE.test(line) || HEADING.test(line) || ITEM.test(line);
-  while (end < lines.length && !ends(lines[end] ?? '')) end += 1;
+  while (end < lines.length && !ends(lines[end] ?? '') && !startsTable(lines, end)) end += 1;
   html.push(`<p>${inline(lines.slice(start, end).join('\n'))}</p>`);
   return end;
 }

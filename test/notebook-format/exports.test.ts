@@ -123,6 +123,11 @@ describe('Markdown as HTML', () => {
     ['[a](https://b.c)', '<p><a href="https://b.c" rel="noopener noreferrer">a</a></p>'],
     ['[a](data:text/html,x)', '<p>a</p>'],
     ['`**a**`', '<p><code>**a**</code></p>'],
+    [
+      'x\n| a | `b` |\n| --- | :-: |\n| 1 | <b> |\n| c \\| d |\n\ny',
+      '<p>x</p>\n<table><thead><tr><th scope="col">a</th><th scope="col"><code>b</code></th></tr></thead><tbody><tr><td>1</td><td>&lt;b&gt;</td></tr><tr><td>c | d</td><td></td></tr></tbody></table>\n<p>y</p>',
+    ],
+    ['a | b\nno table', '<p>a | b\nno table</p>'],
     ['a\n# b\nc', '<p>a</p>\n<h1>b</h1>\n<p>c</p>'],
   ];
   for (const [markdown, html] of cases) {

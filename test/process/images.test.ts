@@ -242,7 +242,14 @@ describe("the tutorial's multi-modal cells", () => {
     const copy = 'import shutil\nshutil.copy("given.png", "example_image.png");';
     const pictures = [
       `import base64\ndata = base64.b64decode(${JSON.stringify(blueBox)})`,
-      `for source in (data, "data:image/png;base64,${redDisk}", "given.png"):`,
+      'class Picture:',
+      '    """What is used of a PIL image."""',
+      '    def __init__(self, mode): self.mode = mode',
+      '    def convert(self, mode): return Picture(mode)',
+      '    def save(self, out, format):',
+      '        if self.mode == "CMYK": raise OSError("cannot write mode CMYK as PNG")',
+      '        out.write(data if format == "PNG" else b"")',
+      `for source in (data, Picture("RGB"), Picture("CMYK"), "data:image/png;base64,${redDisk}", "given.png"):`,
       `    print("seen:", image_qa.run(image_file=source, question="${DESCRIBE}")["answer"])`,
       'print("missing:", image_qa.run(image_file="nowhere.png", question="?").error())',
     ].join('\n');
@@ -266,6 +273,8 @@ describe("the tutorial's multi-modal cells", () => {
     expect(shown[5]).toMatch(/A red \w+ on a white background\./);
     const seen = shown[6]!.match(/seen: .*/g)?.map((line) => line.replace(/ \w+ on/, ' shape on'));
     expect(seen).toEqual([
+      'seen: A blue shape on a white background.',
+      'seen: A blue shape on a white background.',
       'seen: A blue shape on a white background.',
       'seen: A red shape on a white background.',
       'seen: A red shape on a white background.',

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findMtmd } from '../../runtime/src/vision/find-mtmd.ts';
 import { drawn, OTHERS, PROMPT, type Reference, TOWERS } from '../runtime/vision/llava/cases.ts';
-import { writeRandomModel } from '../support/gguf/random-model.ts';
+import { type RandomModelOptions, writeRandomModel } from '../support/gguf/random-model.ts';
 import {
   type RandomProjectorOptions,
   writeRandomProjector,
@@ -40,12 +40,12 @@ const greedy = { temperature: 0, max_new_tokens: PROMPT.tokens, ignore_eos: true
 const prompt = `${PROMPT.before}<image>${PROMPT.after}`;
 
 function start(
-  architecture: string,
+  beside: RandomModelOptions,
   tower: RandomProjectorOptions,
   flags: readonly string[] = [],
 ): Promise<RuntimeProcess> {
   const [model, projector] = [join(folder, 'model.gguf'), join(folder, 'tower.gguf')];
-  writeRandomModel(model, { architecture });
+  writeRandomModel(model, beside);
   writeRandomProjector(projector, tower);
   const device = ['--device', 'cpu', '--threads', '1'];
   return RuntimeProcess.start(['--model-path', model, '--mmproj', projector, ...device, ...flags]);
@@ -67,7 +67,7 @@ async function compare(runtime: RuntimeProcess, tower: string): Promise<void> {
 describe('LLaVA', () => {
   const own = Object.entries(TOWERS).filter(([, { grids }]) => grids === undefined);
   it.each(own)("%s: writes llama.cpp's tokens", async (tower, options) => {
-    const runtime = await start('llama', options);
+    const runtime = await start({}, options);
     try {
       await compare(runtime, tower);
     } finally {
@@ -76,7 +76,7 @@ describe('LLaVA', () => {
   });
 
   it('1.6 sends more rows for what is larger than a square', async () => {
-    const runtime = await start('llama', TOWERS['LLaVA 1.6, F16']!);
+    const runtime = await start({}, TOWERS['LLaVA 1.6, F16']!);
     const tokens = async (size: readonly [number, number]): Promise<number> => {
       const request = { text: prompt, image_data: png(size), sampling_params: greedy };
       return (await runtime.generate(request)).meta_info.prompt_tokens;
@@ -90,10 +90,10 @@ describe('LLaVA', () => {
   });
 });
 
-describe.each(Object.entries(OTHERS))('%s', (name, { architecture, tower }) => {
+describe.each(Object.entries(OTHERS))('%s', (name, { model: beside, tower }) => {
   it('is refused without libmtmd, with what to do', async () => {
     const [model, projector] = [join(folder, 'refused.gguf'), join(folder, 'refused-tower.gguf')];
-    writeRandomModel(model, { architecture });
+    writeRandomModel(model, beside);
     writeRandomProjector(projector, tower);
     const flags = ['--model-path', model, '--mmproj', projector];
     const library = ['--mtmd-library', join(folder, 'missing.so')];
@@ -114,7 +114,7 @@ describe.each(Object.entries(OTHERS))('%s', (name, { architecture, tower }) => {
         sampling_params: { ...greedy, max_new_tokens },
       });
     beforeAll(async () => {
-      runtime = await start(architecture, tower, ['--mtmd-library', mtmd ?? '']);
+      runtime = await start(beside, tower, ['--mtmd-library', mtmd ?? '']);
     });
     afterAll(() => runtime?.stop());
 

@@ -11,17 +11,21 @@ export const SPECIAL_TOKENS = ['<|endoftext|>', '<|im_start|>', '<|im_end|>'] as
 
 /**
  * Metadata of a byte-level BPE vocabulary of `size` tokens: all bytes, merges for some words (each with
- * and without a space before), unused padding, and ChatML's control tokens at the end.
+ * and without a space before), unused padding, and at the end `marks` (control tokens if in angle brackets) and ChatML's control tokens.
  */
-export function bpeVocabulary(size: number): Record<string, MetadataValue> {
-  const { tokens, merges } = learn(size - SPECIAL_TOKENS.length);
+export function bpeVocabulary(
+  size: number,
+  marks: readonly string[] = [],
+): Record<string, MetadataValue> {
+  const special = [...marks, ...SPECIAL_TOKENS];
+  const { tokens, merges } = learn(size - special.length);
   const types = tokens.map(() => NORMAL);
-  while (tokens.length < size - SPECIAL_TOKENS.length) {
+  while (tokens.length < size - special.length) {
     tokens.push(`<unused${tokens.length}>`);
     types.push(UNUSED);
   }
-  tokens.push(...SPECIAL_TOKENS);
-  types.push(...SPECIAL_TOKENS.map(() => CONTROL));
+  tokens.push(...special);
+  types.push(...special.map((token) => (token.startsWith('<') ? CONTROL : NORMAL)));
   return {
     'tokenizer.ggml.model': { type: 'string', value: 'gpt2' },
     'tokenizer.ggml.pre': { type: 'string', value: 'qwen2' },

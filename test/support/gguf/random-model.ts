@@ -19,6 +19,8 @@ export interface RandomModelOptions {
   readonly context?: number;
   readonly type?: 'f16' | 'q8_0';
   readonly seed?: number;
+  /** More control tokens. */
+  readonly marks?: readonly string[];
 }
 
 /** Some 2 million weights: for tests. */
@@ -33,6 +35,7 @@ export const TINY: Required<RandomModelOptions> = {
   context: 2048,
   type: 'f16',
   seed: 1,
+  marks: [],
 };
 
 /** Some 300 million weights, q8_0: compute dominates, for benchmarks. */
@@ -75,7 +78,7 @@ export function metadataOf(model: Required<RandomModelOptions>): Record<string, 
       ? { [key('rope.dimension_sections')]: { type: 'i32s', value: [4, 6, 6, 0] } as const }
       : {}),
     [key('vocab_size')]: { type: 'u32', value: model.vocabulary },
-    ...bpeVocabulary(model.vocabulary),
+    ...bpeVocabulary(model.vocabulary, model.marks),
     'tokenizer.chat_template': { type: 'string', value: CHATML_TEMPLATE },
   };
 }

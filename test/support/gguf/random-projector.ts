@@ -3,8 +3,8 @@ import { generator, randomData } from './random-model.ts';
 
 /** A vision tower and its projector, as the converters of llama.cpp write them, with random weights. */
 export interface RandomProjectorOptions {
-  /** LLaVA's, Qwen2-VL's or Gemma 3's. */
-  readonly kind?: 'mlp' | 'qwen2vl_merger' | 'gemma3';
+  /** LLaVA's, Qwen2-VL's, Gemma 3's or SmolVLM's. */
+  readonly kind?: 'mlp' | 'qwen2vl_merger' | 'gemma3' | 'idefics3';
   /** Of the matrices of the blocks and the projector; patches and positions stay F16, norms F32. */
   readonly type?: TensorType;
   /** The halves of the feed-forward network under each other's name, as in files for LLaVA 1.5. */
@@ -57,6 +57,12 @@ function metadataOf(options: RandomProjectorOptions): Record<string, MetadataVal
     ...(grids.length === 0
       ? {}
       : { 'clip.vision.image_grid_pinpoints': { type: 'i32s', value: grids } }),
+    ...(kind === 'idefics3'
+      ? {
+          'clip.vision.preproc_image_size': number(IMAGE * 3),
+          'clip.vision.projector.scale_factor': number(2),
+        }
+      : {}),
     ...(featureLayer === undefined
       ? {}
       : { 'clip.vision.feature_layer': { type: 'i32s', value: [featureLayer] } }),
@@ -133,6 +139,15 @@ function tensorsOf(options: RandomProjectorOptions): Tensor[] {
         ...norm('v.post_ln'),
         ...linear('mm.0', WIDTH * 4, WIDTH * 4),
         ...linear('mm.2', WIDTH * 4, output),
+      ];
+    case 'idefics3':
+      return [
+        patch('v.patch_embd.weight'),
+        tensor('v.patch_embd.bias', [WIDTH], 'f32', 0.1),
+        positions(side * side, 'f32'),
+        ...blocks,
+        ...norm('v.post_ln'),
+        tensor('mm.model.fc.weight', [WIDTH * 4, output], type, 1 / Math.sqrt(WIDTH * 4)),
       ];
     case 'gemma3':
       return [

@@ -1,5 +1,6 @@
 /** Towers and pictures on which the runtime is held to llama.cpp's own image code. */
 import type { Picture } from '../../../../runtime/src/vision/picture.ts';
+import type { RandomModelOptions } from '../../../support/gguf/random-model.ts';
 import type { RandomProjectorOptions } from '../../../support/gguf/random-projector.ts';
 
 /** LLaVA 1.6's own, for squares of 336 pixels there: 1 × 2, 2 × 1, 2 × 2, 1 × 3 and 3 × 1 tiles. */
@@ -13,12 +14,20 @@ export const TOWERS: Readonly<Record<string, RandomProjectorOptions>> = {
   'LLaVA 1.6, F16': { grids: GRIDS },
 };
 
-/** Towers that libmtmd computes; the architecture of the model beside each. */
-export const OTHERS: Readonly<
-  Record<string, { readonly tower: RandomProjectorOptions; readonly architecture: string }>
-> = {
-  'Qwen2-VL': { tower: { kind: 'qwen2vl_merger' }, architecture: 'qwen2vl' },
-  'Gemma 3': { tower: { kind: 'gemma3', gelu: true }, architecture: 'llama' },
+/** Towers that libmtmd computes, and the model beside each. */
+export interface Other {
+  readonly tower: RandomProjectorOptions;
+  readonly model: RandomModelOptions;
+}
+
+export const OTHERS: Readonly<Record<string, Other>> = {
+  'Qwen2-VL': { tower: { kind: 'qwen2vl_merger' }, model: { architecture: 'qwen2vl' } },
+  'Gemma 3': { tower: { kind: 'gemma3', gelu: true }, model: {} },
+  // Tiles of a picture, each between texts.
+  SmolVLM: {
+    tower: { kind: 'idefics3', gelu: true },
+    model: { marks: ['ĊĊ', '<fake_token_around_image>', '<global-img>'] },
+  },
 };
 
 export const SIZES = [

@@ -12,7 +12,7 @@ import * as koffi from 'koffi';
 import { loadEngine, type NativeEngine } from '../../../../runtime/src/engine/llama-engine.ts';
 import { MtmdEncoder } from '../../../../runtime/src/vision/mtmd-encoder.ts';
 import type { Picture } from '../../../../runtime/src/vision/picture.ts';
-import { writeRandomModel } from '../../../support/gguf/random-model.ts';
+import { type RandomModelOptions, writeRandomModel } from '../../../support/gguf/random-model.ts';
 import {
   type RandomProjectorOptions,
   writeRandomProjector,
@@ -23,18 +23,18 @@ const [, , library] = process.argv;
 if (library === undefined) throw new Error('which libmtmd?');
 const folder = mkdtempSync(join(tmpdir(), 'llava-'));
 const references: Reference[] = [];
-for (const [tower, options] of Object.entries(TOWERS)) record(tower, options, 'llama');
-for (const [tower, other] of Object.entries(OTHERS)) record(tower, other.tower, other.architecture);
+for (const [tower, options] of Object.entries(TOWERS)) record(tower, options, {});
+for (const [tower, other] of Object.entries(OTHERS)) record(tower, other.tower, other.model);
 rmSync(folder, { recursive: true });
 const lines = references.map((reference) => JSON.stringify(reference));
 writeFileSync(join(import.meta.dirname, 'reference.json'), `[\n${lines.join(',\n')}\n]\n`);
 process.exit(0);
 
-function record(tower: string, options: RandomProjectorOptions, architecture: string): void {
+function record(tower: string, options: RandomProjectorOptions, beside: RandomModelOptions): void {
   const [modelPath, file] = [join(folder, 'model.gguf'), join(folder, 'mmproj.gguf')];
-  writeRandomModel(modelPath, { architecture });
+  writeRandomModel(modelPath, beside);
   writeRandomProjector(file, options);
-  const engine = loadEngine({ modelPath, cells: 1024, threads: 1, library: { cpuOnly: true } });
+  const engine = loadEngine({ modelPath, cells: 2048, threads: 1, library: { cpuOnly: true } });
   const { llama, model, rowLength } = engine.native;
   const encoder = new MtmdEncoder({
     file,

@@ -236,9 +236,7 @@ class SglImage(SglExpr):
         if isinstance(self.path, (bytes, bytearray, memoryview)):
             data = bytes(self.path)
         elif hasattr(self.path, "save"):
-            buffer = io.BytesIO()
-            self.path.save(buffer, format="PNG")
-            data = buffer.getvalue()
+            data = _png(self.path)
         elif isinstance(self.path, str) and self.path.lower().startswith(("data:", "http://", "https://")):
             return {"t": "image", "path": self.path, "base64": None}
         else:
@@ -247,6 +245,17 @@ class SglImage(SglExpr):
 
     def __repr__(self):
         return f"SglImage({self.path})"
+
+
+def _png(picture):
+    """A PIL image as a file; colour models that PNG does not have, such as CMYK, become RGB."""
+    buffer = io.BytesIO()
+    try:
+        picture.save(buffer, format="PNG")
+    except (OSError, ValueError):
+        buffer = io.BytesIO()
+        picture.convert("RGB").save(buffer, format="PNG")
+    return buffer.getvalue()
 
 
 class SglVideo(SglExpr):

@@ -56,7 +56,7 @@ export class ServerLauncher {
     const url = `http://127.0.0.1:${launch.port}`;
     const given = flagValue(launch.flags, ['--api-key', '--api_key']);
     const about = {
-      command,
+      command: withoutKey(command),
       kind: 'runtime',
       url,
       ...(given === null ? {} : { key: given }),
@@ -169,6 +169,11 @@ function answerPeerQuestions(child: ChildProcess, serverPort: number): void {
     if (typeof message !== 'object' || message === null || !('peer' in message)) return;
     void answer(message.peer, 'port' in message ? Number(message.port) : 0);
   });
+}
+
+/** For views, errors and reports. */
+function withoutKey(command: string): string {
+  return command.replaceAll(/(--api[-_]key[\s=]+)\S+/g, '$1…');
 }
 
 function hasPid(child: ChildProcess): child is Spawned {

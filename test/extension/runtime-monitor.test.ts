@@ -52,6 +52,36 @@ it('takes what is missing or odd as unknown', () => {
   }
 });
 
+it('does not call a runtime silent for one answer that it owes', async () => {
+  const { url, server } = await runtime();
+  let answered = 0;
+  let owed = 0;
+  server.removeAllListeners('request');
+  server.on('request', (request, response) => {
+    // Every other round goes without an answer, as the first one after a sleep does.
+    if (request.url !== '/metrics') answered += 1;
+    if (answered % 2 === 0) {
+      owed += 1;
+      return void response.writeHead(503).end();
+    }
+    response.end(request.url === '/metrics' ? METRICS : JSON.stringify(INFO));
+  });
+  const log: string[] = [];
+  const kinds = new Set<string | undefined>();
+  const monitor = new RuntimeMonitor({
+    runtimes: () => [{ pid: 7, url }],
+    changed: () => kinds.add(monitor.health(7)?.kind),
+    log: (message) => log.push(message),
+    interval: 1_000,
+  });
+  close.push(() => monitor.dispose());
+  monitor.refresh();
+  await expect.poll(() => owed, { timeout: 15_000 }).toBeGreaterThan(3);
+  expect([...kinds]).toContain('ready');
+  expect([...kinds]).not.toContain('silent');
+  expect(log).toEqual([]);
+});
+
 it('sees a runtime start, serve, fall silent, answer again and end', async () => {
   const { url, answers } = await runtime();
   answers.ok = false;

@@ -36,6 +36,8 @@ export class RuntimeMonitor {
   readonly #options: RuntimeMonitorOptions;
   readonly #interval: number;
   readonly #health = new Map<number, RuntimeHealth>();
+  /** Runtimes that owe the last answer: after sleep, or in a busy moment, one is nothing to tell of. */
+  readonly #late = new Set<number>();
   #timer: ReturnType<typeof setTimeout> | null = null;
   #disposed = false;
 
@@ -51,7 +53,11 @@ export class RuntimeMonitor {
   /** Runtimes may have come or gone. */
   refresh(): void {
     const present = new Set(this.#options.runtimes().map(({ pid }) => pid));
-    for (const pid of this.#health.keys()) if (!present.has(pid)) this.#health.delete(pid);
+    for (const pid of this.#health.keys()) {
+      if (present.has(pid)) continue;
+      this.#health.delete(pid);
+      this.#late.delete(pid);
+    }
     if (present.size > 0 && this.#timer === null && !this.#disposed) void this.#look();
   }
 
@@ -82,12 +88,14 @@ export class RuntimeMonitor {
         this.#fetch(`${url}/get_server_info`, key).then((answer) => answer.json()),
         this.#fetch(`${url}/metrics`, key).then((answer) => answer.text()),
       ]);
+      this.#late.delete(pid);
       if (before?.kind === 'silent') this.#options.log(`The runtime ${pid} answers again.`);
       this.#health.set(pid, { kind: 'ready', info: readRuntimeInfo(info, metrics) });
     } catch (error) {
       if (!this.#options.runtimes().some((runtime) => runtime.pid === pid)) return;
       if (before === undefined) this.#health.set(pid, { kind: 'starting' });
       if (before?.kind !== 'ready') return;
+      if (!this.#late.has(pid)) return void this.#late.add(pid);
       const reason = error instanceof Error ? error.message : String(error);
       this.#options.log(`The runtime ${pid} at ${url} does not answer: ${reason}`);
       this.#health.set(pid, { kind: 'silent', since: performance.now() });

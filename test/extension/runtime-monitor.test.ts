@@ -18,7 +18,10 @@ const METRICS = [
   '# TYPE sglang:cache_hit_rate gauge',
   'sglang:cache_hit_rate{model_name="org/starter"} 0.8',
 ].join('\n');
-const words = { cached: (percent: number) => `${percent} % cached` };
+const words = {
+  cached: (percent: number) => `${percent} % cached`,
+  gpu: (used: string, total: string) => `GPU ${used} of ${total}`,
+};
 
 let close: (() => void)[] = [];
 afterEach(() => {
@@ -42,6 +45,17 @@ it('says in a line what a runtime tells of itself', () => {
   expect(describeRuntime(readRuntimeInfo(INFO, METRICS), words)).toBe(
     'starter · 42 tok/s · 80 % cached · 300 MiB',
   );
+});
+
+it('tells the memory of GPUs, all together', () => {
+  const device = (kind: string, free: number) => ({ name: 'x', kind, free, total: 8 * 2 ** 30 });
+  const devices = [device('gpu', 5 * 2 ** 30), device('cpu', 1), device('igpu', 7 * 2 ** 30)];
+  const withGpus = { ...INFO, memory: { ...INFO.memory, devices } };
+  expect(describeRuntime(readRuntimeInfo(withGpus, METRICS), words)).toBe(
+    'starter · 42 tok/s · 80 % cached · 300 MiB · GPU 4.0 GiB of 16.0 GiB',
+  );
+  const odd = [null, { kind: 'gpu' }, { kind: 'gpu', free: 'a', total: 0 }];
+  expect(readRuntimeInfo({ memory: { devices: odd } }, '').gpu).toBe(null);
 });
 
 it('takes what is missing or odd as unknown', () => {

@@ -7,6 +7,8 @@ export interface RuntimeInfo {
   /** Share of prompt tokens that were in the cache, 0 to 1. */
   readonly cacheHitRate: number | null;
   readonly memoryBytes: number | null;
+  /** Memory of all GPUs that the runtime sees, everybody's use. */
+  readonly gpu: { readonly usedBytes: number; readonly totalBytes: number } | null;
   readonly running: number | null;
   readonly queued: number | null;
 }
@@ -19,28 +21,45 @@ export function readRuntimeInfo(info: unknown, metrics: string): RuntimeInfo {
     tokensPerSecond: number(field(state, 'last_gen_throughput')),
     cacheHitRate: metric(metrics, 'cache_hit_rate'),
     memoryBytes: number(field(field(info, 'memory'), 'process_bytes')),
+    gpu: gpuMemory(field(field(info, 'memory'), 'devices')),
     running: number(field(state, 'running_requests')),
     queued: number(field(state, 'queued_requests')),
   };
 }
 
-/** `starter · 42 tok/s · 80 % cached · 310 MiB`: what is known, shortest first. */
-export function describeRuntime(
-  info: RuntimeInfo,
-  words: { readonly cached: (percent: number) => string },
-): string {
-  const { model, tokensPerSecond, cacheHitRate, memoryBytes } = info;
+export interface RuntimeWords {
+  readonly cached: (percent: number) => string;
+  readonly gpu: (used: string, total: string) => string;
+}
+
+/** `starter · 42 tok/s · 80 % cached · 310 MiB · GPU 2.1 GiB of 8.0 GiB`: what is known. */
+export function describeRuntime(info: RuntimeInfo, words: RuntimeWords): string {
+  const { model, tokensPerSecond, cacheHitRate, gpu, memoryBytes } = info;
   return [
     ...(model === null ? [] : [model.slice(model.lastIndexOf('/') + 1)]),
     ...(tokensPerSecond ? [`${Math.round(tokensPerSecond)} tok/s`] : []),
     ...(cacheHitRate ? [words.cached(Math.round(100 * cacheHitRate))] : []),
     ...(memoryBytes === null ? [] : [formatBytes(memoryBytes)]),
+    ...(gpu === null ? [] : [words.gpu(formatBytes(gpu.usedBytes), formatBytes(gpu.totalBytes))]),
   ].join(' · ');
 }
 
 export function formatBytes(bytes: number): string {
   const mebibytes = bytes / 2 ** 20;
   return mebibytes < 1024 ? `${Math.round(mebibytes)} MiB` : `${(mebibytes / 1024).toFixed(1)} GiB`;
+}
+
+/** Null without a GPU, or where its driver does not tell. */
+function gpuMemory(devices: unknown): RuntimeInfo['gpu'] {
+  const gpus = (Array.isArray(devices) ? devices : []).flatMap((device: unknown) => {
+    const kind = field(device, 'kind');
+    const [free, total] = [number(field(device, 'free')), number(field(device, 'total'))];
+    if (kind !== 'gpu' && kind !== 'igpu') return [];
+    return free === null || total === null || total <= 0 ? [] : [{ free, total }];
+  });
+  if (gpus.length === 0) return null;
+  const totalBytes = gpus.reduce((sum, { total }) => sum + total, 0);
+  return { totalBytes, usedBytes: gpus.reduce((used, { free }) => used - free, totalBytes) };
 }
 
 function metric(metrics: string, name: string): number | null {

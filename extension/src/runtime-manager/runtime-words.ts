@@ -33,6 +33,7 @@ export function runtimeText(
     case 'ready':
       return describeRuntime(health.info, {
         cached: (percent) => l10n.t('{0} % cached', percent),
+        gpu: (used, total) => l10n.t('GPU {0} of {1}', used, total),
       });
     default:
       return health satisfies never;

@@ -37,6 +37,7 @@ export function mergeDiagnostics(
     (entry) =>
       entry.severity !== DiagnosticSeverity.Hint &&
       entry.code !== 'reportUnusedExpression' &&
+      !isNoise(entry) &&
       !own.some((other) => overlaps(entry, other)),
   );
   return [
@@ -46,6 +47,20 @@ export function mergeDiagnostics(
       message: typeof entry.message === 'string' ? readable(entry.message) : entry.message,
     })),
   ];
+}
+
+/**
+ * To the engine states of different programs are different classes, and the `s` of a program in a
+ * class is no instance of it. Authors know one `ProgramState`.
+ */
+function isNoise({ message }: Diagnostic): boolean {
+  if (typeof message !== 'string') return false;
+  // `q: str = None` is how people write what may be left out.
+  if (message.startsWith('Expression of type "None" cannot be assigned to parameter')) return true;
+  if (/^Type of parameter "\w+" must be a supertype of its class/.test(message)) return true;
+  const quoted = [...message.matchAll(/"([^"]*)"/g)].map(([, type]) => type ?? '');
+  const states = quoted.filter((type) => /\b(?:_\w+_State|ProgramState)\b/.test(type));
+  return states.length > 1 && quoted.some((type) => /\b_\w+_State\b/.test(type));
 }
 
 /** The names of hidden classes as users know them. */

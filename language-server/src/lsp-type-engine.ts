@@ -84,6 +84,13 @@ const configuration = (stubs: string, folders: readonly string[]) => ({
     reportMissingModuleSource: 'none',
     reportMissingImports: 'none',
     reportAttributeAccessIssue: 'none',
+    // Cells set things up in one place and use them in another: `None` is rarely what is left.
+    reportOptionalMemberAccess: 'none',
+    reportOptionalSubscript: 'none',
+    reportOptionalIterable: 'none',
+    reportOptionalCall: 'none',
+    reportOptionalOperand: 'none',
+    reportOptionalContextManager: 'none',
   },
 });
 

@@ -55,6 +55,13 @@ describe('hidden cells', () => {
     expect(result).toContain('Literal["helped"], /) -> str');
     expect(result).toContain('Literal["age"], /) -> int');
     expect(body).toContain('Literal["age"], /) -> str');
+    const changed = stateTypes(
+      analyze(
+        imports,
+        '@function\ndef f(s):\n    s += gen("n")\n    s["n"] = int(s["n"])\n    x = s["n"] + 1',
+      ),
+    );
+    expect(changed.split('class _f_Body_State')[1]).toContain('Literal["n"], /) -> __Any');
   });
   it('keep literals of names that other cells read', () => {
     const analysis = analyze(
@@ -148,6 +155,16 @@ describe('answers of the engine', () => {
     expect(
       codes([], [at(5, 0, 1, 'unaccessed', 4), at(6, 0, 1, 'reportUnusedExpression', 2)]),
     ).toEqual([]);
+  });
+  it('say nothing of what our own types did', () => {
+    const said = (message: string) =>
+      mergeDiagnostics([], [{ ...at(0, 0, 1, 'x'), message }]).length;
+    expect(said('Type of parameter "s" must be a supertype of its class "Agent"')).toBe(0);
+    expect(said('"_g_State" is not assignable to "_f_State"')).toBe(0);
+    expect(said('"list[_f_State]" is not assignable to "list[ProgramState]"')).toBe(0);
+    expect(said('Expression of type "None" cannot be assigned to parameter of type "str"')).toBe(0);
+    expect(said('"_f_State" is not assignable to "str"')).toBe(1);
+    expect(said('"Literal[1]" is not assignable to "str"')).toBe(1);
   });
   it('name states as users know them', () => {
     expect(mergeDiagnostics([], [at(0, 0, 1, 'x')])[0]?.message).toBe('about ProgramState (x)');

@@ -301,6 +301,51 @@ describe('the type engine', () => {
   );
 });
 
+describe('the type engine on everyday programs', () => {
+  it('finds nothing that our own types caused', { timeout: 240_000 }, async () => {
+    const programs: readonly string[] = [
+      'class A:\n    @function\n    def ask(s, q):\n        s += user(q) + assistant(gen("a"))\nA.ask.run(q="x")["a"].upper()\n',
+      '@function\ndef f(s):\n    s += gen("a")\n@function\ndef g(s):\n    s += gen("b")\nd = {"st": f.run()}\nd.update(st=g.run())\n',
+      '@function\ndef h(s, q: str = None, k: int = 0):\n    s += gen("n", dtype=int)\n    s["n"] = int(s["n"])\n    x = s["n"] + 1\n    forks = s.fork(2)\n    forks += gen("t")\n    forks.join()\n    y = s["t"][0].upper()\nh.run()["n"] + 1\nh.run()["t"].sort()\nst = None\nst["x"]\n',
+      'def show(states: list[ProgramState]): ...\n@function\ndef i(s):\n    s += gen("a")\nshow(i.run_batch([{}]))\n',
+      'undefined_name\n',
+    ];
+    const documents = [
+      'from sglang import *\nfrom sglang.lang.interpreter import ProgramState\n',
+      ...programs,
+    ].map((text, i) => ({
+      uri: `vscode-notebook-cell:/everyday.sglnb#c${i}`,
+      languageId: 'sglang-python',
+      version: 1,
+      text,
+    }));
+    client.notify('notebookDocument/didOpen', {
+      notebookDocument: {
+        uri: 'file:///everyday.sglnb',
+        notebookType: 'sglang-notebook',
+        version: 1,
+        cells: documents.map(({ uri }) => ({ kind: 2, document: uri })),
+      },
+      cellTextDocuments: documents,
+    });
+    // The last cell's report tells that the engine has read all of them.
+    const uri = documents.at(-1)?.uri;
+    await client.next(
+      ({ method, params }) =>
+        method === 'textDocument/publishDiagnostics' &&
+        params.uri === uri &&
+        params.diagnostics.some((entry: any) => entry.code === 'reportUndefinedVariable'),
+    );
+    for (const [i, document] of documents.slice(0, -1).entries()) {
+      const reports = client.taken(
+        ({ method, params }) =>
+          method === 'textDocument/publishDiagnostics' && params.uri === document.uri,
+      );
+      expect([i, reports.at(-1)?.params.diagnostics]).toEqual([i, []]);
+    }
+  });
+});
+
 describe('files that are not open', () => {
   let folder = '';
   let editor: Client;

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 const entry = join(dirname(fileURLToPath(import.meta.url)), '../../language-server/src/main.ts');
 
-interface Message {
+export interface Message {
   readonly id?: number;
   readonly method?: string;
   readonly params?: any;
@@ -69,6 +69,11 @@ export class Client {
     const known = this.#seen.findIndex(fits);
     if (known !== -1) return Promise.resolve(this.#seen.splice(known, 1)[0]!);
     return new Promise((done) => this.#waiting.push({ fits, done }));
+  }
+
+  /** Messages that came and that nobody waited for, in their order. */
+  taken(fits: (message: Message) => boolean): readonly Message[] {
+    return this.#seen.filter(fits);
   }
 
   async diagnostics(uri: string, version: number): Promise<any[]> {

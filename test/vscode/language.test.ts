@@ -25,6 +25,22 @@ sort = state["kind"]`,
   `print(state["capital"])`,
 ];
 
+const programs = `import sglang as sgl
+
+
+@sgl.function
+def qa(s, question):
+    s += question + sgl.gen("reply")
+`;
+/** Never opened; its outputs speak of the variable, too. */
+const closed = `# %%
+from programs import qa
+print(qa.run(question="x")["reply"])
+
+# %% [sglnb:outputs]
+{"id": "x", "outputs": ["qa[\\"reply\\"]"]}
+`;
+
 beforeAll(async () => {
   const port = await freePort();
   workbench = await Workbench.start({
@@ -32,6 +48,8 @@ beforeAll(async () => {
       'typing.sglnb': cells(port)
         .map((source) => `# %%\n${source}\n`)
         .join('\n'),
+      'programs.py': programs,
+      'closed.sglnb': closed,
     },
   });
   await workbench.open('typing.sglnb');
@@ -155,5 +173,21 @@ describe('editing', () => {
     expect(renamed).toContain('town = state["town"]');
     expect(renamed).toContain('print(state["town"])');
     expect(renamed).not.toContain('"capital"');
+  });
+
+  it('renames in a notebook that is not open, and leaves its outputs alone', async () => {
+    await workbench.open('programs.py');
+    await clickText('sgl.gen("reply")', 10);
+    await workbench.command('Rename Symbol');
+    await workbench.page.locator('.rename-box input').waitFor({ timeout: 10_000 });
+    await workbench.page.locator('.rename-box input').fill('answer');
+    await workbench.page.keyboard.press('Enter');
+    const renamed = await workbench.waitForFile('closed.sglnb', (content) =>
+      content.includes('"answer"'),
+    );
+    expect(renamed).toBe(closed.replace('["reply"]', '["answer"]'));
+    expect(
+      await workbench.waitForFile('programs.py', (content) => content.includes('answer')),
+    ).toBe(programs.replace('"reply"', '"answer"'));
   });
 });

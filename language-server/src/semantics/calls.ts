@@ -296,7 +296,7 @@ function callBuiltin(machine: Machine, name: string, args: CallArguments, env: E
         entries: args.hasUnpacking || args.positional.length > 0 ? null : keywordEntries(args),
       };
     case 'enumerate':
-      return enumerateValue(first, env);
+      return enumerateValue(args, env);
     case 'zip':
       return zipValue(args, env);
     case 'json.loads':
@@ -369,14 +369,19 @@ function keywordEntries(args: CallArguments): ReadonlyMap<string, Value> {
   return new Map([...args.keywords].map(([name, argument]) => [name, argument.value]));
 }
 
-function enumerateValue(iterable: Value, env: Environment): Value {
+function enumerateValue(args: CallArguments, env: Environment): Value {
+  const iterable = args.positional[0]?.value ?? unknown;
+  const given = args.positional[1]?.value ?? args.keywords.get('start')?.value;
+  const start = given === undefined ? 0 : given.kind === 'number' ? given.value : null;
+  const count = (i: number): Value =>
+    start === null ? instance('int') : { kind: 'number', value: start + i };
   if (iterable.kind === 'list' && iterable.items) {
-    return tuple(iterable.items.map((item, i) => tuple([{ kind: 'number', value: i }, item])));
+    return tuple(iterable.items.map((item, i) => tuple([count(i), item])));
   }
   const element = elementOf(iterable, env);
   return {
     ...listOf(tuple([instance('int'), element])),
-    first: tuple([{ kind: 'number', value: 0 }, element]),
+    first: tuple([count(0), element]),
   };
 }
 

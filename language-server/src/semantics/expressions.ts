@@ -28,6 +28,7 @@ import {
   truthOf,
   tuple,
   unknown,
+  type ListValue,
   type Value,
 } from './value.ts';
 
@@ -454,7 +455,9 @@ function subscriptValue(machine: Machine, node: Subscript, env: Environment): Va
       : { kind: 'state', id: object.child };
   }
   if (object.kind === 'list') {
-    return isSlice ? listOf(object.element) : listItem(object, index);
+    return node.index.kind === 'Slice'
+      ? slice(machine, object, node.index, env)
+      : listItem(object, index);
   }
   if (object.kind === 'dict') {
     return object.entries?.get(constantText(index) ?? '') ?? unknown;
@@ -472,6 +475,23 @@ function subscriptValue(machine: Machine, node: Subscript, env: Environment): Va
     return elementOf(object, env);
   }
   return unknown;
+}
+
+/** Known items between known bounds. */
+function slice(
+  machine: Machine,
+  { items, element }: ListValue,
+  { parts }: Extract<Expression, { kind: 'Slice' }>,
+  env: Environment,
+): Value {
+  machine.recorder.quiet++;
+  const bounds = parts.map((part) => (part ? machine.evaluate(part, env) : none));
+  machine.recorder.quiet--;
+  const [start, end, step] = bounds.map((bound) =>
+    bound.kind === 'number' ? bound.value : bound.kind === 'none' ? undefined : null,
+  );
+  if (!items || start === null || end === null || step !== undefined) return listOf(element);
+  return tuple(items.slice(start, end));
 }
 
 function listItem(list: Extract<Value, { kind: 'list' }>, index: Value): Value {

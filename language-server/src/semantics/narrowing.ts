@@ -1,11 +1,11 @@
 /** What a condition tells about the path behind it. */
-import type { Compare, Expression } from '../syntax/ast.ts';
+import type { BoolOp, Compare, Expression } from '../syntax/ast.ts';
 import { freshVersion, type Environment } from './environment.ts';
 import { literalValues, unknownType } from './gen-type.ts';
 import type { Machine } from './machine.ts';
 import { withVariable } from './program-state.ts';
 import { refine, stateIdsOf, variableKey } from './reads.ts';
-import { constantText, type Value } from './value.ts';
+import { constantText, truthOf, type Value } from './value.ts';
 
 export function narrow(machine: Machine, env: Environment, test: Expression, holds: boolean): void {
   if (test.kind === 'Unary' && test.operator === 'not') {
@@ -17,9 +17,21 @@ export function narrow(machine: Machine, env: Environment, test: Expression, hol
     narrow(machine, env, test.right, holds);
     return;
   }
+  if (test.kind === 'BoolOp' && narrowOneSide(machine, env, test, holds)) return;
   if (test.kind === 'Compare' && narrowVariable(machine, env, test, holds)) return;
   const key = conditionKey(env, machine.unit.text, test);
   if (key !== null) env.pathFacts.set(key, new Set([String(holds)]));
+}
+
+/** `a and b` is false: where one of them is known to be true, the other is false. */
+function narrowOneSide(machine: Machine, env: Environment, test: BoolOp, holds: boolean): boolean {
+  machine.recorder.quiet++;
+  const [left, right] = [test.left, test.right].map((side) => truthOf(machine.evaluate(side, env)));
+  machine.recorder.quiet--;
+  if (left === !holds) narrow(machine, env, test.right, holds);
+  else if (right === !holds) narrow(machine, env, test.left, holds);
+  else return false;
+  return true;
 }
 
 /** `state["x"] == "a"`, `!=`, `in [...]`, for variables with known choices. */

@@ -129,8 +129,10 @@ function augmentedAssign(machine: Machine, node: AugmentedAssign, env: Environme
   if (isNumeric && target.kind === 'number') {
     checkNumber(machine, value, node.value, target, 'calculate');
   }
-  if (node.target.kind === 'Name')
-    env.assign(node.target.id, accumulated(node.operator, target, value));
+  const result = accumulated(node.operator, target, value);
+  if (node.target.kind === 'Name') env.assign(node.target.id, result);
+  else if (node.target.kind === 'Subscript' || node.target.kind === 'Attribute')
+    assignTarget(machine, env, node.target, result);
 }
 
 function accumulated(operator: string, target: Value, value: Value): Value {

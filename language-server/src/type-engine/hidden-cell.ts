@@ -5,7 +5,7 @@
  */
 import type { ModuleAnalysis } from '../semantics/analysis.ts';
 import type { ProgramFact, ReadFact } from '../semantics/facts.ts';
-import { formatType, joinTypes, type GenType } from '../semantics/gen-type.ts';
+import { formatType, joinTypes, unknownType, type GenType } from '../semantics/gen-type.ts';
 import type { SourceUnit } from '../semantics/source-unit.ts';
 import { bodyClass, programIds, stateClass, stateDecorator } from './virtual-cell.ts';
 
@@ -32,7 +32,10 @@ def ${stateDecorator(id)}(decorator: object, /) -> __Callable[[__Callable[..., _
 `;
 }
 
-/** Variables that the program's body reads as something else than what they are in the end. */
+/**
+ * Variables that the program's body reads as something else than what they are in the end. One that is
+ * now this and now that is anything: the engine does not follow `s["x"] = …`.
+ */
 function bodyTypes(
   reads: readonly ReadFact[],
   { node, variables }: ProgramFact,
@@ -41,7 +44,8 @@ function bodyTypes(
   for (const { reader, inProgram, name, type } of reads) {
     if (reader !== node || !inProgram || name === null) continue;
     const known = types.get(name);
-    types.set(name, known ? joinTypes(known, type) : type);
+    const joined = known ? joinTypes(known, type) : type;
+    types.set(name, joined.kind === 'union' ? unknownType : joined);
   }
   const isOther = ([name, type]: readonly [string, GenType]) => {
     const final = variables.get(name);

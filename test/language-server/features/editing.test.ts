@@ -427,6 +427,19 @@ describe('code actions', () => {
     expect(apply([program, 'f.run()["n|o"]\nx = 1'], 'Ignore unknown-variable on this line')).toBe(
       'f.run()["no"]  # sglang: ignore[unknown-variable]\nx = 1',
     ));
+  it('offers no comment where none can stand', () => {
+    const { service, uri, offset } = at([
+      `@function\ndef f(s):\n    s += gen("a", json_schema='''{"type":\n «o|»bject}\n''')`.replace(
+        /[«»]/g,
+        '',
+      ),
+    ]);
+    const offered = service.codeActions(uri, 0, offset + 100);
+    expect(service.diagnostics(uri).map((entry) => entry.code)).toEqual(['invalid-json-schema']);
+    expect(offered.map((action) => action.title)).not.toContain(
+      'Ignore invalid-json-schema on this line',
+    );
+  });
   it('adds max_tokens', () =>
     expect(apply(['@function\ndef f(s):\n    s += g|en("a")'], 'Add max_tokens')).toBe(
       '@function\ndef f(s):\n    s += gen("a", max_tokens=128)',

@@ -1,6 +1,7 @@
 /** `sglnb run`: every code cell in order, live on the terminal, recorded for `--output`. */
 import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { answeredText } from '../protocol/answered-text.ts';
 import type { NotebookCell, NotebookDocument } from '../notebook-format/document.ts';
 import type { KernelOutput } from '../protocol/kernel-protocol.ts';
 import type { RunCommand } from './arguments.ts';
@@ -217,6 +218,8 @@ class NotebookRun {
     view.prompt(prompt);
     const line = await input.readLine(password);
     view.answered();
+    const text = answeredText(prompt, password, line);
+    this.#recorder.add({ kind: 'stream', name: 'stdout', text });
     return line;
   }
 }

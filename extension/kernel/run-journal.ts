@@ -4,6 +4,7 @@
  * prints for ever without a window keeps its latest output.
  */
 import type { AttachedRun } from '../protocol/attach-protocol.ts';
+import { answeredText } from '../protocol/answered-text.ts';
 import type {
   ChildProcessInfo,
   KernelEvent,
@@ -71,10 +72,21 @@ export class RunJournal {
         seen: false,
       });
     } else if (request.type === 'input_reply') {
-      this.#questions.delete(`input_request ${request.request}`);
+      this.#answer(request.request, request.value);
     } else if (request.type === 'model_reply') {
       this.#questions.delete(`model_request ${request.request}`);
     }
+  }
+
+  /** The cell of the driver shows what was asked and answered, and so does that of the next one. */
+  #answer(request: number, value: string | null): void {
+    const key = `input_request ${request}`;
+    const question = this.#questions.get(key);
+    this.#questions.delete(key);
+    if (question?.type !== 'input_request') return;
+    const { run, prompt, password } = question;
+    const text = answeredText(prompt, password, value);
+    this.#add({ type: 'output', run, output: { kind: 'stream', name: 'stdout', text } });
   }
 
   /** `driven`: a driver is there to see it. */

@@ -127,9 +127,36 @@ export interface BatchRow {
   readonly milliseconds: number;
 }
 
+/** A question of `input()` that waits for its answer. No file keeps it: what is saved is the text. */
+export const INPUT_MIME = 'application/vnd.sglang.input+json';
+export interface InputPayload {
+  /** Names the question in the messages between renderer and extension. */
+  readonly id: string;
+  readonly prompt: string;
+  readonly password: boolean;
+}
+
 /** A notice of the kernel itself (model replaced, host rebound …), never model output. */
 export const NOTICE_MIME = 'application/vnd.sglang.notice+json';
 export interface NoticePayload {
   readonly severity: 'info' | 'warning';
   readonly text: string;
+}
+
+/** What a renderer says to the extension. */
+export type RendererRequest =
+  /** Run the cell again that shows this output. */
+  | { readonly type: 'retry'; readonly mime: string; readonly text: string }
+  | { readonly type: 'copy'; readonly text: string }
+  /** The question is drawn: it can be answered here. */
+  | { readonly type: 'question'; readonly id: string }
+  /** `text: null` is the end of input. */
+  | { readonly type: 'answer'; readonly id: string; readonly text: string | null };
+
+/** What the extension says to a renderer: somebody waits for this question's answer. */
+export interface AskMessage {
+  readonly type: 'ask';
+  readonly id: string;
+  /** The reader is not typing elsewhere. */
+  readonly focus: boolean;
 }

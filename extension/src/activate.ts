@@ -21,16 +21,18 @@ import { registerCommands } from './commands/register-commands.ts';
 import { WorkspaceModels } from './models/workspace-models.ts';
 import { CellDiagnostics } from './insight/cell-diagnostics.ts';
 import { GenStatusProvider } from './insight/cell-status.ts';
-import { answerRenderers } from './insight/renderer-messages.ts';
+import { answerRenderers, RENDERER } from './insight/renderer-messages.ts';
 import { NotebookInsight } from './insight/notebook-insight.ts';
 import { KernelStatusBar } from './kernel-status.ts';
+import { LanguageStatus } from './language-status.ts';
 import { createLanguageClient, sendGeneratedValue } from './language-client.ts';
 import { keepCellIds } from './notebook/cell-identity.ts';
 import { KernelSurvival } from './notebook/kernel-survival.ts';
 import type { KernelSession } from './kernel-client/kernel-session.ts';
 import { SglangNotebookController } from './notebook/notebook-controller.ts';
-import { NOTEBOOK_TYPE, SUPPORTED_LANGUAGES } from './notebook/notebook-type.ts';
+import { CELL_LANGUAGE, NOTEBOOK_TYPE, SUPPORTED_LANGUAGES } from './notebook/notebook-type.ts';
 import { SglnbSerializer } from './notebook/sglnb-serializer.ts';
+import { UserQuestions } from './notebook/user-questions.ts';
 import { RuntimeMonitor } from './runtime-manager/runtime-monitor.ts';
 import { RuntimeStatusBar } from './runtime-manager/runtime-status.ts';
 import { cellLanguage, maximumImageSize } from './settings.ts';
@@ -67,6 +69,7 @@ export function activate(context: ExtensionContext): void {
     page,
     preview,
     client,
+    new LanguageStatus(client, { language: CELL_LANGUAGE, notebookType: NOTEBOOK_TYPE }),
     models,
     apiKeys,
     settingsWarning,
@@ -99,6 +102,8 @@ export function activate(context: ExtensionContext): void {
       join(context.globalStorageUri.fsPath, 'kernels'),
       context.workspaceState,
     );
+    const renderers = notebooks.createRendererMessaging(RENDERER);
+    const questions = new UserQuestions(renderers);
     const runtimesOf = (session: KernelSession) =>
       session.processes.filter(({ kind, url }) => kind === 'runtime' && url !== null);
     // One that is away is not asked how it is.
@@ -144,6 +149,7 @@ export function activate(context: ExtensionContext): void {
         choose: (name, notebook, signal) => models.choose(name, notebook, signal),
       },
       survival,
+      questions,
       {
         status: (notebook, kernelStatus) => {
           status.status(notebook, kernelStatus);
@@ -182,7 +188,8 @@ export function activate(context: ExtensionContext): void {
       status,
       lenses,
       insight,
-      answerRenderers(),
+      questions,
+      answerRenderers(renderers, questions),
       diagnostics,
       cellStatus,
       sessions,

@@ -1,4 +1,4 @@
-/** Tells the user once of settings that are not used because their values do not fit. */
+/** Tells the user, once of each, of settings that are not used because their values do not fit. */
 import { commands, l10n, window, workspace, type Disposable, type Extension } from 'vscode';
 import { findWrongSettings, type SettingSchema, type WrongSetting } from './wrong-settings.ts';
 
@@ -6,9 +6,9 @@ export class SettingsWarning implements Disposable {
   readonly #schemas: Readonly<Record<string, SettingSchema>>;
   readonly #warn: (message: string) => void;
   readonly #subscription: Disposable;
-  #shown = '';
+  /** Settings that the user knows of, until they are mended. */
+  #told: ReadonlySet<string> = new Set();
 
-  /** `log` gets every message, the user one at a time. */
   constructor(extension: Extension<unknown>, log: (message: string) => void) {
     this.#schemas = schemasOf(extension.packageJSON);
     this.#warn = log;
@@ -18,16 +18,26 @@ export class SettingsWarning implements Disposable {
   }
 
   async check(): Promise<void> {
-    const configuration = workspace.getConfiguration();
-    const wrong = findWrongSettings(this.#schemas, (key) => configuration.get(key));
-    const message = wrong.map(describe).join(' ');
-    if (message === this.#shown) return;
-    this.#shown = message;
-    if (message === '') return;
+    const wrong = this.#wrong();
+    const news = [...wrong.values()].filter(({ key }) => !this.#told.has(key));
+    this.#told = new Set(wrong.keys());
+    if (news.length === 0) return;
+    // One message for all: a file of settings is often wrong in several places at once.
+    const message = news.map(describe).join(' ');
     this.#warn(message);
     const open = l10n.t('Open Settings');
     if ((await window.showWarningMessage(message, open)) !== open) return;
-    await commands.executeCommand('workbench.action.openSettings', wrong[0]?.key);
+    await commands.executeCommand('workbench.action.openSettings', news[0]?.key);
+  }
+
+  /** By name. Each folder of a workspace may have settings of its own. */
+  #wrong(): ReadonlyMap<string, WrongSetting> {
+    const scopes = [undefined, ...(workspace.workspaceFolders ?? []).map(({ uri }) => uri)];
+    const found = scopes.flatMap((scope) => {
+      const configuration = workspace.getConfiguration(undefined, scope);
+      return findWrongSettings(this.#schemas, (key) => configuration.get(key));
+    });
+    return new Map(found.map((setting) => [setting.key, setting]));
   }
 
   dispose(): void {

@@ -42,10 +42,15 @@ function mismatch(schema: SettingSchema, value: unknown): Expected | null {
       : { kind: 'choice', choices: schema.enum.map(String) };
   const { type } = schema;
   if (typeof type !== 'string') return null;
-  const isNumber = type === 'number' || type === 'integer';
-  if (typeof value !== (isNumber ? 'number' : type)) return { kind: 'type', type };
+  if (typeName(value) !== (type === 'integer' ? 'number' : type)) return { kind: 'type', type };
   if (typeof value !== 'number') return null;
   const minimum = typeof schema.minimum === 'number' ? schema.minimum : -Infinity;
   const maximum = typeof schema.maximum === 'number' ? schema.maximum : Infinity;
   return value < minimum || value > maximum ? { kind: 'range', minimum, maximum } : null;
+}
+
+/** As JSON schemas call it. */
+function typeName(value: unknown): string {
+  if (value === null) return 'null';
+  return Array.isArray(value) ? 'array' : typeof value;
 }

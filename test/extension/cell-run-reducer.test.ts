@@ -6,6 +6,7 @@ import {
   MOST_OUTPUTS,
   reduceOutput,
   type CellCommand,
+  type ShownOutput,
 } from '../../extension/src/notebook/cell-run-reducer.ts';
 
 const out = (text: string): KernelOutput => ({ kind: 'stream', name: 'stdout', text });
@@ -16,7 +17,7 @@ const display = (text: string, displayId: string | null = null): KernelOutput =>
   displayId,
 });
 
-function commandsOf(outputs: readonly KernelOutput[]): CellCommand[] {
+function commandsOf(outputs: readonly ShownOutput[]): CellCommand[] {
   let state = emptyRun;
   return outputs.flatMap((output) => {
     const reduced = reduceOutput(state, output);
@@ -26,7 +27,7 @@ function commandsOf(outputs: readonly KernelOutput[]): CellCommand[] {
 }
 
 /** One word per command: what a reader of the cell would see happen. */
-function check(outputs: readonly KernelOutput[], expected: readonly string[]): void {
+function check(outputs: readonly ShownOutput[], expected: readonly string[]): void {
   const words = coalesce(commandsOf(outputs)).map((command) => {
     switch (command.kind) {
       case 'append':
@@ -37,6 +38,7 @@ function check(outputs: readonly KernelOutput[], expected: readonly string[]): v
       case 'extend':
         return `${command.index}>${command.text}`;
       case 'replace':
+        if (command.content.kind === 'stream') return `${command.index}=${command.content.text}`;
         return `${command.index}=${command.content.kind === 'bundle' ? command.content.data['text/plain'] : ''}`;
       case 'clear':
         return 'clear';
@@ -45,7 +47,28 @@ function check(outputs: readonly KernelOutput[], expected: readonly string[]): v
   expect(words).toEqual(expected);
 }
 
+const question = (id: string): ShownOutput => ({
+  kind: 'question',
+  question: { id, prompt: `${id}? `, password: false },
+});
+const answered = (id: string): ShownOutput => ({ kind: 'answered', id, text: `${id}? yes\n` });
+
 describe('reduceOutput', () => {
+  it('puts the answer where the question stood, and prints on behind it', () => {
+    check(
+      [out('a'), question('q'), answered('q'), out('b')],
+      ['+stdout:a', '+q? ', '1=q? yes\n', '1>b'],
+    );
+    check(
+      [question('q'), err('e'), answered('q'), err('f')],
+      ['+q? ', '+stderr:e', '0=q? yes\n', '1>f'],
+    );
+    check(
+      [question('q'), { kind: 'clear', wait: false }, answered('q')],
+      ['clear', '+stdout:q? yes\n'],
+    );
+  });
+
   it('grows one output per stream', () => {
     check([out('a'), out('b'), out('c')], ['+stdout:a', '0>bc']);
   });

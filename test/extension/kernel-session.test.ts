@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   KernelSession,
+  type InputQuestion,
   type RunSink,
   type SessionListener,
 } from '../../extension/src/kernel-client/kernel-session.ts';
@@ -13,11 +14,18 @@ const entry = join(dirname(fileURLToPath(import.meta.url)), '..', 'support', 'sc
 /** Writes what happened to a run as words. */
 class RecordingSink implements RunSink {
   readonly events: string[] = [];
+  readonly #answer: (prompt: string, over: AbortSignal) => string | null;
+  constructor(answer: (prompt: string, over: AbortSignal) => string | null = () => null) {
+    this.#answer = answer;
+  }
   start(): void {
     this.events.push('start');
   }
   output(output: KernelOutput): void {
     this.events.push(output.kind === 'stream' ? output.text : output.kind);
+  }
+  async ask({ prompt }: InputQuestion, over: AbortSignal): Promise<string | null> {
+    return this.#answer(prompt, over);
   }
   async end(outcome: RunOutcome): Promise<void> {
     this.events.push(outcome.status);
@@ -32,7 +40,7 @@ afterEach(async () => {
   await Promise.all(sessions.splice(0).map((session) => session.stop()));
 });
 
-function startSession(answer: string | null = 'typed'): { session: KernelSession; log: string[] } {
+function startSession(): { session: KernelSession; log: string[] } {
   const log: string[] = [];
   const listener: SessionListener = {
     status: (status) => log.push(`status ${status}`),
@@ -44,11 +52,6 @@ function startSession(answer: string | null = 'typed'): { session: KernelSession
     finished: (cell, outcome) => log.push(`finished ${cell.id}: ${outcome.status}`),
     processes: () => log.push('processes'),
     chooseModel: async (name) => `/models/${name}.gguf`,
-    input: async ({ prompt }, over) => {
-      log.push(`asked ${prompt}`);
-      over.addEventListener('abort', () => log.push('nobody waits any more'));
-      return answer;
-    },
   };
   const launch = {
     entry,
@@ -65,8 +68,12 @@ function startSession(answer: string | null = 'typed'): { session: KernelSession
   return { session, log };
 }
 
-async function run(session: KernelSession, code: string): Promise<string[]> {
-  const sink = new RecordingSink();
+async function run(
+  session: KernelSession,
+  code: string,
+  answer?: (prompt: string, over: AbortSignal) => string | null,
+): Promise<string[]> {
+  const sink = new RecordingSink(answer);
   await session.execute({ id: 'c', label: 'cell 1' }, code, sink);
   return sink.events;
 }
@@ -117,15 +124,20 @@ describe('KernelSession', () => {
   });
 
   it('asks the user for input and passes the end of input on', async () => {
-    const first = startSession('Ada');
-    expect(await run(first.session, 'ask name?')).toEqual(['start', 'Ada', 'ok']);
-    expect(first.log).toContain('asked name?');
-    expect(await run(startSession(null).session, 'ask name?')).toEqual(['start', 'null', 'ok']);
+    const asked: string[] = [];
+    const ada = (prompt: string): string => `${asked.push(prompt)} Ada`;
+    const { session } = startSession();
+    expect(await run(session, 'ask name?', ada)).toEqual(['start', '1 Ada', 'ok']);
+    expect(asked).toEqual(['name?']);
+    expect(await run(session, 'ask name?')).toEqual(['start', 'null', 'ok']);
   });
 
   it('says when cells start and end, and closes a question when its cell ends', async () => {
     const { session, log } = startSession();
-    await run(session, 'ask name?');
+    await run(session, 'ask name?', (_prompt, over) => {
+      over.addEventListener('abort', () => log.push('nobody waits any more'));
+      return 'typed';
+    });
     expect(log).toEqual(
       expect.arrayContaining(['started c as 1', 'finished c: ok', 'nobody waits any more']),
     );
@@ -176,7 +188,6 @@ describe('KernelSession', () => {
       background: () => {},
       runtimeFailed: () => {},
       chooseModel: async () => null,
-      input: async () => null,
     };
     const session = new KernelSession(
       () => ({

@@ -6,6 +6,7 @@ const schemas = {
   'a.choice': { type: 'string', enum: ['x', 'y'], default: 'x' },
   'a.number': { type: 'number', minimum: 1, maximum: 9, default: 5 },
   'a.flag': { type: 'boolean', default: true },
+  'a.table': { type: 'object', default: {} },
 };
 
 function check(values: Readonly<Record<string, unknown>>): string[] {
@@ -27,6 +28,10 @@ it('names each value that does not fit, and what is used instead', () => {
     'a.number "7": {"kind":"type","type":"number"}, else 5',
     'a.flag null: {"kind":"type","type":"boolean"}, else true',
   ]);
+  expect(check({ 'a.table': [] })).toEqual([
+    'a.table []: {"kind":"type","type":"object"}, else {}',
+  ]);
+  expect(check({ 'a.table': { rule: 'off' } })).toEqual([]);
   expect(check({ 'a.number': 0 })).toEqual([
     'a.number 0: {"kind":"range","minimum":1,"maximum":9}, else 5',
   ]);

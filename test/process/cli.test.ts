@@ -117,12 +117,14 @@ describe('sglnb run', () => {
     expect(stdout).toContain('cell 1 ran longer than 0.2 s');
   });
 
-  it('answers input() from stdin', async () => {
-    const cli = start(['ask Name? ', 'ask More? ']);
+  it('answers input() from stdin, and records question and answer', async () => {
+    const output = join(folder, 'asked.sglnb');
+    const cli = start(['ask Name? ', 'ask More? '], '--output', output);
     cli.type('Ada');
     await cli.waitFor(/got Ada/);
     cli.type('Grace');
     expect((await cli.result).stdout).toContain('More? got Grace');
+    expect(readFileSync(output, 'utf8')).toContain(String.raw`"text":"Name? Ada\ngot Ada`);
   });
 
   it('writes the executed notebook with --output, and parameters into a cell', async () => {

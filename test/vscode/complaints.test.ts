@@ -82,7 +82,10 @@ const COMPLAINTS: readonly Complaint[] = [
   },
   {
     complaint: 'the question of input() is overlooked',
-    shownBy: ['vscode/notebook.test.ts: asks for input and passes it on'],
+    shownBy: [
+      'vscode/questions.test.ts: are asked inside the cell, and stay as text',
+      'vscode/questions.test.ts: are asked in a box while the notebook is hidden',
+    ],
   },
   {
     complaint: 'a failure in a called function does not lead to its line',

@@ -69,7 +69,6 @@ beforeAll(async () => {
         `country = "Germany"\n\n${PROGRAM}\n\nstate = capital_of.run(country=country)\nstate`,
       ),
       'python.sglnb': notebook('import sys\nprint("runs on", sys.platform)'),
-      'asking.sglnb': notebook('name = input("Your name? ")\nprint("Hello,", name)'),
       'state.sglnb': notebook(
         'counter = globals().get("counter", 0) + 1\nprint("counter is", counter)',
       ),
@@ -319,15 +318,6 @@ describe('the kernel', () => {
     await workbench.waitForOutput(`runs on ${process.platform}`);
     await choose('Bundled Python', '"');
     await workbench.waitForOutput('runs on emscripten');
-  });
-
-  it('asks for input and passes it on', async () => {
-    await workbench.open('asking.sglnb');
-    await workbench.runAll();
-    await workbench.waitForText('.quick-input-widget', 'Your name?');
-    await workbench.page.keyboard.type('Ada');
-    await workbench.page.keyboard.press('Enter');
-    await workbench.waitForOutput('Hello, Ada');
   });
 });
 

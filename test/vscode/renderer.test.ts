@@ -7,6 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   BATCH_MIME,
   HIGHLIGHT_MIME,
+  INPUT_MIME,
   NOTICE_MIME,
   STATE_MIME,
   type StateSegment,
@@ -42,13 +43,16 @@ beforeEach(async () => {
   await page.addScriptTag({ content: script });
   await page.evaluate(() => {
     const posted: unknown[] = [];
+    const listeners: ((message: unknown) => void)[] = [];
     const renderer = Reflect.get(window, 'sglangRenderer').activate({
       workspace: { isTrusted: true },
       postMessage: (message: unknown) => posted.push(message),
+      onDidReceiveMessage: (listener: (message: unknown) => void) => listeners.push(listener),
     });
     const elements = new Map<string, HTMLElement>();
     Object.assign(window, {
       posted,
+      tell: (message: unknown) => listeners.forEach((listener) => listener(message)),
       show(id: string, mime: string, payload: unknown) {
         let element = elements.get(id);
         if (!element) {
@@ -83,6 +87,50 @@ function count(selector: string, id = 'a'): Promise<number> {
     selector,
   ] as const);
 }
+
+describe('a question', () => {
+  const question = { id: 'q1', prompt: 'Name\u202e? ', password: false };
+  const field = () => page.locator('.question input');
+  const posted = () => page.evaluate(() => Reflect.get(window, 'posted'));
+  const tell = (id: string) =>
+    page.evaluate((i) => Reflect.get(window, 'tell')({ type: 'ask', id: i, focus: true }), id);
+
+  it('has a field only when somebody waits for the answer', async () => {
+    await show(INPUT_MIME, question);
+    expect(await textOf()).toBe('Name⟨U+202E⟩? ');
+    await expect.poll(posted).toEqual([{ type: 'question', id: 'q1' }]);
+    await tell('another');
+    expect(await field().count()).toBe(0);
+    await tell('q1');
+    await field().waitFor();
+    expect(await page.getByLabel('Name').getAttribute('type')).toBe('text');
+    await page.evaluate(() => {
+      const seen: string[] = [];
+      Object.assign(window, { seen });
+      window.addEventListener('keydown', ({ key }) => seen.push(key));
+    });
+    await page.keyboard.type('Ada');
+    await page.keyboard.press('F1');
+    await page.keyboard.press('Control+s');
+    // The notebook gets the window's keys, and none of the field's.
+    expect(await page.evaluate(() => Reflect.get(window, 'seen'))).toEqual(['F1', 's']);
+    // A second look at the same output changes nothing.
+    await show(INPUT_MIME, question);
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('Enter');
+    expect((await posted()).slice(1)).toEqual([{ type: 'answer', id: 'q1', text: 'Ada' }]);
+  });
+
+  it('hides a password, and Escape ends the input', async () => {
+    await show(INPUT_MIME, { id: 'q2', prompt: '', password: true });
+    await expect.poll(posted).toHaveLength(1);
+    await tell('q2');
+    await field().waitFor();
+    expect(await page.getByLabel('Input of the cell').getAttribute('type')).toBe('password');
+    await page.keyboard.press('Escape');
+    expect((await posted()).slice(1)).toEqual([{ type: 'answer', id: 'q2', text: null }]);
+  });
+});
 
 describe('model output', () => {
   const attacks = [

@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium, type Browser, type Frame, type Locator, type Page } from 'playwright-core';
+import { DESKTOP, startDesktop } from './desktop-host.ts';
 // @ts-expect-error plain JavaScript, which also runs before the dependencies are installed
 import { ensureChromium, ensureVsCodeServer } from './host-setup.mjs';
 
@@ -27,6 +28,8 @@ export interface WorkbenchOptions {
   readonly workspaceTrust?: boolean;
   /** Folder with an installed VSIX; default: the extension of this checkout. */
   readonly extensionsFolder?: string;
+  /** Other extensions beside it: folder name → file name → content. */
+  readonly others?: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
 
 interface WorkbenchParts {
@@ -60,8 +63,6 @@ export class Workbench implements AsyncDisposable {
   }
 
   static async start(options: WorkbenchOptions): Promise<Workbench> {
-    const executable: string = ensureChromium();
-    const vscode: string = ensureVsCodeServer();
     const home = mkdtempSync(join(tmpdir(), 'workbench-'));
     const folder = join(home, 'workspace');
     mkdirSync(folder);
@@ -73,33 +74,14 @@ export class Workbench implements AsyncDisposable {
     if (options.extensionsFolder) {
       cpSync(options.extensionsFolder, join(home, 'extensions'), { recursive: true });
     }
-    const port = await freePort();
+    for (const [name, files] of Object.entries(options.others ?? {})) {
+      const other = join(home, 'extensions', name);
+      mkdirSync(other);
+      for (const [file, content] of Object.entries(files))
+        writeFileSync(join(other, file), content);
+    }
     const log: string[] = [];
-    const server = await startServer({
-      vscode,
-      home,
-      port,
-      log,
-      trust: options.workspaceTrust ?? false,
-    });
-    const browser = await chromium.launch({
-      executablePath: executable,
-      args: [
-        '--no-sandbox',
-        '--disable-gpu',
-        '--disable-quic',
-        '--no-first-run',
-        '--disable-background-networking',
-        '--disable-component-update',
-        '--disable-sync',
-      ],
-    });
-    const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
-    page.on('console', (message) => {
-      const text = message.text();
-      if (!HARMLESS.test(text)) log.push(`[browser] ${text}`);
-    });
-    await page.goto(workbenchUrl(port, folder, options.extensionsFolder === undefined));
+    const { server, browser, page } = await startHost(home, folder, options, log);
     await page.waitForSelector('.monaco-workbench .explorer-folders-view', { timeout: 60_000 });
     const workbench = new Workbench({ folder, home, page, server, browser, log });
     await workbench.waitForCommand('SGLang: Show Log');
@@ -309,6 +291,22 @@ export class Workbench implements AsyncDisposable {
     return texts.join('\n');
   }
 
+  /** Waits for an element inside the outputs' shadow roots. */
+  async inOutputs(selector: string, timeout = 30_000): Promise<Locator> {
+    return eventually(
+      timeout,
+      async () => {
+        for (const frame of this.page.frames()) {
+          const found = frame.locator(selector);
+          // A frame that goes away meanwhile has nothing.
+          if ((await found.count().catch(() => 0)) > 0) return found.first();
+        }
+        return undefined;
+      },
+      () => `no ${selector} in the outputs`,
+    );
+  }
+
   /** Waits until the drawn outputs contain `text`; the error shows what there was instead. */
   async waitForOutput(text: string | RegExp, timeout = 60_000): Promise<string> {
     const deadline = Date.now() + timeout;
@@ -335,6 +333,9 @@ export class Workbench implements AsyncDisposable {
     return this.#log.slice(-lines).join('\n');
   }
 
+  /** Desktop VS Code: it opens a folder in one window only. */
+  readonly isDesktop = process.env[DESKTOP] !== undefined;
+
   /** Another window of the same user on the same folder. */
   async secondWindow(): Promise<Workbench> {
     const context = await this.#browser.newContext({ viewport: { width: 1280, height: 900 } });
@@ -352,14 +353,23 @@ export class Workbench implements AsyncDisposable {
     return found.stdout.split('\n').filter((line) => line !== '');
   }
 
-  /** Opens a workspace file by its name through Quick Open. */
+  /** Opens a workspace file by its name through Quick Open, which may not know a new file at once. */
   async quickOpen(name: string): Promise<void> {
-    await this.page.keyboard.press('Control+P');
-    await this.page.locator('.quick-input-widget input').first().fill(name);
-    await this.page
-      .locator('.quick-input-list .monaco-list-row', { hasText: name })
-      .first()
-      .click();
+    const row = this.page.locator('.quick-input-list .monaco-list-row', { hasText: name }).first();
+    await eventually(
+      30_000,
+      async () => {
+        await this.page.keyboard.press('Control+P');
+        await this.page.locator('.quick-input-widget input').first().fill(name);
+        const found = await row.click({ timeout: 2000 }).then(
+          () => true,
+          () => undefined,
+        );
+        if (found === undefined) await this.page.keyboard.press('Escape');
+        return found;
+      },
+      () => `Quick Open does not find ${name}`,
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -401,8 +411,58 @@ export function installVsix(vsix: string): string {
 
 const NO_GALLERY = '{"serviceUrl":"","itemUrl":"","resourceUrlTemplate":""}';
 
+/** The server with Chromium in front of it, or desktop VS Code where the environment names one. */
+async function startHost(
+  home: string,
+  folder: string,
+  { workspaceTrust: trust = false, extensionsFolder }: WorkbenchOptions,
+  log: string[],
+): Promise<Pick<WorkbenchParts, 'server' | 'browser' | 'page'>> {
+  const port = await freePort();
+  const desktop = process.env[DESKTOP];
+  if (desktop !== undefined) {
+    const host = await startDesktop({
+      executable: desktop,
+      home,
+      folder,
+      port,
+      trust,
+      development: extensionsFolder === undefined ? root : undefined,
+      log: (text) => log.push(text),
+    });
+    logConsole(host.page, log);
+    return host;
+  }
+  const server = await startServer({ vscode: ensureVsCodeServer(), home, port, log, trust });
+  const browser = await chromium.launch({
+    executablePath: ensureChromium(),
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  });
+  const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+  logConsole(page, log);
+  await page.goto(workbenchUrl(port, folder, extensionsFolder === undefined), { timeout: 120_000 });
+  return { server, browser, page };
+}
+
+function logConsole(page: Page, log: string[]): void {
+  page.on('console', (message) => {
+    const text = message.text();
+    if (!HARMLESS.test(text)) log.push(`[browser] ${text}`);
+  });
+}
+
 function writeSettings(home: string, settings: Readonly<Record<string, unknown>>): void {
-  mkdirSync(join(home, 'data', 'Machine'), { recursive: true });
+  // The server reads a machine's settings, desktop VS Code a user's.
+  const kind = process.env[DESKTOP] === undefined ? 'Machine' : 'User';
+  mkdirSync(join(home, 'data', kind), { recursive: true });
   mkdirSync(join(home, 'extensions'), { recursive: true });
   const quiet = {
     'workbench.startupEditor': 'none',
@@ -417,7 +477,7 @@ function writeSettings(home: string, settings: Readonly<Record<string, unknown>>
     'security.workspace.trust.banner': 'never',
   };
   writeFileSync(
-    join(home, 'data', 'Machine', 'settings.json'),
+    join(home, 'data', kind, 'settings.json'),
     JSON.stringify({ ...quiet, ...settings }, null, 2),
   );
 }

@@ -5,6 +5,7 @@ export const COMMANDS = {
   interruptKernel: 'sglang.interruptKernel',
   restartKernel: 'sglang.restartKernel',
   restartAndRunAll: 'sglang.restartAndRunAll',
+  restartAndRunToHere: 'sglang.restartAndRunToHere',
   selectPython: 'sglang.selectPython',
   shutDownKernel: 'sglang.shutDownKernel',
   runProgram: 'sglang.runProgram',

@@ -1,12 +1,11 @@
 /** Export to and import from the formats of other tools. */
-import { l10n, Uri, window, workspace, type NotebookDocument } from 'vscode';
+import { commands, l10n, window, workspace, type NotebookDocument, type Uri } from 'vscode';
 import { exportHtml, exportMarkdown, exportPython } from '../../notebook-format/exports.ts';
 import { readIpynb, writeIpynb } from '../../notebook-format/ipynb.ts';
 import { importPython } from '../../notebook-format/python-import.ts';
 import { parseNotebook, serializeNotebook } from '../../notebook-format/sglnb.ts';
 import type { NotebookDocument as FileDocument } from '../../notebook-format/document.ts';
 import { NOTEBOOK_TYPE } from '../notebook/notebook-type.ts';
-import { commands } from 'vscode';
 
 const EXPORTS: Readonly<Record<string, (document: FileDocument, title: string) => string>> = {
   ipynb: (document) => writeIpynb(document),
@@ -63,19 +62,21 @@ export async function importNotebook(): Promise<void> {
     await window.showErrorMessage(l10n.t('Could not import {0}: {1}', source.fsPath, reason));
     return;
   }
-  const target = Uri.file(await freeName(source.fsPath.replace(/\.(ipynb|py)$/, '')));
+  const target = await freeName(source);
   await workspace.fs.writeFile(target, new TextEncoder().encode(serializeNotebook(document)));
   await commands.executeCommand('vscode.openWith', target, NOTEBOOK_TYPE);
 }
 
 /** `base.sglnb`, or the first `base-2.sglnb` … that does not exist: importing overwrites nothing. */
-async function freeName(base: string): Promise<string> {
+async function freeName(source: Uri): Promise<Uri> {
+  const base = source.path.replace(/\.(ipynb|py)$/, '');
   for (let number = 1; ; number += 1) {
-    const name = number === 1 ? `${base}.sglnb` : `${base}-${number}.sglnb`;
-    const exists = await workspace.fs.stat(Uri.file(name)).then(
+    const path = number === 1 ? `${base}.sglnb` : `${base}-${number}.sglnb`;
+    const target = source.with({ path });
+    const exists = await workspace.fs.stat(target).then(
       () => true,
       () => false,
     );
-    if (!exists) return name;
+    if (!exists) return target;
   }
 }

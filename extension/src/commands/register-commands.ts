@@ -8,6 +8,7 @@ import {
   type Disposable,
   type LogOutputChannel,
   type Memento,
+  type NotebookCell,
   type NotebookDocument,
 } from 'vscode';
 import type { KernelRecord } from '../../protocol/attach-protocol.ts';
@@ -83,6 +84,16 @@ export function registerCommands(context: CommandContext): Disposable[] {
       await context.controller()?.session(notebook)?.restart();
       await commands.executeCommand('notebook.execute', notebook.uri);
     }),
+    restartAndRunToHere: async (clicked?: unknown) => {
+      const cell = cellOf(clicked);
+      if (!cell || cell.notebook.notebookType !== NOTEBOOK_TYPE) return;
+      await context.controller()?.session(cell.notebook)?.restart();
+      const ranges = [{ start: 0, end: cell.index + 1 }];
+      await commands.executeCommand('notebook.cell.execute', {
+        ranges,
+        document: cell.notebook.uri,
+      });
+    },
     selectPython: async () => {
       const notebook = window.activeNotebookEditor?.notebook;
       const changed = await selectPython(notebook?.uri);
@@ -120,6 +131,15 @@ export function registerCommands(context: CommandContext): Disposable[] {
     // SAFETY: the table's keys are COMMANDS' keys.
     return commands.registerCommand(COMMANDS[name as keyof typeof COMMANDS], action);
   });
+}
+
+/** The cell of a clicked menu, else the selected one. */
+function cellOf(clicked: unknown): NotebookCell | undefined {
+  const editor = window.activeNotebookEditor;
+  const notebook = editor?.notebook;
+  if (notebook === undefined) return undefined;
+  const cells = notebook.getCells();
+  return cells.find((cell) => cell === clicked) ?? cells[editor?.selection.start ?? -1];
 }
 
 function clickedNotebook(node: unknown): NotebookDocument | undefined {

@@ -1,32 +1,35 @@
-/** What readers press inside outputs: run the cell again, copy. */
+/** What readers press inside outputs: run the cell again, copy, answer a question. */
 import {
   commands,
   env,
-  notebooks,
   type Disposable,
   type NotebookCell,
   type NotebookDocument,
+  type NotebookRendererMessaging,
 } from 'vscode';
+import type { UserQuestions } from '../notebook/user-questions.ts';
 
 /** Id of the renderer in the manifest. */
-const RENDERER = 'sglang-renderer';
+export const RENDERER = 'sglang-renderer';
 
 /** Register it where cells may run. Messages come from our own renderer, whose text came from a file: they are checked. */
-export function answerRenderers(): Disposable {
-  return notebooks
-    .createRendererMessaging(RENDERER)
-    .onDidReceiveMessage(async ({ editor, message }) => {
-      const { type, mime, text } = fields(message);
-      if (text === undefined) return;
-      if (type === 'copy') await env.clipboard.writeText(text);
-      if (type !== 'retry' || mime === undefined) return;
-      const cell = cellThatShows(editor.notebook, mime, text);
-      if (!cell) return;
-      await commands.executeCommand('notebook.cell.execute', {
-        ranges: [{ start: cell.index, end: cell.index + 1 }],
-        document: cell.notebook.uri,
-      });
+export function answerRenderers(
+  renderers: Pick<NotebookRendererMessaging, 'onDidReceiveMessage'>,
+  questions: UserQuestions,
+): Disposable {
+  return renderers.onDidReceiveMessage(async ({ editor, message }) => {
+    const { type, mime, text, id } = fields(message);
+    if (type === 'question' && id !== undefined) questions.drawn(id, editor);
+    if (type === 'answer' && id !== undefined) questions.answered(id, text ?? null, editor);
+    if (type === 'copy' && text !== undefined) await env.clipboard.writeText(text);
+    if (type !== 'retry' || mime === undefined || text === undefined) return;
+    const cell = cellThatShows(editor.notebook, mime, text);
+    if (!cell) return;
+    await commands.executeCommand('notebook.cell.execute', {
+      ranges: [{ start: cell.index, end: cell.index + 1 }],
+      document: cell.notebook.uri,
     });
+  });
 }
 
 function cellThatShows(
@@ -44,11 +47,13 @@ function cellThatShows(
     );
 }
 
-function fields(message: unknown): Readonly<Record<'type' | 'mime' | 'text', string | undefined>> {
-  const read = (name: string): string | undefined => {
+type Field = 'type' | 'mime' | 'text' | 'id';
+
+function fields(message: unknown): Readonly<Record<Field, string | undefined>> {
+  const read = (name: Field): string | undefined => {
     const value: unknown =
       typeof message === 'object' && message !== null ? Reflect.get(message, name) : undefined;
     return typeof value === 'string' ? value : undefined;
   };
-  return { type: read('type'), mime: read('mime'), text: read('text') };
+  return { type: read('type'), mime: read('mime'), text: read('text'), id: read('id') };
 }

@@ -27,6 +27,8 @@ export interface RunSink {
   /** `startedAt`: milliseconds since 1970, for a run that started before this window saw it. */
   start(executionOrder: number | null, startedAt?: number): void;
   output(output: KernelOutput): void;
+  /** Resolves with `null` at the end of input and when `over` says that nobody waits any more. */
+  ask(question: InputQuestion, over: AbortSignal): Promise<string | null>;
   end(outcome: RunOutcome): Promise<void>;
   fail(name: string, message: string): Promise<void>;
 }
@@ -61,12 +63,9 @@ export interface SessionListener {
   background(output: KernelOutput): void;
   /** Which file to run for a model's name; `null` leaves it to the runtime. Never rejects. */
   chooseModel(name: string, signal: AbortSignal): Promise<string | null>;
-  /** Resolves with `null` at the end of input and when `signal` says that nobody waits any more. */
-  input(question: InputQuestion, signal: AbortSignal): Promise<string | null>;
 }
 
 export interface InputQuestion {
-  readonly cell: CellRef;
   readonly prompt: string;
   readonly password: boolean;
 }
@@ -105,6 +104,8 @@ export class KernelSession {
   #process: KernelConnection | null = null;
   #stopping: Promise<void> | null = null;
   #nextRun = 1;
+  /** Aborted by an interrupt: closes the questions of the moment. */
+  #interrupted = new AbortController();
   #forcedKill: ReturnType<typeof setTimeout> | null = null;
   #status: KernelStatus = 'stopped';
   /** Runs that have ended, until the workbench has them safe. */
@@ -205,6 +206,8 @@ export class KernelSession {
     const kernel = this.#process;
     if (!kernel?.alive || (this.#runs.size === 0 && this.#status !== 'busy')) return;
     kernel.send({ type: 'interrupt' });
+    this.#interrupted.abort();
+    this.#interrupted = new AbortController();
     this.#forcedKill ??= setTimeout(() => {
       this.#listener.log('warn', 'the kernel ignored the interrupt and was killed');
       kernel.kill();
@@ -360,9 +363,8 @@ export class KernelSession {
     const answer = (value: string | null): void =>
       this.#process?.send({ type: 'input_reply', request, value });
     if (!run) return answer(null);
-    this.#listener
-      .input({ cell: run.cell, prompt, password }, run.over.signal)
-      .then(answer, () => answer(null));
+    const over = AbortSignal.any([run.over.signal, this.#interrupted.signal]);
+    run.sink.ask({ prompt, password }, over).then(answer, () => answer(null));
     return undefined;
   }
 

@@ -1,6 +1,10 @@
 /** Carries a run's commands out on VS Code's `NotebookCellExecution`, in batches. */
+import { randomUUID } from 'node:crypto';
 import { NotebookCellOutput, NotebookCellOutputItem, type NotebookCellExecution } from 'vscode';
+import { answeredText } from '../../protocol/answered-text.ts';
 import type { KernelError, KernelOutput, RunOutcome } from '../../protocol/kernel-protocol.ts';
+import type { InputPayload } from '../../protocol/output-payloads.ts';
+import type { InputQuestion } from '../kernel-client/kernel-session.ts';
 import {
   coalesce,
   emptyRun,
@@ -8,6 +12,7 @@ import {
   type CellCommand,
   type CellRunState,
   type OutputContent,
+  type ShownOutput,
 } from './cell-run-reducer.ts';
 import type { LongOutput } from './long-output.ts';
 import { bundleItems } from './output-items.ts';
@@ -15,10 +20,16 @@ import { bundleItems } from './output-items.ts';
 /** Milliseconds between two repaints of a running cell. */
 const FLUSH_INTERVAL = 50;
 
+/** Gets a question that the cell shows answered; `null` at the end of input and when it is over. */
+export type AskUser = (question: InputPayload, over: AbortSignal) => Promise<string | null>;
+
 export class CellExecution {
   readonly #execution: NotebookCellExecution;
   readonly #linkTraceback: (traceback: string) => string;
   readonly #long: LongOutput;
+  readonly #askUser: AskUser;
+  /** Questions without an answer yet, by id. */
+  readonly #questions = new Map<string, InputPayload>();
   #outputs: NotebookCellOutput[] = [];
   #state: CellRunState = emptyRun;
   #pending: CellCommand[] = [];
@@ -34,8 +45,10 @@ export class CellExecution {
     execution: NotebookCellExecution,
     linkTraceback: (traceback: string) => string,
     long: LongOutput,
+    askUser: AskUser,
   ) {
     this.#long = long;
+    this.#askUser = askUser;
     this.#execution = execution;
     this.#linkTraceback = linkTraceback;
   }
@@ -54,8 +67,28 @@ export class CellExecution {
 
   output(output: KernelOutput): void {
     if (this.#phase !== 'running') return;
-    for (const shown of this.#long.take(output)) {
-      const { state, commands } = reduceOutput(this.#state, this.#linked(shown));
+    this.#show(this.#long.take(output).map((shown) => this.#linked(shown)));
+  }
+
+  /** `input()`: the question stands in the cell until it is answered, then as text like in a terminal. */
+  async ask({ prompt, password }: InputQuestion, over: AbortSignal): Promise<string | null> {
+    if (this.#phase !== 'running') return null;
+    const question: InputPayload = { id: randomUUID(), prompt, password };
+    this.#questions.set(question.id, question);
+    this.#show([{ kind: 'question', question }]);
+    const answer = await this.#askUser(question, over);
+    this.#answered(question, answer);
+    return answer;
+  }
+
+  #answered({ id, prompt, password }: InputPayload, answer: string | null): void {
+    if (!this.#questions.delete(id)) return;
+    this.#show([{ kind: 'answered', id, text: answeredText(prompt, password, answer) }]);
+  }
+
+  #show(outputs: readonly ShownOutput[]): void {
+    for (const output of outputs) {
+      const { state, commands } = reduceOutput(this.#state, output);
       this.#state = state;
       this.#pending.push(...commands);
     }
@@ -75,6 +108,7 @@ export class CellExecution {
       return;
     }
     if (this.#phase === 'queued') this.start(null);
+    for (const question of this.#questions.values()) this.#answered(question, null);
     this.#phase = 'ended';
     this.#flush();
     this.#execution.end(success(outcome), Date.now());
@@ -149,7 +183,9 @@ export class CellExecution {
       case 'replace': {
         const output = this.#outputs[command.index];
         if (!output) return undefined;
-        return this.#execution.replaceOutputItems(items(command.content), output);
+        // VS Code leaves this object as it was; its type says how it is extended.
+        output.items = items(command.content);
+        return this.#execution.replaceOutputItems(output.items, output);
       }
       default:
         return command satisfies never;

@@ -4,7 +4,7 @@
  * workbench draws only 500 outputs of a cell.
  */
 import type { KernelError, KernelOutput } from '../../protocol/kernel-protocol.ts';
-import type { MimeBundle } from '../../protocol/output-payloads.ts';
+import { INPUT_MIME, type InputPayload, type MimeBundle } from '../../protocol/output-payloads.ts';
 
 export type CellCommand =
   | { readonly kind: 'append'; readonly content: OutputContent }
@@ -12,6 +12,13 @@ export type CellCommand =
   | { readonly kind: 'extend'; readonly index: number; readonly text: string }
   | { readonly kind: 'replace'; readonly index: number; readonly content: OutputContent }
   | { readonly kind: 'clear' };
+
+/** What a cell shows: outputs of the kernel, and questions until they are answered. */
+export type ShownOutput =
+  | KernelOutput
+  | { readonly kind: 'question'; readonly question: InputPayload }
+  /** `text` takes the question's place. */
+  | { readonly kind: 'answered'; readonly id: string; readonly text: string };
 
 export type OutputContent =
   | { readonly kind: 'stream'; readonly name: 'stdout' | 'stderr'; readonly text: string }
@@ -41,7 +48,7 @@ export interface Reduction {
   readonly commands: readonly CellCommand[];
 }
 
-export function reduceOutput(state: CellRunState, output: KernelOutput): Reduction {
+export function reduceOutput(state: CellRunState, output: ShownOutput): Reduction {
   if (output.kind === 'clear') {
     if (output.wait) return { state: { ...state, clearPending: true }, commands: [] };
     return { state: emptyRun, commands: [{ kind: 'clear' }] };
@@ -51,7 +58,7 @@ export function reduceOutput(state: CellRunState, output: KernelOutput): Reducti
   return { state: next, commands: [{ kind: 'clear' }, ...commands] };
 }
 
-function place(state: CellRunState, output: Exclude<KernelOutput, { kind: 'clear' }>): Reduction {
+function place(state: CellRunState, output: Exclude<ShownOutput, { kind: 'clear' }>): Reduction {
   switch (output.kind) {
     case 'stream':
       return stream(state, output.name, output.text);
@@ -77,6 +84,12 @@ function place(state: CellRunState, output: Exclude<KernelOutput, { kind: 'clear
     }
     case 'error':
       return append(state, { kind: 'error', error: output.error }, null);
+    case 'question': {
+      const data = { [INPUT_MIME]: output.question, 'text/plain': output.question.prompt };
+      return append(state, { kind: 'bundle', data, executionOrder: null }, output.question.id);
+    }
+    case 'answered':
+      return answered(state, output.id, output.text);
     default:
       return output satisfies never;
   }
@@ -89,6 +102,18 @@ function stream(state: CellRunState, name: 'stdout' | 'stderr', text: string): R
   return {
     state: { ...state, count: state.count + 1, lastStream: name },
     commands: [{ kind: 'append', content: { kind: 'stream', name, text } }],
+  };
+}
+
+/** The question's place becomes a stream, which goes on with what is printed next. */
+function answered(state: CellRunState, id: string, text: string): Reduction {
+  const index = state.displays.get(id);
+  // The cell was cleared while it waited.
+  if (index === undefined) return stream(state, 'stdout', text);
+  const isLast = index === state.count - 1;
+  return {
+    state: isLast ? { ...state, lastStream: 'stdout' } : state,
+    commands: [{ kind: 'replace', index, content: { kind: 'stream', name: 'stdout', text } }],
   };
 }
 

@@ -1,23 +1,42 @@
-/** `input()` of a cell: a box that names the cell, stays open, and closes when the cell ends. */
-import { CancellationTokenSource, l10n, window } from 'vscode';
-import type { InputQuestion } from '../kernel-client/kernel-session.ts';
+/** A box that asks for a line: names the cell, stays open while the user looks elsewhere. */
+import { l10n, window } from 'vscode';
 
-/** The typed line; `null` when the user dismisses the box (end of input) or the cell has ended. */
-export async function askUser(question: InputQuestion, over: AbortSignal): Promise<string | null> {
-  const cancellation = new CancellationTokenSource();
-  over.addEventListener('abort', () => cancellation.cancel(), { once: true });
-  try {
-    const answer = await window.showInputBox(
-      {
-        title: l10n.t('Input for {0}', question.cell.label),
-        prompt: question.prompt,
-        password: question.password,
-        ignoreFocusOut: true,
-      },
-      cancellation.token,
-    );
-    return answer ?? null;
-  } finally {
-    cancellation.dispose();
-  }
+export interface InputBoxQuestion {
+  readonly cell: string;
+  readonly prompt: string;
+  readonly password: boolean;
+}
+
+export interface OpenInputBox {
+  /** The typed line; `null` when the user dismisses the box, which ends the input. */
+  readonly answer: Promise<string | null>;
+  /** Nothing has been typed. */
+  readonly isEmpty: boolean;
+  close(): void;
+}
+
+export function openInputBox({ cell, prompt, password }: InputBoxQuestion): OpenInputBox {
+  const box = window.createInputBox();
+  box.title = l10n.t('Input for {0}', cell);
+  box.prompt = prompt;
+  box.password = password;
+  box.ignoreFocusOut = true;
+  const answer = new Promise<string | null>((resolve) => {
+    box.onDidAccept(() => {
+      resolve(box.value);
+      box.hide();
+    });
+    box.onDidHide(() => {
+      resolve(null);
+      box.dispose();
+    });
+  });
+  box.show();
+  return {
+    answer,
+    get isEmpty() {
+      return box.value === '';
+    },
+    close: () => box.hide(),
+  };
 }

@@ -8,7 +8,7 @@ import { forgetKernel, readKernelRecords } from '../kernel-client/kernel-records
 import type { KernelSession, RunSink } from '../kernel-client/kernel-session.ts';
 import { kernelKeepAlive } from '../settings.ts';
 
-/** Milliseconds that the extension host of a reloaded window may take to let its kernels go. */
+/** Milliseconds from the start of this extension host that the one before may take to let its kernels go. */
 const LETTING_GO = 10_000;
 const RETRY = 250;
 
@@ -39,8 +39,12 @@ export class KernelSurvival {
   }
 
   remember(notebook: NotebookDocument, kernel: string): void {
-    const key = memoryKey(notebook);
-    if (this.#memory.get(key) !== kernel) void this.#memory.update(key, kernel);
+    const known = this.#remembered(notebook);
+    if (known.includes(kernel)) return;
+    // Windows on one folder share this memory, and each has a kernel of its own.
+    const alive = new Set(this.records.map(({ id }) => id));
+    const kept = known.filter((id) => alive.has(id));
+    void this.#memory.update(memoryKey(notebook), [...kept, kernel]);
   }
 
   /** A kernel for this notebook exists that this window may take. */
@@ -55,7 +59,8 @@ export class KernelSurvival {
     sinkOf: (run: AttachedRun) => RunSink | null,
     wanted?: KernelRecord,
   ): Promise<boolean> {
-    const deadline = performance.now() + LETTING_GO;
+    // Later, whoever drives the kernel is another window, not this one before it was reloaded.
+    const deadline = performance.now() + LETTING_GO - process.uptime() * 1000;
     for (;;) {
       const record = wanted ?? this.#candidate(notebook);
       if (!record) return false;
@@ -72,12 +77,23 @@ export class KernelSurvival {
     }
   }
 
-  /** This window's kernel, also while its former extension host still holds it, else one without a window. */
+  /**
+   * A kernel of this workspace without a window, else any such one, else one of this workspace that its
+   * former extension host may still hold. One that another window drives is never taken unasked.
+   */
   #candidate(notebook: NotebookDocument): KernelRecord | undefined {
     const key = keyOf(notebook);
-    const own = this.#memory.get(memoryKey(notebook));
+    const known = this.#remembered(notebook);
     const records = this.records.filter((record) => record.notebook === key);
-    return records.find(({ id }) => id === own) ?? records.findLast(({ driven }) => !driven);
+    const isOwn = ({ id }: KernelRecord): boolean => known.includes(id);
+    const free = records.filter(({ driven }) => !driven);
+    return free.findLast(isOwn) ?? free.at(-1) ?? records.findLast(isOwn);
+  }
+
+  /** Kernels that windows of this workspace started for the notebook, the latest last. */
+  #remembered(notebook: NotebookDocument): readonly string[] {
+    const value: unknown = this.#memory.get(memoryKey(notebook));
+    return Array.isArray(value) ? value.filter((id) => typeof id === 'string') : [];
   }
 }
 

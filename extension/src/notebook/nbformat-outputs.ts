@@ -2,6 +2,7 @@
 import { NotebookCellOutput, NotebookCellOutputItem } from 'vscode';
 import type { NotebookOutput } from '../../notebook-format/document.ts';
 import type { JsonObject, JsonValue } from '../../notebook-format/json.ts';
+import { INPUT_MIME } from '../../protocol/output-payloads.ts';
 import type { SglnbOutputMetadata } from './file-data.ts';
 import { bundleItems, isBinaryMime } from './output-items.ts';
 
@@ -84,6 +85,11 @@ function jsonOf(output: NotebookCellOutput, executionCount: number | null): Json
     };
   }
   if (first?.mime === ERROR_MIME) return errorJson(text(first));
+  // A question that waits: the file keeps what it asks.
+  if (first?.mime === INPUT_MIME) {
+    const plain = output.items.find(({ mime }) => mime === 'text/plain');
+    return { output_type: 'stream', name: 'stdout', text: plain ? text(plain) : '' };
+  }
   const data = Object.fromEntries(output.items.map((item) => [item.mime, bundleValue(item, text)]));
   const isResult = output.metadata?.['result'] === true;
   return isResult

@@ -36,12 +36,12 @@ import { cellLanguage, kernelSettings } from '../settings.ts';
 import { CellExecution } from './cell-execution.ts';
 import { cellOfRun, cellReference, cellUri } from './cell-identity.ts';
 import { onNotebookClosed } from './closed-notebooks.ts';
-import { askUser } from './input-box.ts';
 import type { KernelSurvival } from './kernel-survival.ts';
 import { LongOutput } from './long-output.ts';
 import { openOutputFile } from './output-file.ts';
 import { NOTEBOOK_TYPE, SUPPORTED_LANGUAGES } from './notebook-type.ts';
 import { linkTraceback } from './traceback-links.ts';
+import type { UserQuestions } from './user-questions.ts';
 
 const EXTENSION_ID = 'sglang-notebooks.sglang-notebooks';
 /** How often, and with which pause in milliseconds, a notebook is looked at until it has its controller. */
@@ -50,7 +50,13 @@ const SELECTION_DELAY = 250;
 
 /** A run of nothing, which only starts a kernel. */
 const NO_CELL: CellRef = { id: '', label: 'no cell' };
-const NO_OUTPUT: RunSink = { start() {}, output() {}, async end() {}, async fail() {} };
+const NO_OUTPUT: RunSink = {
+  start() {},
+  output() {},
+  ask: async () => null,
+  async end() {},
+  async fail() {},
+};
 
 export interface ControllerListener {
   status(notebook: NotebookDocument, status: KernelStatus, reason: string | null): void;
@@ -85,6 +91,7 @@ export class SglangNotebookController implements Disposable {
   readonly #listener: ControllerListener;
   readonly #models: KernelModels;
   readonly #survival: KernelSurvival;
+  readonly #questions: UserQuestions;
   /** Notebooks that this controller is selected for, as executions require. */
   readonly #selected = new WeakSet<NotebookDocument>();
   /** Notebooks that are getting back the kernel they had. */
@@ -95,12 +102,14 @@ export class SglangNotebookController implements Disposable {
     log: LogOutputChannel,
     models: KernelModels,
     survival: KernelSurvival,
+    questions: UserQuestions,
     listener: ControllerListener,
   ) {
     this.#kernelEntry = kernelEntry;
     this.#log = log;
     this.#models = models;
     this.#survival = survival;
+    this.#questions = questions;
     this.#listener = listener;
     this.#controller = notebooks.createNotebookController(
       'sglang-bundled',
@@ -223,6 +232,7 @@ export class SglangNotebookController implements Disposable {
         (path) =>
           `\n${l10n.t('[This cell prints more than can be shown. The rest is in {0}]', path)}\n`,
       ),
+      (question, over) => this.#questions.ask(cell, question, over),
     );
   }
 
@@ -326,7 +336,6 @@ export class SglangNotebookController implements Disposable {
       background: (output) => {
         if (output.kind === 'stream') log.info(output.text.trimEnd());
       },
-      input: askUser,
       chooseModel: (name, signal) => this.#models.choose(name, notebook.uri, signal),
     };
   }

@@ -47,6 +47,25 @@ it('tells of runs that wait, run or have ended unseen, and of what they showed',
   expect(words(kept.replay())).toEqual(['started', 'stdout one two', 'finished a', 'busy']);
 });
 
+it('tells what was asked and answered as text, without passwords', () => {
+  const kept = journal();
+  const ask = (request: number, prompt: string, password: boolean): void =>
+    kept.event({ type: 'input_request', request, run: 'a', prompt, password });
+  ask(1, 'name? ', false);
+  ask(2, 'key? ', true);
+  ask(3, 'more? ', false);
+  ask(4, 'waits? ', false);
+  kept.request({ type: 'input_reply', request: 1, value: 'Ada' });
+  kept.request({ type: 'input_reply', request: 2, value: 'secret' });
+  kept.request({ type: 'input_reply', request: 3, value: null });
+  expect(words(kept.replay())).toEqual([
+    'started',
+    'stdout name? Ada\nkey? \nmore? \n',
+    'input_request',
+    'busy',
+  ]);
+});
+
 it('forgets a run only when its end has been drawn', () => {
   const kept = journal();
   kept.settled('a');
@@ -85,7 +104,7 @@ it('asks a later driver what was not answered', () => {
     { type: 'input_request', request: 2, run: 'a', prompt: '?', password: false },
   ]);
   kept.event({ type: 'finished', run: 'a', outcome: { status: 'interrupted' }, milliseconds: 1 });
-  expect(words(kept.replay())).toEqual(['started', 'finished a', 'busy']);
+  expect(words(kept.replay())).toEqual(['started', 'stdout ?x\n', 'finished a', 'busy']);
 });
 
 it('tells which programs run, and of a restart as of an idle kernel', () => {

@@ -17,6 +17,7 @@ import { ForcedText } from '../../../runtime/src/scheduler/forced-text.ts';
 import { RequestFactory } from '../../../runtime/src/scheduler/request-factory.ts';
 import { Scheduler } from '../../../runtime/src/scheduler/scheduler.ts';
 import { StepLog } from '../../../runtime/src/scheduler/step-log.ts';
+import { ImageRows } from '../../../runtime/src/vision/prompt-images.ts';
 import { TokenProcessor } from '../../../runtime/src/scheduler/token-processing.ts';
 
 export const GREEDY: SamplingParams = {
@@ -82,7 +83,15 @@ export class SchedulerBench {
     this.scheduler = new Scheduler({
       engine: this.engine,
       cache,
-      factory: new RequestFactory(vocabulary, createConstraintCompiler(vocabulary), forced),
+      factory: new RequestFactory(
+        vocabulary,
+        createConstraintCompiler(vocabulary),
+        forced,
+        new ImageRows({
+          encode: ({ width }) => Array.from({ length: width }, () => new Float32Array(1)),
+          dispose: () => {},
+        }),
+      ),
       processor: new TokenProcessor(
         this.engine,
         new Sampler(vocabulary.size, vocabulary.endOfGeneration),

@@ -41,6 +41,8 @@ it('makes values of the fields of a CSV file by their types; an empty one leaves
   );
   expect(code).toContain('    if field := row.pop("n", ""):\n        row["n"] = int(field)\n');
   expect(code).not.toContain('row["how"] =');
+  // What the file does not have needs no conversion.
+  expect(batchCode(typed, 'a.csv', { tags: 'tags' })).not.toContain('"loud"]');
 });
 
 describe('the columns of a file', () => {

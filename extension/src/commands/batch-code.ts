@@ -25,7 +25,7 @@ function readingCode(path: string): string | null {
 export function batchCode(
   program: ScannedProgram,
   path: string,
-  columns: Readonly<Record<string, string>> = {},
+  columns?: Readonly<Record<string, string>>,
 ): string | null {
   const reading = readingCode(path);
   if (reading === null) return null;
@@ -33,10 +33,11 @@ export function batchCode(
   const made = program.variables.map(
     (name) => `${JSON.stringify(name)}: state[${JSON.stringify(name)}]`,
   );
-  const typed = isCsv ? program.parameters.flatMap(typing) : [];
+  const inFile = program.parameters.filter(({ name }) => columns === undefined || name in columns);
+  const typed = isCsv ? inFile.flatMap(typing) : [];
   return [
     typed.some((code) => code.includes('ast.')) ? `import ast\n${reading}` : reading,
-    ...renaming(columns),
+    ...renaming(columns ?? {}),
     ...typed,
     `names = ${pythonList(program.parameters.map(({ name }) => name))}\nstates = ${program.name}.run_batch([{name: row[name] for name in names if name in row} for row in rows], progress_bar=True)`,
     `results = [{${['**row', ...made].join(', ')}} for row, state in zip(rows, states) if state.error() is None]`,

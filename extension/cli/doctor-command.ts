@@ -115,6 +115,9 @@ async function drivers(): Promise<Finding[]> {
 }
 
 const PROBE = /^SGLNB_PROBE (.*)$/m;
+/** Why the library's back end for GPUs did not load. */
+const PROBED_LACK = /^SGLNB_PROBE_LACKS (.*)$/m;
+const PROBED_MTMD = /^SGLNB_PROBE_MTMD (.*)$/m;
 
 /** What llama.cpp can compute on, tried in a process that a bad driver may end. */
 async function devices({ runtimeEntry }: DoctorEnvironment): Promise<Finding[]> {
@@ -132,8 +135,20 @@ async function devices({ runtimeEntry }: DoctorEnvironment): Promise<Finding[]> 
       const memory = `${byteText(free)} free of ${byteText(total)}`;
       return { state: 'ok', what: 'device', text: `${name}, ${description.trim()}, ${memory}` };
     }),
-    ...(found.some(({ kind }) => kind === 'gpu' || kind === 'igpu') ? [] : [NO_GPU]),
+    ...(found.some(({ kind }) => kind === 'gpu' || kind === 'igpu')
+      ? []
+      : [noGpu(PROBED_LACK.exec(output)?.[1] ?? '')]),
+    images(PROBED_MTMD.exec(output)?.[1] ?? ''),
   ];
+}
+
+/** Which vision models run here. */
+function images(mtmd: string): Finding {
+  const text =
+    mtmd === ''
+      ? 'models of LLaVA\'s kind; there is no libmtmd for others (docs/deployment.md, "Images")'
+      : `models of all kinds, by ${mtmd}`;
+  return { state: 'ok', what: 'images', text };
 }
 
 interface ProbedDevice {
@@ -144,11 +159,11 @@ interface ProbedDevice {
   readonly total: number;
 }
 
-const NO_GPU: Finding = {
-  state: 'ok',
-  what: 'GPU',
-  text: 'none that this library can use; models run on the processor ("sglnb backends" lists other builds)',
-};
+function noGpu(lack: string): Finding {
+  const why = lack === '' ? '' : ` (${lack})`;
+  const text = `none that this library can use${why}; models run on the processor ("sglnb backends" lists other builds)`;
+  return { state: 'ok', what: 'GPU', text };
+}
 
 /** Empty when there is no such program or it failed. */
 function outputOf(command: string, args: readonly string[]): Promise<string> {

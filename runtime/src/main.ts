@@ -135,16 +135,19 @@ async function run(options: RuntimeOptions): Promise<void> {
 /** A projector of another kind stays what was found only where libmtmd is. */
 function withMtmd(
   found: FoundProjector,
-  { mtmdLibrary }: RuntimeOptions,
+  options: RuntimeOptions,
   engine: NativeLibraryOptions,
 ): { readonly projector: FoundProjector; readonly mtmd: string | null } {
   if (found.kind !== 'other') return { projector: found, mtmd: null };
-  const given = mtmdLibrary ?? (process.env['SGLNB_MTMD_LIBRARY'] || null);
-  const mtmd = findMtmd(given, engine);
+  const mtmd = mtmdFor(options, engine);
   if (mtmd !== null) return { projector: found, mtmd };
   const message = `${found.reason} ${MTMD_ADVICE}`;
   if (found.isNamed) throw new ProjectorError('UNSUPPORTED', message);
   return { projector: { kind: 'none', notice: `Images are refused: ${message}` }, mtmd };
+}
+
+function mtmdFor({ mtmdLibrary }: RuntimeOptions, engine: NativeLibraryOptions): string | null {
+  return findMtmd(mtmdLibrary ?? (process.env['SGLNB_MTMD_LIBRARY'] || null), engine);
 }
 
 function projectorData(projector: FoundProjector, mtmd: string | null) {
@@ -194,10 +197,12 @@ try {
   const options = parseOptions(process.argv.slice(2));
   if (options === 'help') process.stdout.write(`${HELP}\n`);
   else if (options.probeLibrary) {
-    runProbe(
-      { directory: options.llamaLibrary ?? undefined, cpuOnly: options.device === 'cpu' },
-      STARTER_FILES.find((path) => existsSync(path)) ?? null,
-    );
+    const library = {
+      directory: options.llamaLibrary ?? undefined,
+      cpuOnly: options.device === 'cpu',
+    };
+    process.stdout.write(`SGLNB_PROBE_MTMD ${mtmdFor(options, library) ?? ''}\n`);
+    runProbe(library, STARTER_FILES.find((path) => existsSync(path)) ?? null);
   } else await run(options);
 } catch (error) {
   const { line, exitCode } = explain(error);

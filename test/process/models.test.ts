@@ -170,6 +170,7 @@ describe('sglnb doctor', () => {
   it('runs the starter model and finds nothing to repair', async () => {
     const { code, stdout } = await sglnb(['doctor']);
     expect(stdout).toMatch(/✓ engine library: @node-llama-cpp\//);
+    expect(stdout).toMatch(/✓ images: models of (LLaVA's kind|all kinds)/);
     expect(stdout).toMatch(/✓ runtime: starts in [\d.]+ s and generates \d+ tokens\/s/);
     expect(stdout).toContain('Everything works.');
     expect(code).toBe(0);

@@ -14,7 +14,7 @@ sys.path.insert(0, str(HERE))
 
 LATE_SHARE = 0.4  # weight of the continuation in the average
 TOWER = "starter-mmproj.gguf"  # beside the language model, where the runtime looks for it
-SHARPNESS = 1.5  # temperature 1 of the file is temperature 0.67 of the trained model
+SHARPNESS = 1.5  # scale of the last norm: temperature 1 of the file is temperature 0.67 of the trained model
 
 
 def build_tokenizer(work: Path) -> Path:
@@ -44,21 +44,37 @@ def train_and_continue(args: argparse.Namespace, tokenizer_path: Path) -> None:
 
 
 def train_tower(args: argparse.Namespace, tokenizer_path: Path) -> None:
-    """The tower alone, then with the averaged language model, which repeats its texts meanwhile."""
+    """The tower, and a language model that reads its tokens: the averaged one, or that of an older file."""
     import torch
 
+    from starter.gguf import read
     from starter.model import average, load
     from starter.tokenizer import Tokenizer
+    from starter.vision.train import TowerPlan, learn
     from starter.vision.tower import Tower
-    from starter.vision.train import TowerPlan, drill, learn
 
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
+    if args.start:
+        model, tokenizer = read(args.start)
+    else:
+        model, tokenizer = average(load(args.work / "main.pt"), load(args.work / "late.pt"), LATE_SHARE), Tokenizer(tokenizer_path)
+        with torch.no_grad():
+            model.norm.weight *= SHARPNESS
     plan = TowerPlan(minutes=args.tower_minutes, seed=args.seed)
-    model = average(load(args.work / "main.pt"), load(args.work / "late.pt"), LATE_SHARE).train()
-    tower = Tower()
-    drill(tower, plan)
-    learn(model, tower, Tokenizer(tokenizer_path), plan, args.work / "seeing.pt")
+    learn(model.train(), Tower(), tokenizer, plan, args.work / "seeing.pt")
+
+
+def export_both(args: argparse.Namespace, tokenizer_path: Path) -> None:
+    from starter.gguf import export, read
+    from starter.model import load
+    from starter.tokenizer import Tokenizer
+    from starter.vision.mmproj import export_tower
+    from starter.vision.train import load_tower, tower_path
+
+    tokenizer = read(args.start)[1] if args.start else Tokenizer(tokenizer_path)
+    export(load(args.work / "seeing.pt"), tokenizer, args.out)
+    export_tower(load_tower(tower_path(args.work / "seeing.pt")), args.out.with_name(TOWER))
 
 
 def main() -> int:
@@ -69,7 +85,8 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=HERE / "starter.gguf", help="where the weights go")
     parser.add_argument("--tokens", type=int, default=18_000_000, help="length of the main schedule")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="shorten the main schedule to this time")
-    parser.add_argument("--tower-minutes", type=float, default=30, help="length of the tower's second lesson")
+    parser.add_argument("--tower-minutes", type=float, default=60, help="length of the tower's four lessons")
+    parser.add_argument("--start", type=Path, help="a starter.gguf that learns to see, instead of what `train` made")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
@@ -90,14 +107,7 @@ def main() -> int:
     if "tower" in steps:
         train_tower(args, tokenizer_path)
     if "export" in steps:
-        from starter.gguf import export
-        from starter.model import load
-        from starter.tokenizer import Tokenizer
-        from starter.vision.mmproj import export_tower
-        from starter.vision.train import load_tower
-
-        export(load(args.work / "seeing.pt"), Tokenizer(tokenizer_path), args.out, SHARPNESS)
-        export_tower(load_tower(args.work / "seeing.tower.pt"), args.out.with_name(TOWER))
+        export_both(args, tokenizer_path)
     if not {"evaluate", "gate", "reference"} & set(steps):
         return 0
 

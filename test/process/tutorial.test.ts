@@ -159,6 +159,7 @@ describe('the example notebook', () => {
     expect(stdout).toContain('day 14, month 3, year 1879');
     expect(stdout).toContain('Hermione Granger is of house Gryffindor');
     expect(stdout).toContain('Armstrong');
+    expect(stdout).toContain('A red circle on a white background.');
     expect(stdout).toContain('the tour is over');
     expect(stdout).not.toContain('Traceback');
   });

@@ -1,7 +1,6 @@
 """The GGUF file: written from a trained model, and read back for evaluation and repacking.
 
-Matrices are stored as f16, norms as f32. `sharpness` divides the temperature once and for all by scaling
-the last norm: the order of the tokens, and so greedy decoding, stays the same.
+Matrices are stored as f16, norms as f32.
 """
 
 import json
@@ -103,9 +102,8 @@ def _names(layers: int) -> dict[str, str]:
     return names
 
 
-def export(model: Starter, tokenizer: Tokenizer, path: Path, sharpness: float = 1.0) -> None:
+def export(model: Starter, tokenizer: Tokenizer, path: Path) -> None:
     weights = {k: v.detach().float().numpy() for k, v in model.state_dict().items()}
-    weights["norm.weight"] = weights["norm.weight"] * sharpness
     names = _names(model.shape.layers)
     metadata = _metadata(model.shape, tokenizer, sum(w.size for w in weights.values()))
     write(path, metadata, {theirs: weights[ours] for theirs, ours in names.items()})

@@ -17,6 +17,10 @@ from .model import Shape, Starter, save
 from .tokenizer import Tokenizer
 
 
+# Half precision pays where the processor has instructions for it; elsewhere it is emulated.
+HALF = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
 @dataclass(frozen=True)
 class Plan:
     """`tokens` sets the length of the schedule; `minutes` shortens it on a slow machine."""
@@ -47,7 +51,7 @@ class Muon:
     @staticmethod
     def orthogonalise(g: Tensor) -> Tensor:
         """Works on a stack of equally shaped matrices."""
-        x = g.bfloat16()
+        x = g.bfloat16() if HALF else g
         tall = x.shape[1] > x.shape[2]
         if tall:
             x = x.transpose(1, 2)
@@ -72,7 +76,7 @@ def loss(model: Starter, batch: Batch) -> tuple[Tensor, float]:
     """Weighted cross entropy and the mean over answer tokens. Prompt tokens are sampled by their weight."""
     w = batch.weights.flatten()
     chosen = (w >= 0.99) | (torch.rand(w.shape) < w)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=HALF):
         features = model.features(batch.inputs, batch.mask).flatten(0, 1)[chosen]
         logits = model.logits(features)
     each = F.cross_entropy(logits.float(), batch.targets.flatten()[chosen], reduction="none")

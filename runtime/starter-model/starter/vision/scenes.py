@@ -3,12 +3,13 @@
 Combinations of shape and colour in `HELD_OUT` never occur in training, alone or beside others.
 """
 
+import math
 from dataclasses import dataclass
 from random import Random
 
 import numpy as np
 
-from .pictures import COLOURS, SHAPES, Item, bordered, draw, odd
+from .pictures import COLOURS, SHAPES, Drawing, Item, bordered, draw, odd, shade
 
 DESCRIBE = "Describe the image in one short sentence."
 DESCRIPTIONS = [
@@ -23,6 +24,7 @@ PLACES = {
     "top left": (0.22, 0.22), "top": (0.5, 0.2), "top right": (0.78, 0.22), "left": (0.2, 0.5),
     "right": (0.8, 0.5), "bottom left": (0.22, 0.78), "bottom": (0.5, 0.8), "bottom right": (0.78, 0.78),
 }
+RELATIONS = ["to the left of", "above"]
 KINDS = ["plain", "single", "place", "count", "beside", "odd"]
 WEIGHTS = [5, 22, 20, 24, 21, 8]
 
@@ -68,6 +70,11 @@ class Scene:
             second = self.items[1]
             text = f"{name} {self.relation} {article(second.colour)} {second.shape} on {ground}."
         return text[0].upper() + text[1:]
+
+    @property
+    def drawable(self) -> bool:
+        """Whether all its words are colours and shapes."""
+        return self.background in COLOURS and all(i.colour in COLOURS and i.shape in SHAPES for i in self.items)
 
     def questions(self) -> list[tuple[str, str]]:
         """Narrow questions with their answers."""
@@ -125,24 +132,44 @@ def scene(rng: Random, new: bool = False, kind: str | None = None) -> Scene:
     if kind == "place":
         place = rng.choice(list(PLACES))
         x, y = PLACES[place]
-        return Scene(kind, background, [Item(*pair, near(x), near(y), rng.uniform(0.11, 0.17))], place, None)
+        return Scene(kind, background, [Item(*pair, near(x), near(y), rng.uniform(0.12, 0.18))], place, None)
     if kind == "count":
         count = rng.randint(2, 5)
-        radius = rng.uniform(0.1, {2: 0.19, 3: 0.17, 4: 0.15, 5: 0.14}[count])
+        radius = rng.uniform(0.11, {2: 0.19, 3: 0.17, 4: 0.15, 5: 0.14}[count])
         return Scene(kind, background, [Item(*pair, x, y, radius) for x, y in _spread(rng, count, radius)], None, None)
     other = _pair(rng, background, False)
     while other == pair:
         other = _pair(rng, background, False)
-    relation = rng.choice(["to the left of", "above"])
+    relation = rng.choice(RELATIONS)
     low, high, middle = near(0.25), near(0.75), rng.uniform(0.38, 0.62)
     spots = [(low, middle), (high, near(middle))] if relation == "to the left of" else [(middle, low), (near(middle), high)]
     items = [Item(*p, x, y, rng.uniform(0.13, 0.21)) for p, (x, y) in zip((pair, other), spots)]
     return Scene(kind, background, items, None, relation)
 
 
-def picture(rng: Random, what: Scene) -> np.ndarray:
-    """The scene as bytes; now and then with the borders of a picture that is no square."""
+def crowd(rng: Random) -> Scene:
+    """Many shapes of all kinds, which no sentence describes: for learning shapes, a picture full of examples."""
+    background, items = rng.choice(list(COLOURS)), []
+    for _ in range(40):
+        radius = rng.uniform(0.1, 0.2) if rng.random() < 0.85 else rng.uniform(0.2, 0.38)
+        x, y = rng.uniform(radius, 1 - radius), rng.uniform(radius, 1 - radius)
+        if all(math.hypot(x - i.x, y - i.y) > 1.05 * (radius + i.radius) for i in items):
+            items.append(Item(*_pair(rng, background, False), x, y, radius))
+    return Scene("crowd", background, items, None, None)
+
+
+def drawing(rng: Random, what: Scene, shades: list[tuple[int, ...]] | None = None) -> Drawing:
+    """The scene drawn; now and then with the borders of a picture that is no square.
+
+    `shades` are colours for the background and the items instead of those that the scene names.
+    """
     if what.kind == "odd":
         return odd(rng)
-    image = draw(rng, what.background, what.items)
-    return bordered(rng, image) if what.kind == "single" and rng.random() < 0.15 else image
+    ground, *rest = shades or [shade(rng, c) for c in (what.background, *(i.colour for i in what.items))]
+    drawn = draw(rng, ground, what.items, rest)
+    return bordered(rng, drawn) if what.kind == "single" and rng.random() < 0.15 else drawn
+
+
+def picture(rng: Random, what: Scene) -> np.ndarray:
+    """The scene as bytes, (SIZE, SIZE, 3)."""
+    return drawing(rng, what).picture

@@ -15,8 +15,10 @@ export function executeIf(machine: Machine, node: If, env: Environment): boolean
   const otherEnds = executeBranch(machine, node.orElse, other, truth !== true);
   const paths = [bodyEnds ? body : null, otherEnds ? other : null];
   const taken = truth === null ? paths : [paths[truth ? 0 : 1] ?? null];
+  if (continueWith(env, taken)) return true;
   // What stands behind `if DEBUG: return` is still code that somebody edits.
-  return continueWith(env, taken.some((path) => path !== null) ? taken : paths);
+  continueWith(env, paths);
+  return false;
 }
 
 /** A branch that is not taken with the values known here is read for its facts only. */
@@ -27,6 +29,11 @@ function executeBranch(
   isTaken: boolean,
 ): boolean {
   if (isTaken) return machine.execute(block, env);
+  return readOnly(machine, block, env);
+}
+
+/** Follows code that does not run: its facts are kept, what it returns or breaks is not. */
+export function readOnly(machine: Machine, block: Block, env: Environment): boolean {
   const { frame } = machine;
   const loop = frame.loops.at(-1);
   const before = [frame.returns.length, loop?.breaks.length ?? 0, loop?.continues.length ?? 0];

@@ -5,6 +5,7 @@
  */
 import { joinTypes } from './gen-type.ts';
 import { LayeredMap } from './layered-map.ts';
+import { isAmong, isNoneOf } from './path-fact.ts';
 import {
   mergeSites,
   withPattern,
@@ -99,14 +100,14 @@ export class Environment {
   isGuardMet(guard: Guard | null): boolean {
     if (!guard) return false;
     const facts = this.pathFacts.get(guard.key);
-    return facts !== undefined && [...facts].every((value) => guard.values.has(value));
+    return facts !== undefined && [...facts].every((fact) => isAmong(fact, guard.values));
   }
 
   /** Is a guarded variable certainly unset here? */
   isGuardExcluded(guard: Guard | null): boolean {
     if (!guard) return false;
     const facts = this.pathFacts.get(guard.key);
-    return facts !== undefined && [...facts].every((value) => !guard.values.has(value));
+    return facts !== undefined && [...facts].every((fact) => isNoneOf(fact, guard.values));
   }
 }
 

@@ -120,7 +120,7 @@ function bindParameters(
     const name = parameter.name?.id;
     if (name === undefined) continue;
     if (parameter.star !== '') {
-      inner.names.set(
+      inner.assign(
         name,
         parameter.star === '*' ? listOf(unknown) : { kind: 'dict', entries: null },
       );
@@ -130,7 +130,7 @@ function bindParameters(
     const known = given.get(name) ?? (isInstance ? ref.self : undefined);
     const positional = known || isInstance ? undefined : args.positional[position++];
     const argument = positional?.value ?? args.keywords.get(name)?.value;
-    inner.names.set(name, known ?? argument ?? defaultOf(machine, parameter, args, inner));
+    inner.assign(name, known ?? argument ?? defaultOf(machine, parameter, args, inner));
   }
 }
 
@@ -162,14 +162,14 @@ export function bindUnknown(
     const name = parameter.name?.id;
     if (name === undefined || skip.has(name)) continue;
     if (ref.self && parameter === ref.node.parameters[0] && isSelf(name))
-      inner.names.set(name, ref.self);
+      inner.assign(name, ref.self);
     else if (parameter.star !== '')
-      inner.names.set(
+      inner.assign(
         name,
         parameter.star === '*' ? listOf(unknown) : { kind: 'dict', entries: null },
       );
-    else if (takesState(parameter)) inner.names.set(name, openState(machine, parameter, inner));
-    else inner.names.set(name, parameterValue(parameter));
+    else if (takesState(parameter)) inner.assign(name, openState(machine, parameter, inner));
+    else inner.assign(name, parameterValue(parameter));
   }
 }
 

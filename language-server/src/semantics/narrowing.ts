@@ -1,5 +1,6 @@
 /** What a condition tells about the path behind it. */
 import type { BoolOp, Compare, Expression } from '../syntax/ast.ts';
+import { allows, anythingBut } from './path-fact.ts';
 import { freshVersion, type Environment } from './environment.ts';
 import { literalValues, unknownType } from './gen-type.ts';
 import type { Machine } from './machine.ts';
@@ -19,6 +20,7 @@ export function narrow(machine: Machine, env: Environment, test: Expression, hol
   }
   if (test.kind === 'BoolOp' && narrowOneSide(machine, env, test, holds)) return;
   if (test.kind === 'Compare' && narrowVariable(machine, env, test, holds)) return;
+  if (test.kind === 'Compare' && narrowName(machine, env, test, holds)) return;
   const key = conditionKey(env, machine.unit.text, test);
   if (key !== null) env.pathFacts.set(key, new Set([String(holds)]));
 }
@@ -90,6 +92,33 @@ export function keepValues(
   const left = values.filter((candidate) => texts.has(candidate) === keep);
   if (left.length > 0)
     env.pathFacts.set(variableKey(refined.origin.name, refined.origin.version), new Set(left));
+  return true;
+}
+
+/** `mode == "a"`, `mode in ("a", "b")` for a plain name: which texts it can be on this path. */
+function narrowName(machine: Machine, env: Environment, test: Compare, holds: boolean): boolean {
+  const [left, right] = test.operands;
+  const [operator = ''] = test.operators;
+  if (left?.kind !== 'Name' || !right || test.operands.length !== 2) return false;
+  machine.recorder.quiet++;
+  const other = machine.evaluate(right, env);
+  machine.recorder.quiet--;
+  const texts = ['==', '!='].includes(operator) ? textsOf(other) : listTexts(other, operator);
+  if (!texts || texts.length === 0) return false;
+  const key = `${left.id}@${env.versionOf(left.id)}`;
+  const known = env.pathFacts.get(key);
+  if ((operator === '==' || operator === 'in') === holds) {
+    const possible = known
+      ? texts.filter((text) => [...known].some((fact) => allows(fact, text)))
+      : texts;
+    if (possible.length > 0) env.pathFacts.set(key, new Set(possible));
+    return true;
+  }
+  const rest = [...(known ?? [])].filter((fact) => !texts.includes(fact));
+  if (known && rest.length > 0) env.pathFacts.set(key, new Set(rest));
+  else if (!known && texts.length === 1)
+    env.pathFacts.set(key, new Set([anythingBut(texts[0] ?? '')]));
+  else if (!known) return false;
   return true;
 }
 

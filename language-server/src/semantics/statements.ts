@@ -12,7 +12,7 @@ import type {
 import { eventsOf } from './api-calls.ts';
 import { appendEvents } from './append.ts';
 import { moduleMember } from './attributes.ts';
-import { executeIf } from './branches.ts';
+import { executeIf, readOnly } from './branches.ts';
 import { noteLaunch } from './calls.ts';
 import { checkNumber } from './comparisons.ts';
 import { executeWith } from './contexts.ts';
@@ -28,9 +28,14 @@ import { appendToForks } from './state-methods.ts';
 import { assignTarget } from './targets.ts';
 import { none, text, unknown, type FunctionRef, type Value } from './value.ts';
 
-/** Runs a block; false when no path reaches its end. */
+/** Runs a block; false when no path reaches its end. What stands behind a `return` is only read. */
 export function executeBlock(machine: Machine, block: Block, env: Environment): boolean {
-  for (const statement of block) if (!execute(machine, statement, env)) return false;
+  for (const [i, statement] of block.entries()) {
+    if (execute(machine, statement, env)) continue;
+    const isWatched = machine.recorder.quiet === 0;
+    if (isWatched && i < block.length - 1) readOnly(machine, block.slice(i + 1), env.fork());
+    return false;
+  }
   return true;
 }
 

@@ -79,6 +79,13 @@ const mistakes: Readonly<Record<string, readonly string[]>> = {
     body('forks = s.fork(2)\nforks += gen("a")\nx = s[«read-before-gen:"a"»]\nforks.join()'),
   ],
   'set on one branch': [body('if q:\n    s += gen("a")\ns += s[«maybe-unset:"a"»]')],
+  'the other mode': [
+    '@function\ndef f(s, mode):\n    if mode == "a":\n        s += gen("x")\n    elif mode == "b":\n        s += s[«read-before-gen:"x"»]',
+  ],
+  'a flag that is off': [
+    '@function\ndef f(s, cot=False):\n    if cot:\n        s += gen("thought")\n    s += gen("a")',
+    'f.run(cot=False)[«read-before-gen:"thought"»]\nf.run(cot=True)["thought"]',
+  ],
   'set in a while loop': [body('while len(q) > 3:\n    s += gen("a")\ns += s[«maybe-unset:"a"»]')],
   'set in try': [
     body(

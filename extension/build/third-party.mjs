@@ -35,7 +35,7 @@ const inBasedpyright = {
   'vscode-uri': ['MIT', 'Copyright (c) Microsoft'],
 };
 
-/** Linked into Pyodide's WebAssembly, copied into micropip, and undici's parser. */
+/** Linked into Pyodide's WebAssembly, and undici's parser. */
 const linked = {
   'CPython and its standard library (in Pyodide)': [
     'PSF-2.0',
@@ -51,17 +51,8 @@ const linked = {
   'zlib (in Pyodide)': ['Zlib', 'Copyright (C) 1995-2024 Jean-loup Gailly and Mark Adler'],
   'musl (in Pyodide)': ['MIT', 'Copyright (c) 2005-2020 Rich Felker, et al.'],
   'Emscripten (in Pyodide)': ['MIT', 'Copyright (c) 2010-2014 Emscripten authors'],
-  'packaging (in micropip)': [
-    'BSD-2-Clause',
-    'Copyright (c) Donald Stufft and individual contributors. All rights reserved.',
-  ],
-  'mousebender (in micropip)': ['BSD-3-Clause', 'Copyright (c) 2019, Brett Cannon'],
   'llhttp (in undici)': ['MIT', 'Copyright Fedor Indutny, 2018'],
 };
-
-/** Shipped as its makers' wheel, which has the sources and the licence's text. */
-const MICROPIP =
-  '## micropip (in the bundled Python)\n\nMozilla Public License 2.0, https://www.mozilla.org/MPL/2.0/; its text and the source are in the wheel in dist/python/_extras, and at https://github.com/pyodide/micropip';
 
 const engine = {
   'llama.cpp and ggml': [
@@ -101,7 +92,6 @@ export function partNotices(sourceMap, hasEngine) {
   return [
     ...sections(inBasedpyright, ' (in basedpyright)'),
     ...sections(linked),
-    MICROPIP,
     ...(hasEngine ? sections(engine) : []),
   ];
 }

@@ -52,6 +52,16 @@ beforeAll(async () => {
           `wait_for_server("http://localhost:${port}")\nset_default_backend(RuntimeEndpoint("http://localhost:${port}"))`,
         '@function\ndef capital(s, country):\n    s += user(f"What is the capital of {country}?")\n    s += assistant(gen("answer", max_tokens=32, temperature=0))\nstate = capital.run(country="Germany")\nprint(state["answer"])',
       ),
+      'dying.sglnb': notebook(
+        'from sglang import *\nfrom sglang.utils import *\n' +
+          'server, dying_port = launch_server_cmd("python3 -m sglang.launch_server --model-path starter")\n' +
+          'wait_for_server(f"http://localhost:{dying_port}")\n' +
+          'set_default_backend(RuntimeEndpoint(f"http://localhost:{dying_port}"))\nrounds = 0',
+        '@function\ndef story(s, tokens):\n    s += user("Tell me a story")\n    s += assistant(gen("text", max_tokens=tokens, ignore_eos=True))\n' +
+          'rounds += 1\nprint("round", rounds, flush=True)\nfor _ in range(100 if rounds == 1 else 0):\n    story.run(tokens=900)["text"]\n' +
+          'state = story.run(tokens=8)\n' +
+          'print("told", rounds, len(state["text"]) > 5)\nstate',
+      ),
       'reloaded.sglnb': notebook(
         'import time\nkept = 41\nprint("kept")',
         'for i in range(28):\n    print("line", i, flush=True)\n    time.sleep(0.5)',
@@ -102,6 +112,55 @@ describe('a window that is reloaded while a cell runs', () => {
       async () => (workbench.processes('kernel.mjs').length === 0 ? true : undefined),
       () => 'the kernel of the closed notebook still runs',
     );
+  });
+});
+
+describe('a runtime that dies', () => {
+  const row = '.pane-body .monaco-list-row';
+  const statusBar = '#sglang-notebooks\\.sglang-notebooks\\.sglang\\.runtime';
+
+  it('is seen to come back, serves the cell again, and stays away when it is ended by force', async () => {
+    await workbench.tall(1300);
+    await workbench.open('dying.sglnb');
+    await workbench.command('View: Show SGLang');
+    await workbench.runAll();
+    await workbench.waitForOutput('round 1');
+    await workbench.waitForText(row, /SGLang runtime/);
+    const [pid = 0] = workbench.processes('runtime.mjs');
+    process.kill(pid, 'SIGKILL');
+    // The gen that was in flight says what happened, the views what happens.
+    await workbench.waitForText(statusBar, /restarting, attempt 1 of 5/);
+    await workbench.screenshot('runtime-restarting');
+    await workbench.waitForOutput(/ended unexpectedly, by SIGKILL[^]*run the cell once more/);
+    await workbench.waitForText(statusBar, /starter/);
+    const [next = 0] = workbench.processes('runtime.mjs');
+    expect(next).not.toBe(pid);
+    await workbench.waitForKernel('idle');
+
+    // Nothing is launched anew: the program's backend is the same address.
+    await workbench.page.locator('.view-line', { hasText: 'rounds += 1' }).first().click();
+    await workbench.page.keyboard.press('Control+Enter');
+    await workbench.waitForOutput('told 2 True');
+    // Where the time of the gen went.
+    const shown = await workbench.waitForOutput(/queue[^]*prefill[^]*first token/);
+    expect(shown).toMatch(/\d ms/);
+    await workbench.screenshot('runtime-restarted');
+
+    const runtime = workbench.page.locator(row, { hasText: 'SGLang runtime' }).first();
+    await runtime.click({ button: 'right' });
+    await workbench.screenshot('runtime-menu');
+    await workbench.page
+      .locator('.monaco-menu .action-label', { hasText: 'Force Kill Runtime' })
+      .first()
+      .click();
+    await eventually(
+      15_000,
+      async () => (workbench.processes('runtime.mjs').length === 0 ? true : undefined),
+      () => 'the runtime still runs',
+    );
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    expect(workbench.processes('runtime.mjs')).toEqual([]);
+    await workbench.page.locator(statusBar).waitFor({ state: 'hidden' });
   });
 });
 

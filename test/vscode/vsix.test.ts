@@ -66,6 +66,11 @@ it('packs an extension without an engine, which says how to reach one', async ()
     } finally {
       await kernel.close();
     }
+    await using workbench = await Workbench.start({ files: {}, extensionsFolder });
+    await workbench.command('SGLang: Show Diagnostics');
+    await workbench.waitForText('.view-lines', /Engine: none in this package.*Connect to Server/);
+    await workbench.screenshot('diagnostics-without-engine');
+    expect(await workbench.page.locator('.view-lines').innerText()).not.toContain('missing');
   } finally {
     rmSync(dirname(extensionsFolder), { recursive: true, force: true });
   }

@@ -177,10 +177,14 @@ describe('editing', () => {
 
   it('renames in a notebook that is not open, and leaves its outputs alone', async () => {
     await workbench.open('programs.py');
+    // The lens moves the lines below it.
+    await workbench.waitForText('.codelens-decoration', /Run/);
     await clickText('sgl.gen("reply")', 10);
     await workbench.command('Rename Symbol');
-    await workbench.page.locator('.rename-box input').waitFor({ timeout: 10_000 });
-    await workbench.page.locator('.rename-box input').fill('answer');
+    // The notebook behind has a box of its own, which is not shown.
+    const box = workbench.page.locator('.rename-box input:visible');
+    await box.waitFor({ timeout: 10_000 });
+    await box.fill('answer');
     await workbench.page.keyboard.press('Enter');
     const renamed = await workbench.waitForFile('closed.sglnb', (content) =>
       content.includes('"answer"'),

@@ -79,7 +79,8 @@ export class UserQuestions implements Disposable {
   drawn(id: string, editor: NotebookEditor): void {
     const question = this.#open.get(id);
     if (!question || question.cell.notebook !== editor.notebook) return;
-    if (editor.visibleRanges.length === 0 && !isVisible(question.cell)) return;
+    // Renderers of hidden notebooks draw, too: the box is where the user is.
+    if (!isVisible(question.cell)) return;
     question.drawn();
     const message: AskMessage = { type: 'ask', id, focus: this.#mayFocus(editor) };
     void this.#renderers.postMessage(message, editor);

@@ -129,6 +129,8 @@ describe('questions of a cell', () => {
     await workbench.waitForOutput('First? one\none');
     await workbench.inOutputs(FIELD);
     await workbench.reload();
+    // The window may come back with another tab in front.
+    await workbench.open('reloaded.sglnb');
     await workbench.waitForKernel('busy');
     await answer('two');
     await workbench.waitForOutput('First? one\none\nYour name? two\nHello, two');

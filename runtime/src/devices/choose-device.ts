@@ -1,7 +1,7 @@
 /** Puts the choice of library, devices and layers together for one model. */
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { listDevices, type Device } from '../engine/device-list.ts';
+import { isGpu, listDevices, type Device } from '../engine/device-list.ts';
 import type { GgufHeader } from '../engine/gguf-header.ts';
 import { loadLlama } from '../engine/llama-binding.ts';
 import { findNativeLibrary, type NativeLibraryOptions } from '../engine/native-library.ts';
@@ -74,7 +74,7 @@ export function backendFolders(
 }
 
 function placeNotice(devices: readonly Device[], gpuLayers: number, layers: number): string[] {
-  const gpus = devices.filter(({ kind }) => kind === 'gpu' || kind === 'igpu');
+  const gpus = devices.filter(isGpu);
   if (gpus.length === 0) return [];
   const names = gpus.map(({ name, description }) => `${name} (${description})`).join(', ');
   if (gpuLayers === 0)

@@ -5,7 +5,7 @@
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Device } from '../engine/device-list.ts';
+import { isGpu, type Device } from '../engine/device-list.ts';
 import type { NativeLibraryOptions } from '../engine/native-library.ts';
 
 export interface LibraryCandidate {
@@ -115,7 +115,7 @@ function withoutGpu(
   { expectsGpu }: LibraryCandidate,
   { devices, lacks }: Extract<LibraryProbe, { kind: 'works' }>,
 ): string | null {
-  if (expectsGpu !== true || devices.some(({ kind }) => kind === 'gpu' || kind === 'igpu')) {
+  if (expectsGpu !== true || devices.some(isGpu)) {
     return null;
   }
   return `it finds no GPU${lacks ? ` (${lacks})` : ''}`;

@@ -4,7 +4,7 @@
  */
 import type { GgufHeader } from '../engine/gguf-header.ts';
 import { EngineError } from '../engine/engine.ts';
-import type { Device } from '../engine/device-list.ts';
+import { isGpu, type Device } from '../engine/device-list.ts';
 
 export interface OffloadNeed {
   /** Repeating layers of the model; the output layer counts as one more. */
@@ -28,7 +28,7 @@ const BYTES_F32 = 4;
  * GPUs, between which llama.cpp splits layers. −1 means all of them, 0 none.
  */
 export function planOffload(need: OffloadNeed, devices: readonly Device[]): number {
-  const gpus = devices.filter(({ kind }) => kind === 'gpu' || kind === 'igpu');
+  const gpus = devices.filter(isGpu);
   if (gpus.length === 0) return 0;
   const usable = gpus.reduce(
     (sum, { free, total }) => sum + Math.max(0, free - total * SPARE_SHARE - SPARE_BYTES),

@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { EngineError } from '../engine/engine.ts';
-import { listDevices, type Device } from '../engine/device-list.ts';
+import { isGpu, listDevices, type Device } from '../engine/device-list.ts';
 import { gpuBackendFailure } from '../engine/gpu-backends.ts';
 import { loadLlama } from '../engine/llama-binding.ts';
 import { loadEngine } from '../engine/llama-engine.ts';
@@ -23,7 +23,7 @@ export function runProbe(library: NativeLibraryOptions, model: string | null): v
   try {
     const llama = loadLlama(library);
     const devices = listDevices(llama);
-    const hasGpu = devices.some(({ kind }) => kind === 'gpu' || kind === 'igpu');
+    const hasGpu = devices.some(isGpu);
     if (model !== null && hasGpu) computeOneToken(library, model);
     const lacks =
       hasGpu || library.cpuOnly === true ? null : gpuBackendFailure(llama.library.directory);

@@ -13,6 +13,11 @@ export interface Device {
   readonly total: number;
 }
 
+/** Layers can be put on it. */
+export function isGpu({ kind }: Device): boolean {
+  return kind === 'gpu' || kind === 'igpu';
+}
+
 /** `enum ggml_backend_dev_type` of ggml-backend.h. */
 const KINDS = ['cpu', 'gpu', 'igpu', 'accel'] as const;
 

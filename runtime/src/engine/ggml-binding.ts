@@ -4,6 +4,7 @@ import * as koffi from 'koffi';
 import { EngineError } from './engine.ts';
 import type { Pointer } from './llama-layout.ts';
 import type { NativeLibrary } from './native-library.ts';
+import { declare } from './native-function.ts';
 
 /** `ggml_type` codes of what graphs are made of. */
 export const F32 = 0;
@@ -164,10 +165,4 @@ function mismatch(library: NativeLibrary, reason: string): EngineError {
     'LIBRARY_MISMATCH',
     `ggml in ${library.directory} cannot compute images: ${reason}.`,
   );
-}
-
-// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- as in llama-binding.ts
-function declare<F>(library: koffi.LibraryHandle, signature: string): F {
-  // SAFETY: the caller writes the TypeScript type beside the C signature; `bind` is the only caller.
-  return library.func(signature) as F;
 }

@@ -14,6 +14,7 @@ import {
   type NativeLibrary,
   type NativeLibraryOptions,
 } from './native-library.ts';
+import { declare } from './native-function.ts';
 
 /** koffi switches stacks during a call; llama.cpp's recursive parsers want more than its 2 MiB; 16 is its limit. */
 const STACK_BYTES = 16 << 20;
@@ -284,12 +285,6 @@ function captureLog<T>(
     calls.logSet(calls.silentFunction, null);
     koffi.unregister(callback);
   }
-}
-
-// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- as above
-function declare<F>(library: koffi.LibraryHandle, signature: string): F {
-  // SAFETY: the caller writes the TypeScript type beside the C signature; `bind` is the only caller.
-  return library.func(signature) as F;
 }
 
 function symbol(library: koffi.LibraryHandle, name: string): bigint {

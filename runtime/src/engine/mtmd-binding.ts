@@ -1,6 +1,7 @@
 import * as koffi from 'koffi';
 import { EngineError } from './engine.ts';
 import type { Pointer } from './llama-layout.ts';
+import { declare } from './native-function.ts';
 
 /** `mtmd_context_params` of mtmd.h in llama.cpp v0.4 and v0.5; field order is the ABI. */
 const CONTEXT_PARAMS = {
@@ -162,10 +163,4 @@ function mismatch(file: string, reason: string): EngineError {
     'LIBRARY_MISMATCH',
     `${file} cannot be used: ${reason}. It has to be libmtmd of the llama.cpp that runs the model.`,
   );
-}
-
-// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- as in llama-binding.ts
-function declare<F>(library: koffi.LibraryHandle, signature: string): F {
-  // SAFETY: the caller writes the TypeScript type beside the C signature; `bind` is the only caller.
-  return library.func(signature) as F;
 }

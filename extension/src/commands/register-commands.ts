@@ -23,6 +23,7 @@ import type { ApiKeys } from '../api-keys.ts';
 import { COMMANDS } from './command-ids.ts';
 import { exportNotebook, importNotebook } from './convert-commands.ts';
 import { newNotebook, openTour } from './notebook-commands.ts';
+import { runCells } from '../notebook/run-cells.ts';
 import { selectPython } from '../notebook/select-python.ts';
 import type { PromptPreview } from './preview-prompt.ts';
 import type { ProgramHomes } from './program-homes.ts';
@@ -88,11 +89,7 @@ export function registerCommands(context: CommandContext): Disposable[] {
       const cell = cellOf(clicked);
       if (!cell || cell.notebook.notebookType !== NOTEBOOK_TYPE) return;
       await context.controller()?.session(cell.notebook)?.restart();
-      const ranges = [{ start: 0, end: cell.index + 1 }];
-      await commands.executeCommand('notebook.cell.execute', {
-        ranges,
-        document: cell.notebook.uri,
-      });
+      await runCells(cell.notebook, [{ start: 0, end: cell.index + 1 }]);
     },
     selectPython: async () => {
       const notebook = window.activeNotebookEditor?.notebook;

@@ -1,6 +1,5 @@
 /** ▷ Run and ▷ Run batch: a program's call in a new cell where its runs go. */
 import {
-  commands,
   l10n,
   NotebookCellData,
   NotebookCellKind,
@@ -16,6 +15,7 @@ import {
 } from 'vscode';
 import { basename, dirname, relative } from 'node:path';
 import { CELL_LANGUAGE } from '../notebook/notebook-type.ts';
+import { runCells } from '../notebook/run-cells.ts';
 import type { ScannedProgram } from '../program-scan.ts';
 import { batchCode } from './batch-code.ts';
 import { readColumns, type RowsProblem } from './batch-rows.ts';
@@ -121,10 +121,7 @@ async function runBelow(home: ProgramHome, code: string): Promise<void> {
   await insertCell(last, code);
   const needed = home.isStale ? [{ start: cell.index, end: cell.index + 1 }] : [];
   home.loaded();
-  await commands.executeCommand('notebook.cell.execute', {
-    ranges: [...needed, { start: below, end: below + 1 }],
-    document: notebook.uri,
-  });
+  await runCells(notebook, [...needed, { start: below, end: below + 1 }]);
 }
 
 function isShown({ notebook }: ProgramHome): boolean {

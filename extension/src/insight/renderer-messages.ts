@@ -1,12 +1,12 @@
 /** What readers press inside outputs: run the cell again, copy, answer a question. */
 import {
-  commands,
   env,
   type Disposable,
   type NotebookCell,
   type NotebookDocument,
   type NotebookRendererMessaging,
 } from 'vscode';
+import { runCells } from '../notebook/run-cells.ts';
 import type { UserQuestions } from '../notebook/user-questions.ts';
 
 /** Id of the renderer in the manifest. */
@@ -25,10 +25,7 @@ export function answerRenderers(
     if (type !== 'retry' || mime === undefined || text === undefined) return;
     const cell = cellThatShows(editor.notebook, mime, text);
     if (!cell) return;
-    await commands.executeCommand('notebook.cell.execute', {
-      ranges: [{ start: cell.index, end: cell.index + 1 }],
-      document: cell.notebook.uri,
-    });
+    await runCells(cell.notebook, [{ start: cell.index, end: cell.index + 1 }]);
   });
 }
 

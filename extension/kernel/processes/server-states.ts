@@ -39,13 +39,10 @@ export class ServerStates {
   #runtimeAt(url: string): SupervisedRuntime | null {
     const origin = originOf(url);
     const runtimes = [...this.#programs()].filter(
-      (program) => program instanceof SupervisedRuntime && program.url === origin,
+      (program): program is SupervisedRuntime =>
+        program instanceof SupervisedRuntime && program.url === origin,
     );
-    // SAFETY: the filter let nothing else pass.
-    const found = (runtimes.findLast((program) => program.announcedReady) ?? runtimes.at(-1)) as
-      | SupervisedRuntime
-      | undefined;
-    return found ?? null;
+    return runtimes.findLast((program) => program.announcedReady) ?? runtimes.at(-1) ?? null;
   }
 
   #recorded(url: string): LocalServerState | null {

@@ -10,6 +10,7 @@ import io
 import os
 import sys
 
+import _sgl_imports
 import _sgl_streams
 
 _BACKEND = "module://_sgl_matplotlib_backend"
@@ -24,14 +25,12 @@ class _Matplotlib(importlib.abc.MetaPathFinder):
         sys.meta_path.remove(self)
         spec = importlib.machinery.PathFinder.find_spec(name, path)
         if spec is not None and not os.environ.get("MPLBACKEND"):
-            run = spec.loader.exec_module
-
-            def exec_module(module):
-                run(module)
-                module.rcParams["backend"] = _BACKEND
-
-            spec.loader.exec_module = exec_module
+            spec.loader = _sgl_imports.PreparingLoader(spec.loader, _choose_backend)
         return spec
+
+
+def _choose_backend(matplotlib):
+    matplotlib.rcParams["backend"] = _BACKEND
 
 
 def install():

@@ -18,13 +18,15 @@ import site
 import sys
 import urllib.parse
 
+import _sgl_imports
 import _sgl_js as _worker
 import _sgl_transport
 from _sgl_magics import MagicError
 
 _PYPI = "https://pypi.org/simple"
 # The version that the code below was written for, and the checksum that PyPI gives for it.
-_WHEEL = "micropip-0.11.1-py3-none-any.whl"
+_VERSION = "0.11.1"
+_WHEEL = f"micropip-{_VERSION}-py3-none-any.whl"
 _WHEEL_SHA256 = "768de165adb8e66906039d8fec4127a57f522dfdf8e6fbff877a4616941ecfd3"
 _SIMPLE_JSON = "application/vnd.pypi.simple.v1+json"
 OWN_PYTHON = (
@@ -62,23 +64,8 @@ class _Micropip:
             sys.path.append(wheel)
         spec = importlib.machinery.PathFinder.find_spec(name, path)
         if spec is not None:
-            spec.loader = _PreparingLoader(spec.loader)
+            spec.loader = _sgl_imports.PreparingLoader(spec.loader, _prepare)
         return spec
-
-
-class _PreparingLoader:
-    def __init__(self, loader):
-        self._loader = loader
-
-    def create_module(self, spec):
-        return None
-
-    def exec_module(self, module):
-        self._loader.exec_module(module)
-        _prepare(module)
-
-    def __getattr__(self, name):
-        return getattr(self._loader, name)
 
 
 async def _micropip_wheel():
@@ -91,7 +78,7 @@ async def _micropip_wheel():
             raise PackageError(f"{address} is not the file that this version needs.")
     except PackageError as error:
         raise ImportError(
-            "Installing packages needs a package index and micropip 0.11.1 from it, which cannot be fetched: "
+            f"Installing packages needs a package index and micropip {_VERSION} from it, which cannot be fetched: "
             f"{error} PIP_INDEX_URL names another index. {OWN_PYTHON}"
         ) from None
     return wheel

@@ -4,11 +4,12 @@ import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { HIGHLIGHT_MIME, NOTICE_MIME } from '../../extension/protocol/output-payloads.ts';
 import type { ChildProcessInfo } from '../../extension/protocol/kernel-protocol.ts';
 import { isAlive } from '../../extension/kernel/processes/process-tree.ts';
-import { KernelDriver, type DriverOptions } from '../support/kernel-driver.ts';
+import type { KernelDriver } from '../support/kernel-driver.ts';
+import { startedKernels } from '../support/started-kernels.ts';
 
 const UTILS =
   'from sglang.utils import execute_shell_command, launch_server_cmd, terminate_process, wait_for_server\n';
@@ -16,17 +17,8 @@ const LAUNCH = `${UTILS}server, port = launch_server_cmd("python3 -m sglang.laun
 const WAIT = 'wait_for_server(f"http://localhost:{port}")\n';
 
 const starter = join(import.meta.dirname, '../../runtime/starter-model/starter.gguf');
-const kernels: KernelDriver[] = [];
 
-function start(options: DriverOptions = {}): KernelDriver {
-  const kernel = new KernelDriver(options);
-  kernels.push(kernel);
-  return kernel;
-}
-
-afterEach(async () => {
-  await Promise.all(kernels.splice(0).map((kernel) => kernel.close()));
-});
+const { start } = startedKernels();
 
 function processes(kernel: KernelDriver): readonly ChildProcessInfo[] {
   return kernel.events.flatMap((event) => (event.type === 'process' ? [event.process] : []));

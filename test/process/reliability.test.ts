@@ -2,27 +2,13 @@
 import { spawn } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { isAlive } from '../../extension/kernel/processes/process-tree.ts';
-import { KernelDriver, type DriverOptions } from '../support/kernel-driver.ts';
+import type { KernelDriver } from '../support/kernel-driver.ts';
+import { ok, startedKernels } from '../support/started-kernels.ts';
 import { root, RuntimeProcess } from './runtime-process.ts';
 
-const kernels: KernelDriver[] = [];
-afterEach(async () => {
-  await Promise.all(kernels.splice(0).map((kernel) => kernel.close()));
-});
-
-function start(options: DriverOptions = {}): KernelDriver {
-  const kernel = new KernelDriver(options);
-  kernels.push(kernel);
-  return kernel;
-}
-
-async function ok(kernel: KernelDriver, code: string): Promise<string> {
-  const run = await kernel.run(code);
-  expect(run.outcome, run.text).toEqual({ status: 'ok' });
-  return run.text;
-}
+const { start } = startedKernels();
 
 const LAUNCH = `
 from sglang import *

@@ -4,27 +4,13 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs
 import { createServer, request as httpRequest } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { ChildProcessInfo, GuestChoice } from '../../extension/protocol/kernel-protocol.ts';
-import { KernelDriver, TEST_CACHE, type DriverOptions } from '../support/kernel-driver.ts';
+import { TEST_CACHE, type KernelDriver } from '../support/kernel-driver.ts';
+import { ok, startedKernels } from '../support/started-kernels.ts';
 import { RuntimeProcess } from './runtime-process.ts';
 
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
-});
-
-function start(options: DriverOptions = {}): KernelDriver {
-  const kernel = new KernelDriver(options);
-  cleanups.push(() => kernel.close());
-  return kernel;
-}
-
-async function ok(kernel: KernelDriver, code: string): Promise<string> {
-  const run = await kernel.run(code);
-  expect(run.outcome, run.text).toEqual({ status: 'ok' });
-  return run.text;
-}
+const { start, atEnd } = startedKernels();
 
 function launch(flags = ''): string {
   return `
@@ -251,7 +237,7 @@ describe('a runtime that is started again', () => {
 describe('web pages', () => {
   it('reach no runtime, under no name', async () => {
     const open = await RuntimeProcess.start();
-    cleanups.push(() => open.stop());
+    atEnd(() => open.stop());
     const from = (headers: Readonly<Record<string, string>>, method = 'POST'): Promise<number> =>
       new Promise((resolve, reject) => {
         const path = method === 'POST' ? '/generate' : '/flush_cache';
@@ -282,8 +268,8 @@ async function stranger(host: string, port: number): Promise<{ port: number; ask
     response.end(JSON.stringify({ model_path: 'org/strange-model', data: [] }));
   });
   await new Promise<void>((resolve) => server.listen(port, host, resolve));
-  cleanups.push(() => server.close());
-  cleanups.push(() => server.closeAllConnections());
+  atEnd(() => server.close());
+  atEnd(() => server.closeAllConnections());
   const address = server.address();
   return { port: typeof address === 'object' && address !== null ? address.port : 0, asked };
 }
@@ -322,11 +308,11 @@ wait_for_server(f"http://localhost:{port}", timeout=60)`,
 describe('the kernel’s own socket', () => {
   it('belongs to its user and wants its token', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'kernel-records-'));
-    cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
+    atEnd(() => rmSync(folder, { recursive: true, force: true }));
     const main = join(import.meta.dirname, '../../extension/kernel/main.ts');
     const listen = JSON.stringify({ id: 'k', folder, notebook: 'file:///n', keepAlive: 0 });
     const child = spawn(process.execPath, [main, '--listen', listen], { stdio: 'pipe' });
-    cleanups.push(() => child.kill('SIGTERM'));
+    atEnd(() => child.kill('SIGTERM'));
     const line = await new Promise<string>((resolve) =>
       child.stdout.once('data', (data: Buffer) => resolve(data.toString())),
     );

@@ -4,28 +4,14 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { KernelProcesses } from '../../extension/kernel/processes/process-service.ts';
 import { isAlive } from '../../extension/kernel/processes/process-tree.ts';
 import type { ChildProcessInfo } from '../../extension/protocol/kernel-protocol.ts';
-import { KernelDriver, type DriverOptions } from '../support/kernel-driver.ts';
+import type { KernelDriver } from '../support/kernel-driver.ts';
+import { ok, startedKernels } from '../support/started-kernels.ts';
 
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
-});
-
-function start(options: DriverOptions = {}): KernelDriver {
-  const kernel = new KernelDriver(options);
-  cleanups.push(() => kernel.close());
-  return kernel;
-}
-
-async function ok(kernel: KernelDriver, code: string): Promise<string> {
-  const run = await kernel.run(code);
-  expect(run.outcome, run.text).toEqual({ status: 'ok' });
-  return run.text;
-}
+const { start, atEnd } = startedKernels();
 
 const LAUNCH = `
 from sglang import *
@@ -184,7 +170,7 @@ interface Supervised {
 
 async function supervise(after: number, how: string, pauses: number[]): Promise<Supervised> {
   const folder = mkdtempSync(join(tmpdir(), 'dying-runtime-'));
-  cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
+  atEnd(() => rmSync(folder, { recursive: true, force: true }));
   const cwd = join(folder, 'cwd');
   mkdirSync(cwd);
   writeFileSync(join(folder, 'runtime.cjs'), DYING);
@@ -207,7 +193,7 @@ async function supervise(after: number, how: string, pauses: number[]): Promise<
     },
     policy: { pauses, forgetAfter: 1_000 },
   });
-  cleanups.push(() => processes.killAll());
+  atEnd(() => processes.killAll());
   const port = await freePort();
   const command = `python3 -m sglang.launch_server --model-path a --port ${port}`;
   const reply = await processes.handle({ op: 'spawn_process', command }, never());

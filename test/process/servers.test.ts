@@ -3,29 +3,15 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { isAlive } from '../../extension/kernel/processes/process-tree.ts';
-import { KernelDriver, type DriverOptions } from '../support/kernel-driver.ts';
+import type { KernelDriver } from '../support/kernel-driver.ts';
+import { ok, startedKernels } from '../support/started-kernels.ts';
 import { RuntimeProcess } from './runtime-process.ts';
 
-const kernels: KernelDriver[] = [];
 const folder = mkdtempSync(join(tmpdir(), 'servers-test-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-afterEach(async () => {
-  await Promise.all(kernels.splice(0).map((kernel) => kernel.close()));
-});
-
-function start(options: DriverOptions = {}): KernelDriver {
-  const kernel = new KernelDriver(options);
-  kernels.push(kernel);
-  return kernel;
-}
-
-async function ok(kernel: KernelDriver, code: string): Promise<string> {
-  const run = await kernel.run(code);
-  expect(run.outcome, run.text).toEqual({ status: 'ok' });
-  return run.text;
-}
+const { start } = startedKernels();
 
 /** Plain texts of what was displayed, notices among them. */
 function displayed(kernel: KernelDriver): string {

@@ -171,8 +171,10 @@ function checkPlace(machine: Machine, state: ProgramStateInfo, event: GenEvent):
   const { site } = event;
   const label =
     event.names.length === 0 ? 'This gen' : `"${event.names.map(formatPattern).join('", "')}"`;
-  const isChat = ['openai-chat', 'anthropic', 'vertexai'].includes(backendKind(machine.backend));
-  const isOutside = state.role === null && (state.rolesUsed || isChat);
+  const kind = backendKind(machine.backend);
+  const isChat = ['openai-chat', 'anthropic', 'vertexai'].includes(kind);
+  // The others take the whole text of a program without roles.
+  const isOutside = state.role === null && (state.rolesUsed || kind === 'openai-chat');
   const isWrongRole = isChat && (state.role === 'user' || state.role === 'system');
   if ((isOutside || isWrongRole) && !state.open) {
     reportAt(
@@ -192,13 +194,14 @@ function reportBackend(machine: Machine, event: GenEvent): void {
   const say = (message: string) =>
     reportAt(machine, site.unit, 'unsupported-on-backend', site.call, message);
   if (kind === 'sglang' || kind === 'unknown') return;
-  if (type.kind === 'regex') say('API models do not support `regex`: it is ignored.');
-  else if (type.kind === 'json')
-    say('API models do not support `json_schema` in gen: it is ignored.');
-  else if (type.kind === 'dtype' && (type.dtype === 'float' || type.dtype === 'bool')) {
-    say(`API models do not support \`dtype=${type.dtype}\`.`);
-  } else if (site.kind === 'select' && kind !== 'openai-completion') {
-    say('This backend cannot score choices.');
+  const isCompletion = kind === 'openai-completion';
+  if (type.kind === 'regex') {
+    say('API models cannot follow a `regex`: use `json_schema`, or an SGLang server.');
+  } else if (type.kind === 'json' && isCompletion) {
+    say('Completion models cannot follow a `json_schema`: use a chat model, or an SGLang server.');
+  } else if (type.kind === 'dtype') {
+    const known = isCompletion && (type.dtype === 'int' || type.dtype === 'str');
+    if (!known) say(`This backend cannot follow \`dtype=${type.dtype}\`: use an SGLang server.`);
   }
 }
 

@@ -52,6 +52,38 @@ describe('the selected backend', () => {
   });
 });
 
+describe('what a kind of backend can follow', () => {
+  const [chat, completion] = [{ backend: 'openai-chat' }, { backend: 'openai-completion' }];
+  it.each<[string, object, boolean]>([
+    ['sgl.gen("a", json_schema="{}")', chat, false],
+    ['sgl.gen("a", json_schema="{}")', { backend: 'anthropic' }, false],
+    ['sgl.gen("a", json_schema="{}")', completion, true],
+    ['sgl.select("a", choices=["x", "y"])', chat, false],
+    ['sgl.select("a", choices=["x", "y"])', completion, false],
+    ['sgl.gen("a", dtype=int)', chat, true],
+    ['sgl.gen("a", dtype=int)', completion, false],
+    ['sgl.gen("a", dtype=float)', completion, true],
+    ['sgl.gen("a", dtype=str)', { backend: 'vertexai' }, true],
+  ])('%s with %j: reported is %s', (gen, settings, reported) =>
+    expect(unsupported(program(gen), settings)).toEqual(reported ? [gen] : []),
+  );
+  it.each([
+    ['openai-chat', 1],
+    ['anthropic', 0],
+    ['vertexai', 0],
+  ])('a text without roles on %s: %i reports', (backend, count) => {
+    const service = createLanguageService({ settings: parseSettings({ backend }) });
+    service.setFile(
+      'file:a',
+      'from sglang import *\n@function\ndef f(s):\n    s += "Q" + gen("a")\n',
+    );
+    const outside = service
+      .diagnostics('file:a')
+      .filter(({ code }) => code === 'gen-outside-assistant');
+    expect(outside).toHaveLength(count);
+  });
+});
+
 describe('the version of a setting', () => {
   const n = program('sgl.gen("a", n=2)');
   it('tells what is not there yet', () => {

@@ -207,9 +207,9 @@ const mistakes: Readonly<Record<string, readonly string[]>> = {
     'set_default_backend(OpenAI("gpt-3.5-turbo"))',
     body('s += user(«unsupported-on-backend:image(q)» + "what is it?")\ns += assistant(gen("a"))'),
   ],
-  'choices on a chat API': [
+  'a number on a chat API': [
     'set_default_backend(OpenAI("gpt-4"))',
-    body('s += user(q)\ns += assistant(«unsupported-on-backend:select("a", choices=["x", "y"])»)'),
+    body('s += user(q)\ns += assistant(«unsupported-on-backend:gen_int("a")»)'),
   ],
   'a missing argument': [
     '@function\ndef g(s, question):\n    s += question',

@@ -214,6 +214,54 @@ for backend in [
     );
   });
 
+  test('LiteLLM takes its arguments in the order of SGLang, and programs without roles', async () => {
+    service.answers = [{ body: completion('L') }];
+    await check(
+      `
+@function
+def plain(s):
+    s += "Q: go?\\nA:" + gen("answer", stop="\\n")
+backend = LiteLLM("m", None, KEY, "org-1", URL, 60, 1, {"X-Title": "t"})
+report(plain.run(backend=backend)["answer"])
+report("right after sgl.assistant" in raised(lambda: plain.run(backend=OpenAI("m", base_url=URL))["answer"]))
+`,
+      'L',
+      true,
+    );
+    expect(service.requests).toHaveLength(1);
+    expect(service.requests[0]?.headers).toMatchObject({
+      authorization: `Bearer ${KEY}`,
+      'openai-organization': 'org-1',
+      'x-title': 't',
+    });
+  });
+
+  test('Azure: a deployment of another name, and a token; Vertex AI: its library’s settings', async () => {
+    service.answers = [
+      { body: completion('A') },
+      { body: { candidates: [{ content: { parts: [{ text: 'V' }] }, finishReason: 'STOP' }] } },
+    ];
+    await check(
+      `
+azure = OpenAI("gpt-4o", is_azure=True, azure_endpoint=URL, azure_deployment="my own", azure_ad_token=KEY, api_version="v")
+report(qa.run(question="x", backend=azure)["answer"])
+os.environ.update(GCP_PROJECT_ID="p", GCP_LOCATION="global", GOOGLE_ACCESS_TOKEN=KEY)
+report(VertexAI("gemini").base_url)
+vertex = VertexAI("gemini", {"HARM_CATEGORY_HARASSMENT": "BLOCK_NONE"}, base_url=URL)
+report(qa.run(question="x", backend=vertex)["answer"])
+`,
+      'A',
+      'https://aiplatform.googleapis.com/v1/projects/p/locations/global/publishers/google',
+      'V',
+    );
+    const [azure, vertex] = service.requests;
+    expect(azure?.path).toBe('/openai/deployments/my%20own/chat/completions?api-version=v');
+    expect(azure?.headers.authorization).toBe(`Bearer ${KEY}`);
+    expect(vertex?.body['safetySettings']).toEqual([
+      { category: 'HARM_CATEGORY_HARASSMENT', threshold: 'BLOCK_NONE' },
+    ]);
+  });
+
   test('variable names may be any text', async () => {
     service.answers = [{ body: completion('v') }];
     await check(

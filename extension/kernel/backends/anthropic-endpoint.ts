@@ -3,6 +3,7 @@ import type { JsonObject, JsonValue } from '../../protocol/kernel-protocol.ts';
 import {
   InvalidAnswerError,
   UnsupportedByBackendError,
+  ServerStatusError,
   type Backend,
   type ChoiceEvidence,
   type Completion,
@@ -19,15 +20,30 @@ import {
   requirePlainChoice,
   schemaOf,
 } from './chat-prompt.ts';
+import { leftOut, type ParameterName } from './left-out.ts';
 import type { OnRequest, RemoteService } from './remote-service.ts';
 
 const TOOL = 'answer';
+const REFUSED: readonly ParameterName[] = [
+  'minP',
+  'frequencyPenalty',
+  'presencePenalty',
+  'minNewTokens',
+  'ignoreEos',
+  'stopTokenIds',
+  'stopRegex',
+  'returnLogprob',
+  'seed',
+  'repetitionPenalty',
+];
 
 export class AnthropicEndpoint implements Backend {
   readonly url: string;
   readonly modelInfo: JsonObject;
   readonly modelPath: string;
   readonly #service: RemoteService;
+  /** Newer models refuse any temperature. */
+  #refusesTemperature = false;
 
   constructor(service: RemoteService, model: string) {
     this.url = service.url;
@@ -42,7 +58,7 @@ export class AnthropicEndpoint implements Backend {
     onRequest: OnRequest,
     signal: AbortSignal,
   ) {
-    const body = anthropicBody(this.modelPath, prompt, params);
+    const body = this.#body(prompt, params);
     return [this.#completion(await this.#post(body, onRequest, signal))];
   }
 
@@ -52,8 +68,9 @@ export class AnthropicEndpoint implements Backend {
     onRequest: OnRequest,
     signal: AbortSignal,
   ): AsyncGenerator<Completion, void> {
-    const body = { ...anthropicBody(this.modelPath, prompt, params), stream: true };
+    const body = { ...this.#body(prompt, params), stream: true };
     let [text, meta, ended]: [string, JsonObject, boolean] = ['', {}, false];
+    let last: JsonObject = {};
     for await (const event of this.#service.events(
       '/v1/messages',
       body,
@@ -63,12 +80,16 @@ export class AnthropicEndpoint implements Backend {
     )) {
       if (event['type'] === 'message_start') meta = this.#usage(event['message'], 'input_tokens');
       if (event['type'] === 'message_delta') {
-        meta = { ...meta, ...this.#usage(event, 'output_tokens'), ...stopReason(event['delta']) };
+        last = event;
+        meta = { ...meta, ...stopReason(event['delta']) };
       }
       if (event['type'] === 'message_stop') ended = true;
       text += deltaOf(event);
       yield { text, meta };
     }
+    // Each event tells the sum so far, so only the last is counted.
+    meta = { ...meta, ...this.#usage(last, 'output_tokens') };
+    yield { text, meta };
     if (!ended) throw this.#service.broken();
   }
 
@@ -90,10 +111,9 @@ export class AnthropicEndpoint implements Backend {
       model: this.modelPath,
       ...dialogue(prompt),
       max_tokens: 1024,
-      temperature: 0,
       ...forcedTool(choiceSchema(choices)),
     };
-    const { text, meta } = this.#completion(await this.#post(body, onRequest, signal));
+    const { text, meta } = this.#completion(await this.#likeliest(body, onRequest, signal));
     const chosen = chosenIndex(text, choices);
     if (chosen >= 0) return { chosen, meta };
     throw new InvalidAnswerError(
@@ -107,6 +127,26 @@ export class AnthropicEndpoint implements Backend {
 
   async serverInfo(): Promise<JsonValue> {
     return this.#service.info(this.modelPath);
+  }
+
+  #body(prompt: Prompt, params: GenerateParams): JsonObject {
+    const body = anthropicBody(this.modelPath, prompt, params);
+    this.#service.leaveOut(this.modelPath, leftOut(params, REFUSED));
+    return body;
+  }
+
+  /** At temperature 0, or as it is for a model that takes none. */
+  async #likeliest(body: JsonObject, onRequest: OnRequest, signal: AbortSignal) {
+    if (!this.#refusesTemperature) {
+      try {
+        return await this.#post({ ...body, temperature: 0 }, onRequest, signal);
+      } catch (error) {
+        const about = error instanceof ServerStatusError && error.status === 400 ? error.body : '';
+        if (!about.includes('temperature')) throw error;
+        this.#refusesTemperature = true;
+      }
+    }
+    return this.#post(body, onRequest, signal);
   }
 
   #post(body: JsonObject, onRequest: OnRequest, signal: AbortSignal): Promise<JsonObject> {
@@ -140,14 +180,24 @@ export function anthropicBody(model: string, prompt: Prompt, params: GeneratePar
   if (params.n !== null) {
     throw new UnsupportedByBackendError('Anthropic answers once: n must be 1. Use fork instead.');
   }
+  if (params.stop.some((stop) => stop.trim() === '')) {
+    throw new UnsupportedByBackendError(
+      'Anthropic takes no stop string that is only blanks or line ends. Cut the value in the program, as in s["answer"].split("\\n")[0].',
+    );
+  }
   const schema = schemaOf(params.jsonSchema);
+  if (schema !== null && schema['type'] !== 'object') {
+    throw new UnsupportedByBackendError(
+      'Anthropic follows a json_schema by a tool, whose answer is an object: the schema must be one of {"type": "object"}.',
+    );
+  }
   return {
     model,
     ...dialogue(prompt),
     max_tokens: params.maxNewTokens,
     ...(params.stop.length === 0 ? {} : { stop_sequences: params.stop }),
-    temperature: params.temperature,
-    // Its newer models refuse both at once, and 1 is the default.
+    // 1 is the default of both; newer models refuse both at once, the newest each of them.
+    ...(params.temperature === 1 ? {} : { temperature: params.temperature }),
     ...(params.topP === 1 ? {} : { top_p: params.topP }),
     ...(params.topK === -1 ? {} : { top_k: params.topK }),
     ...(schema === null ? {} : forcedTool(schema)),
@@ -161,7 +211,7 @@ function forcedTool(schema: JsonObject): JsonObject {
 
 /** The system message is a field of its own. */
 function dialogue(prompt: Prompt): JsonObject {
-  const messages = chatMessages(prompt);
+  const messages = chatMessages(prompt, true);
   const system = messages
     .filter(({ role }) => role === 'system')
     .map(({ content }) => (typeof content === 'string' ? content : JSON.stringify(content)));

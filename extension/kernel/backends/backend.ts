@@ -38,7 +38,10 @@ export interface GenerateParams {
   readonly logprobStartLen: JsonValue;
   readonly topLogprobsNum: JsonValue;
   readonly returnTextInLogprobs: JsonValue;
+  /** Of a `dtype` too. */
   readonly regex: string | null;
+  /** `regex` is this type's: int, float, bool or str. */
+  readonly dtype: string | null;
   readonly jsonSchema: JsonValue;
   readonly extra: JsonObject;
 }

@@ -1,18 +1,31 @@
 /** What chat services can make of a program's prompt. */
 import type { JsonObject, JsonValue } from '../../protocol/kernel-protocol.ts';
 import { UnsupportedByBackendError, type GenerateParams, type Prompt } from './backend.ts';
+import { imageMime } from './image-mime.ts';
 
 /**
  * The dialogue before an answer. Chat services only answer whole messages.
+ * @param wholeText whether a program without roles sends its text as one message of the user, as SGLang
+ * does for every service but OpenAI's.
  * @throws UnsupportedByBackendError when the gen is not the first thing of an assistant's message.
  */
-export function chatMessages(prompt: Prompt): readonly JsonObject[] {
+export function chatMessages(prompt: Prompt, wholeText = false): readonly JsonObject[] {
   const { open, messages } = prompt;
   if (open?.role === 'assistant' && open.text.trim() === '') return messages.map(withPartsInPlace);
+  if (wholeText && open === undefined && messages.length === 0) return [textMessage(prompt)];
   throw new UnsupportedByBackendError(
     'This chat service only writes whole messages: sgl.gen must be right after sgl.assistant, as in ' +
       's += user(question) followed by s += assistant(gen("answer")).',
   );
+}
+
+function textMessage({ text, images }: Prompt): JsonObject {
+  if (images.length === 0) return { role: 'user', content: text };
+  const parts = images.map((data) => ({
+    type: 'image_url',
+    image_url: { url: `data:${imageMime(data)};base64,${data}` },
+  }));
+  return withPartsInPlace({ role: 'user', content: [{ type: 'text', text }, ...parts] });
 }
 
 const IMAGE_MARK = '<image>';

@@ -20,13 +20,25 @@ import {
   requirePlainChoice,
   schemaOf,
 } from './chat-prompt.ts';
+import { leftOut, type ParameterName } from './left-out.ts';
 import type { OnRequest, RemoteService } from './remote-service.ts';
+
+const REFUSED: readonly ParameterName[] = [
+  'minP',
+  'minNewTokens',
+  'ignoreEos',
+  'stopTokenIds',
+  'stopRegex',
+  'returnLogprob',
+  'repetitionPenalty',
+];
 
 export class GeminiEndpoint implements Backend {
   readonly url: string;
   readonly modelInfo: JsonObject;
   readonly modelPath: string;
   readonly #service: RemoteService;
+  readonly #model: string;
   readonly #safety: JsonValue;
 
   /** `safety`: `safetySettings` of every request, or null. The service's URL ends before `/models`. */
@@ -34,6 +46,7 @@ export class GeminiEndpoint implements Backend {
     this.url = service.url;
     this.modelPath = model;
     this.modelInfo = { model_path: model };
+    this.#model = `/models/${model.replace(/^models\//, '')}`;
     this.#service = service;
     this.#safety = safety;
   }
@@ -48,7 +61,10 @@ export class GeminiEndpoint implements Backend {
     const candidates = answer['candidates'];
     if (!Array.isArray(candidates) || candidates.length === 0) throw this.#refused(answer);
     const usage = this.#usage(answer, true);
-    return candidates.map((one) => ({ text: textOf(one), meta: { ...usage, ...finish(one) } }));
+    return candidates.map((one) => ({
+      text: this.#answered(textOf(one), one),
+      meta: { ...usage, ...finish(one) },
+    }));
   }
 
   async *generateStream(
@@ -57,13 +73,14 @@ export class GeminiEndpoint implements Backend {
     onRequest: OnRequest,
     signal: AbortSignal,
   ): AsyncGenerator<Completion, void> {
-    const path = `/models/${this.modelPath}:streamGenerateContent?alt=sse`;
+    const path = `${this.#model}:streamGenerateContent?alt=sse`;
     const body = this.#body(prompt, params);
     let [text, meta, last]: [string, JsonObject, JsonObject] = ['', {}, {}];
     for await (const event of this.#service.events(path, body, onRequest, signal, false)) {
       const candidate = firstObject(event['candidates']);
       if (candidate === null && isObject(event['promptFeedback'])) throw this.#refused(event);
       text += textOf(candidate);
+      this.#answered(text, candidate);
       last = event;
       meta = { ...meta, ...this.#usage(event, false), ...finish(candidate) };
       yield { text, meta };
@@ -110,11 +127,13 @@ export class GeminiEndpoint implements Backend {
   }
 
   #post(body: JsonObject, onRequest: OnRequest, signal: AbortSignal): Promise<JsonObject> {
-    return this.#service.post(`/models/${this.modelPath}:generateContent`, body, onRequest, signal);
+    return this.#service.post(`${this.#model}:generateContent`, body, onRequest, signal);
   }
 
   #body(prompt: Prompt, params: GenerateParams): JsonObject {
-    return { ...geminiBody(prompt, params), ...this.#safetySettings() };
+    const body = { ...geminiBody(prompt, params), ...this.#safetySettings() };
+    this.#service.leaveOut(this.modelPath, leftOut(params, REFUSED));
+    return body;
   }
 
   #safetySettings(): JsonObject {
@@ -129,14 +148,31 @@ export class GeminiEndpoint implements Backend {
     return new InvalidAnswerError(`${this.modelPath} refused the prompt: ${reason}.`);
   }
 
+  /** The text, unless the service kept all of it back. @throws InvalidAnswerError */
+  #answered(text: string, candidate: JsonValue): string {
+    const reason = isObject(candidate) ? candidate['finishReason'] : undefined;
+    if (text !== '' || typeof reason !== 'string' || ORDINARY.has(reason)) return text;
+    throw new InvalidAnswerError(`${this.modelPath} gave no answer: ${reason}.`);
+  }
+
   /** Every event of a stream has the whole usage so far, so only the last is `counted`. */
   #usage(answer: JsonObject, counted: boolean): JsonObject {
     const usage = answer['usageMetadata'];
     if (!isObject(usage)) return {};
-    const [asked, answered] = [usage['promptTokenCount'], usage['candidatesTokenCount']];
+    const asked = usage['promptTokenCount'] ?? null;
+    // Thoughts are billed as what is answered, and counted apart.
+    const parts = [usage['candidatesTokenCount'], usage['thoughtsTokenCount']].filter(isCount);
+    const answered = parts.length === 0 ? null : parts.reduce((sum, part) => sum + part, 0);
     if (counted) return this.#service.count(asked, answered);
-    return { prompt_tokens: asked ?? null, completion_tokens: answered ?? null };
+    return { prompt_tokens: asked, completion_tokens: answered };
   }
+}
+
+/** Ends of an answer that may be empty; the others say why it was kept back. */
+const ORDINARY = new Set(['STOP', 'MAX_TOKENS', 'FINISH_REASON_UNSPECIFIED']);
+
+function isCount(value: JsonValue | undefined): value is number {
+  return typeof value === 'number' && Number.isFinite(value);
 }
 
 /** @throws UnsupportedByBackendError */
@@ -153,6 +189,7 @@ export function geminiBody(prompt: Prompt, params: GenerateParams): JsonObject {
     ...(params.frequencyPenalty === 0 ? {} : { frequencyPenalty: params.frequencyPenalty }),
     ...(params.presencePenalty === 0 ? {} : { presencePenalty: params.presencePenalty }),
     ...(params.n === null ? {} : { candidateCount: params.n }),
+    ...(params.extra['seed'] === undefined ? {} : { seed: params.extra['seed'] }),
     ...(schema === null
       ? {}
       : { responseMimeType: 'application/json', responseJsonSchema: schema }),
@@ -161,7 +198,7 @@ export function geminiBody(prompt: Prompt, params: GenerateParams): JsonObject {
 }
 
 function dialogue(prompt: Prompt): JsonObject {
-  const messages = chatMessages(prompt);
+  const messages = chatMessages(prompt, true);
   const system = messages.filter(({ role }) => role === 'system').flatMap(partsOf);
   const contents = messages
     .filter(({ role }) => role !== 'system')

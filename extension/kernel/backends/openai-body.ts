@@ -2,12 +2,16 @@
 import type { JsonObject, JsonValue } from '../../protocol/kernel-protocol.ts';
 import { UnsupportedByBackendError, type GenerateParams, type Prompt } from './backend.ts';
 import { chatMessages, isObject, refuseGrammars, refuseTools, schemaOf } from './chat-prompt.ts';
+import { leftOut, type ParameterName } from './left-out.ts';
+import { typedCompletion } from './typed-completion.ts';
 
 export interface OpenAiModel {
   readonly name: string;
   readonly chat: boolean;
   /** OpenAI's own service, Azure's included; it refuses the parameters of other servers. */
   readonly official: boolean;
+  /** A program without roles sends its text as one message of the user. */
+  readonly wholeText?: boolean;
 }
 
 /** Reasoning models take fewer parameters than the others: o1, o3-mini, o4-mini, gpt-5 … */
@@ -22,20 +26,48 @@ export function openAiBody(
   params: GenerateParams,
   stream: boolean,
 ): JsonObject {
-  refuseGrammars(params, 'The OpenAI API');
+  const typed = stream ? null : typedCompletion(model, params);
+  if (typed === null) refuseGrammars(params, 'The OpenAI API');
   if (stream || !model.chat) refuseTools(params, stream ? 'A stream' : 'The completions API');
   const extra = model.official ? withoutKey(params.extra, 'repetition_penalty') : params.extra;
   return {
     model: model.name,
-    ...(model.chat ? { messages: chatMessages(prompt) } : { prompt: prompt.text }),
+    ...(model.chat
+      ? { messages: chatMessages(prompt, model.wholeText) }
+      : { prompt: prompt.text + (typed?.quote ?? '') }),
     ...(isReasoningModel(model.name) ? reasoningSampling(params, model) : sampling(params)),
     ...(params.n === null ? {} : { n: params.n }),
     ...(model.official ? {} : serverSampling(params)),
     ...logprobs(params, model.chat),
     ...responseFormat(model, schemaOf(params.jsonSchema)),
+    ...typed?.fields,
     ...extra,
     ...(stream ? { stream: true, stream_options: { include_usage: true } } : {}),
   };
+}
+
+const OFFICIALLY_REFUSED: readonly ParameterName[] = [
+  'topK',
+  'minP',
+  'minNewTokens',
+  'ignoreEos',
+  'stopTokenIds',
+  'repetitionPenalty',
+];
+const REFUSED_BY_REASONING: readonly ParameterName[] = [
+  'temperature',
+  'topP',
+  'frequencyPenalty',
+  'presencePenalty',
+];
+
+/** What the program sets and `openAiBody` cannot send. */
+export function leftOutOf(model: OpenAiModel, params: GenerateParams): string[] {
+  return leftOut(params, [
+    ...(isReasoningModel(model.name) ? REFUSED_BY_REASONING : []),
+    ...(model.official ? OFFICIALLY_REFUSED : []),
+    'stopRegex',
+  ]);
 }
 
 /** The schema in the form that constrained decoding takes. */

@@ -17,8 +17,16 @@ import {
   isObject,
   requirePlainChoice,
 } from './chat-prompt.ts';
-import { isReasoningModel, openAiBody, schemaFormat, type OpenAiModel } from './openai-body.ts';
+import {
+  isReasoningModel,
+  leftOutOf,
+  openAiBody,
+  schemaFormat,
+  type OpenAiModel,
+} from './openai-body.ts';
+import { chatLogprobs, completionLogprobs, echoedTokens } from './openai-logprobs.ts';
 import type { OnRequest, RemoteService } from './remote-service.ts';
+import { typedCompletion } from './typed-completion.ts';
 
 export class OpenAiEndpoint implements Backend {
   readonly url: string;
@@ -47,11 +55,16 @@ export class OpenAiEndpoint implements Backend {
     signal: AbortSignal,
   ) {
     const body = openAiBody(this.#model, prompt, params, false);
+    const quote = typedCompletion(this.#model, params)?.quote ?? '';
+    this.#service.leaveOut(this.#model.name, leftOutOf(this.#model, params));
     const answer = await this.#service.post(this.#path(), body, onRequest, signal);
     const choices = answer['choices'];
     if (!Array.isArray(choices) || choices.length === 0) throw this.#service.invalid(answer);
     const usage = this.#usage(answer);
-    return choices.map((choice) => this.#completion(choice, { ...usage, ...identity(answer) }));
+    return choices.map((choice) => {
+      const { text, meta } = this.#completion(choice, { ...usage, ...identity(answer) });
+      return { text: quote + text + quote, meta };
+    });
   }
 
   async *generateStream(
@@ -61,16 +74,19 @@ export class OpenAiEndpoint implements Backend {
     signal: AbortSignal,
   ): AsyncGenerator<Completion, void> {
     const body = openAiBody(this.#model, prompt, params, true);
-    let [text, meta]: [string, JsonObject] = ['', {}];
+    this.#service.leaveOut(this.#model.name, leftOutOf(this.#model, params));
+    let [text, meta, last]: [string, JsonObject, JsonObject] = ['', {}, {}];
     let answered = false;
     for await (const event of this.#service.events(this.#path(), body, onRequest, signal, true)) {
       const choice = firstObject(event['choices']);
       if (choice === null && !isObject(event['usage'])) continue;
       answered ||= choice !== null;
-      meta = { ...meta, ...identity(event), ...this.#usage(event), ...finish(choice) };
+      if (isObject(event['usage'])) last = event;
+      meta = { ...meta, ...identity(event), ...usageOf(event), ...finish(choice) };
       text += pieceOf(choice);
       yield { text, meta };
     }
+    this.#usage(last);
     if (!answered) throw this.#service.invalid('a stream without choices');
   }
 
@@ -115,7 +131,7 @@ export class OpenAiEndpoint implements Backend {
     requirePlainChoice(method);
     const body: JsonObject = {
       model: this.#model.name,
-      messages: chatMessages(prompt),
+      messages: chatMessages(prompt, this.#model.wholeText),
       ...(isReasoningModel(this.#model.name) ? {} : { temperature: 0 }),
       response_format: schemaFormat(choiceSchema(choices)),
     };
@@ -162,11 +178,16 @@ export class OpenAiEndpoint implements Backend {
 
   #completion(choice: JsonValue | undefined, meta: JsonObject): Completion {
     if (!isObject(choice)) throw this.#service.invalid(choice);
-    const message = choice['message'];
+    const { message } = choice;
     const content = isObject(message) ? (message['content'] ?? message['refusal']) : choice['text'];
     const calls = isObject(message) ? message['tool_calls'] : undefined;
-    if (typeof content !== 'string' && !Array.isArray(calls)) throw this.#service.invalid(choice);
-    const reasoning = isObject(message) ? message['reasoning_content'] : undefined;
+    // Servers that tell the reasoning apart have two names for it, and null where nothing else came.
+    const reasoning = isObject(message)
+      ? (message['reasoning_content'] ?? message['reasoning'])
+      : undefined;
+    const silent = isObject(message) && message['content'] === null && 'finish_reason' in choice;
+    if (typeof content !== 'string' && !Array.isArray(calls) && !silent)
+      throw this.#service.invalid(choice);
     return {
       text: typeof content === 'string' ? content : '',
       meta: {
@@ -174,21 +195,38 @@ export class OpenAiEndpoint implements Backend {
         ...finish(choice),
         ...(Array.isArray(calls) ? { tool_calls: calls } : {}),
         ...(typeof reasoning === 'string' ? { reasoning_content: reasoning } : {}),
-        ...outputLogprobs(choice['logprobs']),
+        ...(isObject(message)
+          ? chatLogprobs(choice['logprobs'])
+          : completionLogprobs(choice['logprobs'])),
       },
     };
   }
 
+  /** Counts what the answer used. Only once for an answer: events of a stream tell the sum so far. */
   #usage(answer: JsonObject): JsonObject {
-    const usage = answer['usage'];
+    const { usage } = answer;
     if (!isObject(usage)) return {};
-    const details = usage['prompt_tokens_details'];
-    const cached = isObject(details) ? details['cached_tokens'] : undefined;
-    return {
-      ...this.#service.count(usage['prompt_tokens'], usage['completion_tokens']),
-      ...(typeof cached === 'number' ? { cached_tokens: cached } : {}),
-    };
+    this.#service.count(usage['prompt_tokens'], usage['completion_tokens']);
+    return usageOf(answer);
   }
+}
+
+function usageOf({ usage }: JsonObject): JsonObject {
+  if (!isObject(usage)) return {};
+  const details = usage['prompt_tokens_details'];
+  const cached = isObject(details) ? details['cached_tokens'] : undefined;
+  const counts = {
+    prompt_tokens: usage['prompt_tokens'],
+    completion_tokens: usage['completion_tokens'],
+    cached_tokens: cached,
+  };
+  return Object.fromEntries(
+    Object.entries(counts).filter((entry): entry is [string, number] => isCount(entry[1])),
+  );
+}
+
+function isCount(value: JsonValue | undefined): value is number {
+  return typeof value === 'number' && Number.isFinite(value);
 }
 
 function identity(answer: JsonObject): JsonObject {
@@ -204,34 +242,4 @@ function pieceOf(choice: JsonObject | null): string {
   const delta = choice?.['delta'];
   const piece = isObject(delta) ? delta['content'] : choice?.['text'];
   return typeof piece === 'string' ? piece : '';
-}
-
-/** The tokens of an echoed prompt that begin at or reach beyond `start`, an offset in its text. */
-function echoedTokens(choice: JsonValue | undefined, start: number): TokenLogprob[] {
-  const logprobs = isObject(choice) ? choice['logprobs'] : undefined;
-  if (!isObject(logprobs)) return [];
-  const lists = ['tokens', 'token_logprobs', 'text_offset'].map((name) => logprobs[name]);
-  const [tokens, values, offsets] = lists.map((list) => (Array.isArray(list) ? list : []));
-  return (tokens ?? []).flatMap((token, index): TokenLogprob[] => {
-    const [value, offset] = [values?.[index], offsets?.[index]];
-    if (typeof token !== 'string' || typeof offset !== 'number') return [];
-    if (offset + token.length <= start) return [];
-    if (typeof value === 'number') return [[value, -1, token]];
-    return start === 0 && index === 0 ? [[null, -1, token]] : [];
-  });
-}
-
-/** Chat's log probabilities in SGLang's layout, without token ids. */
-function outputLogprobs(logprobs: JsonValue | undefined): JsonObject {
-  const content = isObject(logprobs) ? logprobs['content'] : undefined;
-  if (!Array.isArray(content)) return {};
-  const tokens = content.filter(isObject);
-  const entry = (item: JsonObject): JsonValue => [
-    item['logprob'] ?? null,
-    -1,
-    item['token'] ?? null,
-  ];
-  const top = (item: JsonObject): JsonValue =>
-    Array.isArray(item['top_logprobs']) ? item['top_logprobs'].filter(isObject).map(entry) : [];
-  return { output_token_logprobs: tokens.map(entry), output_top_logprobs: tokens.map(top) };
 }

@@ -29,6 +29,8 @@ export interface RemoteOptions {
   readonly deadline: number;
   /** Prices and budgets; none by default. */
   readonly limits?: SpendingLimits;
+  /** Tells the user something about a request that is sent all the same. */
+  readonly notice?: (text: string) => void;
   /** Waits `milliseconds`; rejects when the signal is aborted. Replaced by tests. */
   readonly sleep?: (milliseconds: number, signal: AbortSignal) => Promise<void>;
   /** Uniform in [0, 1). Replaced by tests. */
@@ -39,12 +41,15 @@ export interface RemoteOptions {
 const MAX_WAIT = 8;
 /** A service that wants us to wait longer than this, in seconds, has failed. */
 const MAX_RETRY_AFTER = 60;
+/** Shorter ones stand in for a key ("-", "x") and would be found in any text. */
+const SHORTEST_KEY = 4;
 const RETRIED = new Set([408, 409, 429, 500, 502, 503, 504, 529]);
 
 export class RemoteService {
   readonly url: string;
   readonly #spending: Spending;
   readonly #options: RemoteOptions;
+  readonly #leftOut = new Set<string>();
 
   constructor(options: RemoteOptions) {
     this.url = options.url.replace(/\/+$/, '');
@@ -74,6 +79,14 @@ export class RemoteService {
     }
   }
 
+  /** Says once of each sampling parameter that the model's service does not take it. */
+  leaveOut(model: string, names: readonly string[]): void {
+    const news = names.filter((name) => !this.#leftOut.has(name));
+    if (news.length === 0) return;
+    for (const name of news) this.#leftOut.add(name);
+    this.#options.notice?.(`${model} takes no ${news.join(', ')}: left out of its requests.`);
+  }
+
   /** Events of a stream. Only a request that failed before its first event is sent again. */
   async *events(
     path: string,
@@ -85,22 +98,26 @@ export class RemoteService {
     const url = this.url + path;
     const reservation = this.#spending.reserve(body);
     const limit = this.#limit(signal);
+    let underWay = false;
     try {
       onRequest({ url, body: shown(body) });
       const [stream, first] = await this.#retried(limit, async () => {
         const opened = this.#options.http.events(url, body, limit, mark);
         return [opened, await opened.next()] as const;
       });
+      underWay = true;
       try {
         if (first.done !== true) yield this.checked(first.value);
         for await (const event of stream) yield this.checked(event);
+        underWay = false;
       } finally {
         await stream.return();
       }
     } catch (error) {
       throw this.#explained(error, signal);
     } finally {
-      this.#spending.release(reservation);
+      // The usage of an answer that was left in its middle is never told: what was set aside for it stays.
+      if (!underWay) this.#spending.release(reservation);
     }
   }
 
@@ -198,7 +215,7 @@ export class RemoteService {
 
   #hidden(text: string): string {
     const { key } = this.#options;
-    return key === null || key === '' ? text : text.replaceAll(key, '(key)');
+    return key === null || key.length < SHORTEST_KEY ? text : text.replaceAll(key, '(key)');
   }
 }
 

@@ -1,5 +1,5 @@
 /** Makes the backends that are services with a key, from what the Python package says about them. */
-import type { JsonObject } from '../../protocol/kernel-protocol.ts';
+import type { JsonObject, JsonValue } from '../../protocol/kernel-protocol.ts';
 import { AnthropicEndpoint } from './anthropic-endpoint.ts';
 import { UnsupportedByBackendError, type Backend } from './backend.ts';
 import { GeminiEndpoint } from './gemini-endpoint.ts';
@@ -28,9 +28,10 @@ const DEFAULT_RETRIES = 4;
 const DEFAULT_DEADLINE = 600;
 
 /**
- * Options: `model`, `api_key`, `is_chat_model`, `api_version`, `safety_settings`, `max_retries`, and
- * `deadline` and `timeout` in seconds (a whole request; without a byte), `prices`, `budget` and
- * `token_budget` (see `SpendingLimits`). Sends nothing.
+ * Options: `model`, `api_key` or `token` (sent as a bearer), `is_chat_model`, `whole_text`, `api_version`,
+ * `safety_settings`, `max_retries`, and `deadline` and `timeout` in seconds (a whole request; without a
+ * byte), `prices`, `budget` and `token_budget` (see `SpendingLimits`), `default_headers`. Sends nothing.
+ * `notice` tells the user what a request leaves out.
  * @throws UnsupportedByBackendError for an unknown kind.
  */
 export function createServiceBackend(
@@ -38,13 +39,18 @@ export function createServiceBackend(
   url: string,
   options: JsonObject,
   local: LocalServers = NO_SERVERS,
+  notice?: (text: string) => void,
 ): ServiceBackend {
   const known = KINDS.find((name) => name === kind);
   if (known === undefined) throw new UnsupportedByBackendError(`Unknown kind of backend: ${kind}.`);
-  const key = textOption(options, 'api_key');
+  const token = textOption(options, 'token');
+  const key = token ?? textOption(options, 'api_key');
   const verify = options['verify'];
   const client = new HttpClient({
-    headers: keyHeaders(known, key),
+    headers: {
+      ...(token === null ? keyHeaders(known, key) : { ...versionOf(known), ...bearer(token) }),
+      ...headersOf(options['default_headers']),
+    },
     idleTimeout: numberOption(options, 'timeout', 0) * 1000,
     ...(typeof verify === 'boolean' || typeof verify === 'string' ? { verify } : {}),
     local,
@@ -61,6 +67,7 @@ export function createServiceBackend(
     maxRetries: numberOption(options, 'max_retries', DEFAULT_RETRIES),
     deadline: numberOption(options, 'deadline', DEFAULT_DEADLINE),
     limits: limitsOf(options),
+    ...(notice === undefined ? {} : { notice }),
   });
   return { client, backend: backendOf(known, service, options) };
 }
@@ -74,7 +81,8 @@ function backendOf(kind: ServiceKind, service: RemoteService, options: JsonObjec
       const query = version === null ? '' : `?api-version=${encodeURIComponent(version)}`;
       const official = kind === 'azure' || /^https:\/\/api\.openai\.com(\/|$)/.test(service.url);
       const chat = options['is_chat_model'] !== false;
-      return new OpenAiEndpoint(service, { name, chat, official }, query);
+      const wholeText = options['whole_text'] === true;
+      return new OpenAiEndpoint(service, { name, chat, official, wholeText }, query);
     }
     case 'anthropic':
       return new AnthropicEndpoint(service, name);
@@ -85,12 +93,12 @@ function backendOf(kind: ServiceKind, service: RemoteService, options: JsonObjec
 }
 
 function keyHeaders(kind: ServiceKind, key: string | null): Headers {
-  const version: Headers = kind === 'anthropic' ? { 'anthropic-version': '2023-06-01' } : {};
+  const version = versionOf(kind);
   if (key === null) return version;
   switch (kind) {
     case 'openai':
     case 'vertex':
-      return { authorization: `Bearer ${key}` };
+      return bearer(key);
     case 'azure':
       return { 'api-key': key };
     case 'anthropic':
@@ -98,6 +106,24 @@ function keyHeaders(kind: ServiceKind, key: string | null): Headers {
     case 'gemini':
       return { 'x-goog-api-key': key };
   }
+}
+
+function bearer(token: string): Headers {
+  return { authorization: `Bearer ${token}` };
+}
+
+function versionOf(kind: ServiceKind): Headers {
+  return kind === 'anthropic' ? { 'anthropic-version': '2023-06-01' } : {};
+}
+
+/** Names in lower case, so that they take the place of ours. */
+function headersOf(value: JsonValue | undefined): Headers {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return {};
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([name, text]) =>
+      typeof text === 'string' ? [[name.toLowerCase(), text]] : [],
+    ),
+  );
 }
 
 function limitsOf(options: JsonObject): SpendingLimits {

@@ -70,7 +70,7 @@ export class BackendTable {
     const { backend, client } =
       kind === 'sglang'
         ? await this.#connectSglang(url, options, signal)
-        : createServiceBackend(kind, url, options, this.#local);
+        : createServiceBackend(kind, url, options, this.#local, this.#notice);
     this.#clients.push(client);
     const name = options['chat_template_name'];
     const template =

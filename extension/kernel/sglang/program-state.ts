@@ -5,8 +5,8 @@
 import type { JsonObject, JsonValue } from '../../protocol/kernel-protocol.ts';
 import type { StateSegment } from '../../protocol/output-payloads.ts';
 import type { Prompt } from '../backends/backend.ts';
+import { imageMime } from '../backends/image-mime.ts';
 import { roleAffixes, type ChatTemplate } from './chat-template.ts';
-import { imageMime } from './image-mime.ts';
 import { ProgramError } from './program-error.ts';
 
 export type Message = JsonObject & { readonly role: string };

@@ -25,6 +25,7 @@ export interface SamplingParams {
   readonly topLogprobsNum: JsonValue;
   readonly returnTextInLogprobs: JsonValue;
   readonly regex: string | null;
+  readonly dtype: string | null;
   readonly jsonSchema: JsonValue;
   /** Parameters that are not SGLang v0.4.3's; sent only when the program sets them. */
   readonly extra: JsonObject;
@@ -101,6 +102,7 @@ export function resolveSampling(
     topLogprobsNum: pick('top_logprobs_num', null),
     returnTextInLogprobs: pick('return_text_in_logprobs', null),
     regex: typeof regex === 'string' ? regex : null,
+    dtype: typeof dtype === 'string' ? dtype : null,
     jsonSchema: own['json_schema'] ?? null,
     extra: { ...extraFields(defaults), ...extraFields(own) },
   };

@@ -36,9 +36,13 @@ afterEach(async () => {
   await service.close();
 });
 
-function connect(kind: string): Backend {
-  const options = { model: 'model-1', api_key: 'key-123', max_retries: 0 };
-  const { backend, client } = createServiceBackend(kind, url, options);
+let notices: string[];
+
+function connect(kind: string, given: JsonObject = {}): Backend {
+  notices = [];
+  const options = { model: 'model-1', api_key: 'key-123', max_retries: 0, ...given };
+  const notice = (text: string): number => notices.push(text);
+  const { backend, client } = createServiceBackend(kind, url, options, undefined, notice);
   close = () => client.close();
   return backend;
 }
@@ -54,6 +58,9 @@ async function stream(backend: Backend): Promise<string> {
   }
   return latest;
 }
+
+/** A program without roles. */
+const plain: Prompt = { text: '<image>Q: go?\nA:', messages: [], images: ['/9j/YQ=='] };
 
 const pick = (backend: Backend, method = 'token_length_normalized') =>
   backend.pickChoice?.(prompt, ['x', 'y'], method, remember, never);
@@ -96,7 +103,6 @@ describe('Anthropic', () => {
       ],
       max_tokens: 128,
       stop_sequences: ['END'],
-      temperature: 1,
     });
   });
 
@@ -131,6 +137,72 @@ describe('Anthropic', () => {
     expect(await backend.serverInfo(never)).toMatchObject({
       token_usage: { prompt_tokens: 5, completion_tokens: 2 },
     });
+  });
+
+  test('counts the tokens of a stream once, however often it tells them', async () => {
+    const told = (tokens: number) =>
+      sse({ type: 'message_delta', delta: {}, usage: { output_tokens: tokens } });
+    service.answers = [{ events: [start, delta('a'), told(3), delta('b'), told(7), stop] }];
+    const backend = connect('anthropic');
+    await stream(backend);
+    expect(await backend.serverInfo(never)).toMatchObject({
+      token_usage: { prompt_tokens: 5, completion_tokens: 7 },
+    });
+  });
+
+  test('takes the text of a program without roles as one message', async () => {
+    service.answers = [{ body: answerOf({ type: 'text', text: 'yes' }) }];
+    await connect('anthropic').generate(plain, resolveSampling({}, {}, []), remember, never);
+    expect(service.requests[0]?.body['messages']).toEqual([
+      {
+        role: 'user',
+        content: [
+          { type: 'image', source: { type: 'base64', media_type: 'image/jpeg', data: '/9j/YQ==' } },
+          { type: 'text', text: 'Q: go?\nA:' },
+        ],
+      },
+    ]);
+  });
+
+  test('decides with models that take no temperature, and asks them only once', async () => {
+    const message = '`temperature` is deprecated for this model.';
+    const error = { type: 'error', error: { type: 'invalid_request_error', message } };
+    const use = answerOf({ type: 'tool_use', id: 't', name: 'answer', input: { choice: 'y' } });
+    service.answers = [{ status: 400, body: error }, { body: use }];
+    const backend = connect('anthropic');
+    expect(await pick(backend)).toMatchObject({ chosen: 1 });
+    expect(await pick(backend)).toMatchObject({ chosen: 1 });
+    expect(service.requests.map(({ body }) => body['temperature'])).toEqual([
+      0,
+      undefined,
+      undefined,
+    ]);
+  });
+
+  test.each<[JsonObject, string]>([
+    [{ stop: '\n' }, 'only blanks or line ends'],
+    [{ json_schema: '{"type": "array"}' }, 'must be one of {"type": "object"}'],
+  ])('refuses %j before any request', async (gen, message) => {
+    await expect(generate(connect('anthropic'), gen)).rejects.toThrow(message);
+    expect(service.requests).toEqual([]);
+  });
+
+  test('says once what it leaves out', async () => {
+    service.answers = [{ body: answerOf({ type: 'text', text: 'a' }) }];
+    const backend = connect('anthropic');
+    await generate(backend, { min_p: 0.1, seed: 1, presence_penalty: 0 });
+    await generate(backend, { min_p: 0.1 });
+    expect(notices).toEqual(['model-1 takes no min_p, seed: left out of its requests.']);
+  });
+
+  test('has gateways know the user by a token', async () => {
+    service.answers = [{ body: answerOf({ type: 'text', text: 'a' }) }];
+    await generate(connect('anthropic', { api_key: null, token: 'token-1' }));
+    expect(service.requests[0]?.headers).toMatchObject({
+      authorization: 'Bearer token-1',
+      'anthropic-version': '2023-06-01',
+    });
+    expect(service.requests[0]?.headers['x-api-key']).toBeUndefined();
   });
 
   test.each<[string, object, string]>([
@@ -203,5 +275,38 @@ describe('Gemini', () => {
     await expect(generate(connect('gemini'))).rejects.toThrow('refused the prompt: SAFETY');
     service.answers = [{ events: [sse(answerOf('a', null))] }];
     await expect(stream(connect('gemini'))).rejects.toThrow('ended before');
+  });
+
+  test('counts thoughts, which are billed as the answer', async () => {
+    const usageMetadata = { promptTokenCount: 4, candidatesTokenCount: 1, thoughtsTokenCount: 20 };
+    service.answers = [{ body: { ...answerOf('Hi.'), usageMetadata } }];
+    const backend = connect('gemini');
+    const [answer] = await generate(backend, { seed: 7 });
+    expect(answer?.meta['completion_tokens']).toBe(21);
+    expect(service.requests[0]?.body['generationConfig']).toMatchObject({ seed: 7 });
+    expect(notices).toEqual([]);
+  });
+
+  test('takes the text of a program without roles as one message', async () => {
+    service.answers = [{ body: answerOf('yes') }];
+    await connect('gemini', { model: 'models/flash' }).generate(
+      { ...plain, images: [], text: 'Q: go?' },
+      resolveSampling({}, {}, []),
+      remember,
+      never,
+    );
+    expect(service.requests[0]?.path).toBe('/models/flash:generateContent');
+    expect(service.requests[0]?.body['contents']).toEqual([
+      { role: 'user', parts: [{ text: 'Q: go?' }] },
+    ]);
+  });
+
+  test('says why an answer was kept back, but lets one be empty', async () => {
+    service.answers = [{ body: { candidates: [{ finishReason: 'SAFETY' }] } }];
+    await expect(generate(connect('gemini'))).rejects.toThrow('model-1 gave no answer: SAFETY');
+    service.answers = [{ events: [sse({ candidates: [{ finishReason: 'RECITATION' }] })] }];
+    await expect(stream(connect('gemini'))).rejects.toThrow('gave no answer: RECITATION');
+    service.answers = [{ body: { candidates: [{ content: {}, finishReason: 'MAX_TOKENS' }] } }];
+    expect((await generate(connect('gemini')))[0]?.text).toBe('');
   });
 });

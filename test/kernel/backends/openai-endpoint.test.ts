@@ -43,9 +43,13 @@ afterEach(async () => {
   await service.close();
 });
 
+let notices: string[];
+
 function connect(options: JsonObject = {}, kind = 'openai'): Backend {
+  notices = [];
   const all = { model: 'gpt-4o-mini', api_key: KEY, ...options };
-  const { backend, client } = createServiceBackend(kind, `${url}/v1/`, all);
+  const notice = (text: string): number => notices.push(text);
+  const { backend, client } = createServiceBackend(kind, `${url}/v1/`, all, undefined, notice);
   close.push(() => client.close());
   return backend;
 }
@@ -105,6 +109,45 @@ describe('a chat model', () => {
     expect(service.requests[0]?.body).toMatchObject({
       stream: true,
       stream_options: { include_usage: true },
+    });
+  });
+
+  test('counts the tokens of a stream once, though every event tells the sum so far', async () => {
+    const told = (content: string, tokens: number) =>
+      sse({
+        choices: [{ index: 0, delta: { content }, finish_reason: null }],
+        usage: { prompt_tokens: 9, completion_tokens: tokens },
+      });
+    service.answers = [{ events: [told('a', 1), told('b', 2), 'data: [DONE]\n\n'] }];
+    const backend = connect();
+    expect(await stream(backend)).toEqual(['a', 'ab']);
+    expect(await backend.serverInfo(never)).toMatchObject({
+      token_usage: { prompt_tokens: 9, completion_tokens: 2 },
+    });
+  });
+
+  test('may answer with nothing but its reasoning', async () => {
+    const message = { role: 'assistant', content: null, reasoning: 'hm' };
+    service.answers = [{ body: { choices: [{ index: 0, message, finish_reason: 'length' }] } }];
+    expect(await generate(connect())).toEqual([
+      { text: '', meta: { finish_reason: { type: 'length' }, reasoning_content: 'hm' } },
+    ]);
+  });
+
+  test('takes the text of a program without roles only behind a proxy', async () => {
+    service.answers = [{ body: answerOf('yes') }];
+    const text: Prompt = { text: 'Q: go?', messages: [], images: [] };
+    await generate(connect({ whole_text: true }), {}, text);
+    expect(service.requests[0]?.body['messages']).toEqual([{ role: 'user', content: 'Q: go?' }]);
+    await expect(generate(connect(), {}, text)).rejects.toThrow('right after sgl.assistant');
+  });
+
+  test('gets headers of the program, which take the place of ours', async () => {
+    service.answers = [{ body: answerOf('x') }];
+    await generate(connect({ default_headers: { 'X-Title': 'a', Authorization: 'Basic b' } }));
+    expect(service.requests[0]?.headers).toMatchObject({
+      'x-title': 'a',
+      authorization: 'Basic b',
     });
   });
 
@@ -172,6 +215,7 @@ test('reasoning models take their own parameters', async () => {
     'messages',
     'max_completion_tokens',
   ]);
+  expect(notices).toEqual(['o3-mini takes no temperature: left out of its requests.']);
   await expect(generate(connect({ model: 'o1' }), { stop: ['x'] })).rejects.toThrow('stop');
 });
 
@@ -180,6 +224,11 @@ test('Azure has its key in another header and a version in the path', async () =
   await generate(connect({ api_version: '2024-10-21' }, 'azure'));
   expect(service.requests[0]?.path).toBe('/v1/chat/completions?api-version=2024-10-21');
   expect(service.requests[0]?.headers['api-key']).toBe(KEY);
+  await generate(connect({ api_key: null, token: 'entra' }, 'azure'), { top_k: 3 });
+  expect(service.requests[1]?.headers.authorization).toBe('Bearer entra');
+  expect(service.requests[1]?.headers['api-key']).toBeUndefined();
+  expect(service.requests[1]?.body).not.toHaveProperty('top_k');
+  expect(notices).toEqual(['gpt-4o-mini takes no top_k: left out of its requests.']);
 });
 
 describe('a completion model', () => {
@@ -200,6 +249,56 @@ describe('a completion model', () => {
     expect(service.requests[0]).toMatchObject({
       path: '/v1/completions',
       body: { prompt: 'a', top_k: 3, seed: 1 },
+    });
+  });
+
+  test('writes text between quotation marks, and whole numbers of digits, as SGLang has it', async () => {
+    service.answers = [{ body: { choices: [{ text: '24', index: 0, finish_reason: 'stop' }] } }];
+    const prompt = { text: 'hours: ', messages: [], images: [] };
+    const [text] = await generate(connect(options), { dtype: 'str', stop: '\n' }, prompt);
+    expect(text?.text).toBe('"24"');
+    expect(service.requests[0]?.body).toMatchObject({ prompt: 'hours: "', stop: ['"'] });
+    // Any of OpenAI's own: only there the ids of the digits are known.
+    const [number] = await generate(connect(options, 'azure'), { dtype: 'int' }, prompt);
+    expect(number?.text).toBe('24');
+    expect(service.requests[1]?.body).toMatchObject({
+      prompt: 'hours: ',
+      stop: [' '],
+      logit_bias: { '15': 100, '24': 100, '220': 100, '100257': 100 },
+    });
+  });
+
+  test.each<[JsonObject]>([[{ dtype: 'int' }], [{ dtype: 'float' }], [{ dtype: 'bool' }]])(
+    'refuses %j on another server before any request',
+    async (gen) => {
+      const prompt = { text: 'a', messages: [], images: [] };
+      await expect(generate(connect(options), gen, prompt)).rejects.toThrow('dtype=');
+      expect(service.requests).toEqual([]);
+    },
+  );
+
+  test('tells log probabilities as SGLang does', async () => {
+    const logprobs = {
+      tokens: ['a', 'b'],
+      token_logprobs: [-1, -2],
+      top_logprobs: [{ c: -3, a: -1 }, null],
+    };
+    service.answers = [{ body: { choices: [{ text: 'ab', index: 0, logprobs }] } }];
+    const gen = { return_logprob: true, top_logprobs_num: 2 };
+    const [answer] = await generate(connect(options), gen, { text: '', messages: [], images: [] });
+    expect(service.requests[0]?.body['logprobs']).toBe(2);
+    expect(answer?.meta).toEqual({
+      output_token_logprobs: [
+        [-1, -1, 'a'],
+        [-2, -1, 'b'],
+      ],
+      output_top_logprobs: [
+        [
+          [-1, -1, 'a'],
+          [-3, -1, 'c'],
+        ],
+        [],
+      ],
     });
   });
 
@@ -253,6 +352,19 @@ describe('a service in trouble', () => {
     expect(text).toContain('OPENAI_API_KEY');
     expect(text).not.toContain(KEY);
     expect(service.requests).toHaveLength(1);
+  });
+
+  test('is quoted as it is where the key only stands in for one', async () => {
+    service.answers = [{ status: 404, body: { error: { message: 'no gpt-4o-mini' } } }];
+    await expect(generate(connect({ api_key: '-' }))).rejects.toThrow('no gpt-4o-mini');
+  });
+
+  test('keeps the budget for what an abandoned stream may have used', async () => {
+    service.answers = [{ events: [chunk('a')], stall: true }];
+    const backend = connect({ token_budget: 150 });
+    const params = resolveSampling({}, { max_new_tokens: 60 }, []);
+    for await (const _ of backend.generateStream(chat, params, remember, never)) break;
+    await expect(generate(backend, { max_new_tokens: 60 })).rejects.toThrow('token_budget=150');
   });
 
   test.each<[string, object, string]>([

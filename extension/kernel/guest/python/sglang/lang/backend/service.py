@@ -12,13 +12,16 @@ _OPTIONS = (
     "api_version",
     "budget",
     "deadline",
+    "default_headers",
     "is_chat_model",
     "max_retries",
     "prices",
     "safety_settings",
     "timeout",
+    "token",
     "token_budget",
     "verify",
+    "whole_text",
 )
 
 
@@ -58,7 +61,7 @@ class ServiceBackend(BaseBackend):
     ``timeout`` is the longest silence and ``deadline`` the longest time for a request with its retries,
     both in seconds; 0 waits for ever. ``token_budget`` is the most tokens that all requests may use, and
     ``budget`` the most money, with ``prices=(prompt, completion)`` per million tokens; a request that could
-    pass them is not sent. The key is neither kept in this object nor shown anywhere.
+    pass them is not sent. ``default_headers`` go with every request. The key is neither kept in this object nor shown anywhere.
     """
 
     def __init__(self, kind, url, model_name, chat_template=None, **options):
@@ -70,6 +73,8 @@ class ServiceBackend(BaseBackend):
         options = {name: value for name, value in options.items() if value is not None}
         if "prices" in options:
             options["prices"] = list(options["prices"])
+        if "default_headers" in options:
+            options["default_headers"] = {str(name): str(value) for name, value in dict(options["default_headers"]).items()}
         if "verify" in options:
             options["verify"] = certificates(options["verify"])
         template = chat_template if isinstance(chat_template, str) else None

@@ -30,7 +30,7 @@ class VertexAI(ServiceBackend):
             "vertex" if token else "gemini",
             base_url or (_vertex_url() if token else "https://generativelanguage.googleapis.com/v1beta"),
             model_name,
-            safety_settings=safety_settings,
+            safety_settings=_safety(safety_settings),
             api_key=key or token,
             timeout=seconds(timeout),
             max_retries=max_retries,
@@ -47,4 +47,18 @@ def _vertex_url():
     project, location = variable("GCP_PROJECT_ID"), variable("GCP_LOCATION") or "us-central1"
     if project is None:
         raise ValueError("Vertex AI needs the environment variable GCP_PROJECT_ID.")
-    return f"https://{location}-aiplatform.googleapis.com/v1/projects/{project}/locations/{location}/publishers/google"
+    # The global endpoint's name has no location.
+    prefix = "" if location == "global" else f"{location}-"
+    return f"https://{prefix}aiplatform.googleapis.com/v1/projects/{project}/locations/{location}/publishers/google"
+
+
+def _safety(settings):
+    """Vertex AI's Python library takes a dictionary of category and threshold, its API a list."""
+    if not isinstance(settings, dict):
+        return settings
+    pairs = [(_enum_name(category), _enum_name(threshold)) for category, threshold in settings.items()]
+    return [{"category": category, "threshold": threshold} for category, threshold in pairs]
+
+
+def _enum_name(value):
+    return getattr(value, "name", value)

@@ -2,8 +2,9 @@
 // `npm test -- unit process` runs only the named suites.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { stripVTControlCharacters } from 'node:util';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const results = join(root, 'test', 'results');
@@ -22,12 +23,15 @@ function node(args) {
 }
 
 function runChecks() {
-  const tally = { passed: 0, failed: 0, skipped: [] };
+  const tally = { passed: 0, failed: 0, failures: [], skipped: [] };
   for (const [name, command] of checks) {
     const passed = node(command);
     console.log(`check ${name}: ${passed ? 'passed' : 'FAILED'}`);
     if (passed) tally.passed += 1;
-    else tally.failed += 1;
+    else {
+      tally.failed += 1;
+      tally.failures.push(`check ${name}`);
+    }
   }
   return tally;
 }
@@ -55,13 +59,25 @@ function readReport(file, exitedCleanly) {
     report = JSON.parse(readFileSync(file, 'utf8'));
   } catch {
     console.error(`no report at ${file}: the suite did not run to its end`);
-    return { passed: 0, failed: 1, skipped: [] };
+    return { passed: 0, failed: 1, failures: [`no report at ${file}`], skipped: [] };
   }
+  // A file that could not be loaded, or whose preparation failed, has no failed test of its own.
   const failedSuites = report.testResults.filter(
     (suite) =>
       suite.status === 'failed' && suite.assertionResults.every((t) => t.status !== 'failed'),
-  ).length;
-  const failed = report.numFailedTests + failedSuites;
+  );
+  const failed = report.numFailedTests + failedSuites.length;
+  const failures = [
+    ...failedSuites.map((suite) => `${relative(root, suite.name)}: ${firstLines(suite.message)}`),
+    ...report.testResults.flatMap((suite) =>
+      suite.assertionResults
+        .filter((test) => test.status === 'failed')
+        .map(
+          (test) =>
+            `${relative(root, suite.name)} > ${test.fullName}: ${firstLines(test.failureMessages[0])}`,
+        ),
+    ),
+  ];
   const skipped = report.testResults.flatMap((suite) =>
     suite.assertionResults
       .filter((test) => test.status !== 'passed' && test.status !== 'failed')
@@ -70,8 +86,16 @@ function readReport(file, exitedCleanly) {
   return {
     passed: report.numPassedTests,
     failed: failed === 0 && !exitedCleanly ? 1 : failed,
+    failures:
+      failed === 0 && !exitedCleanly ? [`${file}: the suite ended with an error`] : failures,
     skipped,
   };
+}
+
+/** What fits the summary of a run; the whole error is where the test ran. */
+function firstLines(message = '') {
+  const text = stripVTControlCharacters(message).trim();
+  return text.split('\n').slice(0, 3).join('\n    ').slice(0, 400);
 }
 
 const suites = {
@@ -91,7 +115,7 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
-const total = { passed: 0, failed: 0, skipped: [] };
+const total = { passed: 0, failed: 0, failures: [], skipped: [] };
 for (const [name, run] of Object.entries(suites)) {
   if (asked.length > 0 && !asked.includes(name)) continue;
   const started = performance.now();
@@ -99,11 +123,13 @@ for (const [name, run] of Object.entries(suites)) {
   const tally = run();
   total.passed += tally.passed;
   total.failed += tally.failed;
+  total.failures.push(...tally.failures);
   total.skipped.push(...tally.skipped);
   const seconds = Math.round((performance.now() - started) / 1000);
   console.log(`=== ${name}: ${tally.passed} passed, ${tally.failed} failed, ${seconds} s`);
 }
 for (const name of total.skipped) console.log(`not run: ${name}`);
+for (const failure of total.failures) console.log(`FAILED: ${failure}`);
 if (total.passed === 0) total.failed += 1;
 console.log(`${total.passed} passed, ${total.failed} failed`);
 process.exitCode = total.failed === 0 ? 0 : 1;

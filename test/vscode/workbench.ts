@@ -94,26 +94,35 @@ export class Workbench implements AsyncDisposable {
     await this.page.keyboard.press('Escape');
   }
 
-  /** Runs a command by its title through the command palette; waits until it is registered. */
+  /**
+   * Runs a command by its title through the command palette; waits until it is registered. By keyboard:
+   * rows move under the mouse while the palette still searches.
+   */
   async command(title: string): Promise<void> {
-    for (let attempt = 1; ; attempt += 1) {
-      const row = await this.#findCommand(title, 20);
-      try {
-        await row.click({ timeout: 2000 });
-        break;
-      } catch (error) {
-        // Something took the focus, and the palette closed.
-        if (attempt === 5) throw error;
-        await this.page.keyboard.press('Escape');
+    const { page } = this;
+    const palette = page.locator('.quick-input-widget');
+    const chosen = page
+      .locator('.quick-input-list .monaco-list-row.focused')
+      .filter({ has: page.getByText(title, { exact: true }) });
+    for (let attempt = 1; attempt <= 5; attempt += 1) {
+      await this.#findCommand(title, 20);
+      for (let row = 0; row < 20 && !(await chosen.isVisible()); row += 1) {
+        await page.keyboard.press('ArrowDown');
       }
+      if (await chosen.isVisible()) {
+        await page.keyboard.press('Enter');
+        // Some commands go on in the same box.
+        await palette.waitFor({ state: 'hidden', timeout: 2000 }).catch(() => {});
+        return;
+      }
+      // Something took the focus, and the palette closed.
+      await page.keyboard.press('Escape');
     }
-    await this.page
-      .locator('.quick-input-widget')
-      .waitFor({ state: 'hidden', timeout: 2000 })
-      .catch(() => {});
+    await this.screenshot('no-command');
+    throw new Error(`"${title}" could not be chosen in the palette\n${this.log(30)}`);
   }
 
-  async #findCommand(title: string, attempts: number): Promise<Locator> {
+  async #findCommand(title: string, attempts: number): Promise<void> {
     const { page } = this;
     for (let attempt = 0; attempt < attempts; attempt += 1) {
       await page.keyboard.press('F1');
@@ -127,7 +136,7 @@ export class Workbench implements AsyncDisposable {
         () => true,
         () => false,
       );
-      if (found) return row;
+      if (found) return;
       await page.keyboard.press('Escape');
     }
     await this.screenshot('no-command');

@@ -24,7 +24,7 @@ import { COMMANDS } from './command-ids.ts';
 import { exportNotebook, importNotebook } from './convert-commands.ts';
 import { newNotebook, openTour } from './notebook-commands.ts';
 import { runCells } from '../notebook/run-cells.ts';
-import { selectPython } from '../notebook/select-python.ts';
+import { choosePython, setPython } from '../notebook/select-python.ts';
 import type { PromptPreview } from './preview-prompt.ts';
 import type { ProgramHomes } from './program-homes.ts';
 import { runBatch, runProgram } from './run-program.ts';
@@ -93,9 +93,11 @@ export function registerCommands(context: CommandContext): Disposable[] {
     },
     selectPython: async () => {
       const notebook = window.activeNotebookEditor?.notebook;
-      const changed = await selectPython(notebook?.uri);
-      // The next cell starts the chosen one.
-      if (changed && notebook !== undefined) await context.controller()?.session(notebook)?.stop();
+      const python = await choosePython(notebook?.uri);
+      if (python === undefined) return;
+      const controller = context.controller();
+      const change = () => setPython(notebook?.uri, python);
+      await (controller && notebook ? controller.changePython(notebook, change) : change());
     },
     shutDownKernel: onSurvivorOr(
       (record, controller) => controller.endSurvivor(record),

@@ -94,8 +94,8 @@ export class SglangNotebookController implements Disposable {
   readonly #questions: UserQuestions;
   /** Notebooks that this controller is selected for, as executions require. */
   readonly #selected = new WeakSet<NotebookDocument>();
-  /** Notebooks that are getting back the kernel they had. */
-  readonly #attaching = new Map<NotebookDocument, Promise<unknown>>();
+  /** What cells wait for: the notebook gets back the kernel it had, or another Python. */
+  readonly #changes = new Map<NotebookDocument, Promise<void>>();
 
   constructor(
     kernelEntry: string,
@@ -162,7 +162,7 @@ export class SglangNotebookController implements Disposable {
   /** The notebook's session with a kernel that answers questions; starts one if need be. */
   async startedSession(notebook: NotebookDocument): Promise<KernelSession> {
     await this.#models.prepare(notebook.uri);
-    await this.#attaching.get(notebook);
+    await this.#changes.get(notebook);
     const session = this.#sessionFor(notebook);
     if (session.python === null) await session.execute(NO_CELL, '', NO_OUTPUT);
     return session;
@@ -191,10 +191,29 @@ export class SglangNotebookController implements Disposable {
    * its cells have shown meanwhile; or the kernel of `wanted`, even if another window has it.
    */
   attach(notebook: NotebookDocument, wanted?: KernelRecord): Promise<boolean> {
-    const attached = this.#attach(notebook, wanted);
-    this.#attaching.set(notebook, attached);
-    void attached.finally(() => this.#attaching.delete(notebook));
-    return attached;
+    return this.#change(notebook, this.#attach(notebook, wanted));
+  }
+
+  /**
+   * Ends the kernel of the Python that the notebook ran on until `change`. A cell that is run meanwhile
+   * runs in the next one, instead of being lost with the kernel before.
+   */
+  async changePython(notebook: NotebookDocument, change: () => Promise<void>): Promise<void> {
+    const changed = async (): Promise<void> => {
+      await change();
+      await this.#sessions.get(notebook)?.stop();
+    };
+    await this.#change(notebook, changed());
+  }
+
+  #change<Result>(notebook: NotebookDocument, change: Promise<Result>): Promise<Result> {
+    const over = (): void => {
+      if (this.#changes.get(notebook) === ended) this.#changes.delete(notebook);
+    };
+    // Cells run also after a change that failed.
+    const ended = change.then(over, over);
+    this.#changes.set(notebook, ended);
+    return change;
   }
 
   async #attach(notebook: NotebookDocument, wanted: KernelRecord | undefined): Promise<boolean> {
@@ -252,7 +271,7 @@ export class SglangNotebookController implements Disposable {
 
   async #execute(cells: readonly NotebookCell[], notebook: NotebookDocument): Promise<void> {
     await this.#models.prepare(notebook.uri);
-    await this.#attaching.get(notebook);
+    await this.#changes.get(notebook);
     const session = this.#sessionFor(notebook);
     // All executions exist before the first starts, so that the workbench shows the queue.
     const queue = cells.map((cell) => ({ cell, execution: this.#execution(cell) }));

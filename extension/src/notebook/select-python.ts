@@ -23,8 +23,8 @@ interface PythonItem extends QuickPickItem {
   readonly python?: string | null;
 }
 
-/** Settles with whether another Python was chosen for the notebook. */
-export async function selectPython(notebook: Uri | undefined): Promise<boolean> {
+/** Asks. What the setting has to become; `undefined`: nothing else than it is. */
+export async function choosePython(notebook: Uri | undefined): Promise<string | undefined> {
   const current = kernelSettings(notebook).python ?? '';
   const chosen = await window.showQuickPick(itemsFor(notebook, current), {
     title: l10n.t('Select Python'),
@@ -33,13 +33,15 @@ export async function selectPython(notebook: Uri | undefined): Promise<boolean> 
     matchOnDetail: true,
   });
   const python = chosen?.python === null ? await askForFile() : chosen?.python;
-  if (python === undefined || python === current) return false;
+  return python === current ? undefined : python;
+}
+
+export async function setPython(notebook: Uri | undefined, python: string): Promise<void> {
   const target =
     workspace.workspaceFolders === undefined
       ? ConfigurationTarget.Global
       : ConfigurationTarget.Workspace;
   await workspace.getConfiguration('sglang', notebook).update('kernel.python', python, target);
-  return true;
 }
 
 async function itemsFor(notebook: Uri | undefined, current: string): Promise<PythonItem[]> {

@@ -2,18 +2,12 @@
  * The kernel's Python files in every version of Python that they promise: what each interpreter of this
  * machine says to the same cells is compared with what the bundled Python says.
  */
-import { spawnSync } from 'node:child_process';
-import { homedir } from 'node:os';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { GuestChoice } from '../../extension/protocol/kernel-protocol.ts';
-import {
-  findEnvironments,
-  OLDEST_PYTHON,
-} from '../../extension/python-environments/find-environments.ts';
+import { OLDEST_PYTHON } from '../../extension/python-environments/find-environments.ts';
 import { MockSglangServer } from '../kernel/sglang/support/mock-sglang-server.ts';
+import { interpreters, VERSIONS } from '../support/interpreters.ts';
 import { KernelDriver } from '../support/kernel-driver.ts';
-
-const VERSIONS = ['3.9', '3.10', '3.11', '3.12', '3.13', '3.14'] as const;
 
 /** A part of the language or of the notebook each; all of them print. */
 const CELLS: readonly string[] = [
@@ -102,29 +96,6 @@ const FAILING: readonly string[] = [
   'raise SystemExit(3)',
 ];
 
-interface Interpreter {
-  readonly version: string;
-  readonly guest: GuestChoice;
-}
-
-/** One interpreter for each version, the nearest first. */
-function interpreters(): ReadonlyMap<string, Interpreter> {
-  const found = new Map<string, Interpreter>();
-  const places = { platform: process.platform, home: homedir(), env: process.env, folders: [] };
-  const executables = [
-    ...findEnvironments(places).map(({ executable }) => executable),
-    ...VERSIONS.map((version) => `python${version}`),
-  ];
-  for (const executable of executables) {
-    const code = 'import sys; print("%d.%d" % sys.version_info[:2])';
-    const { stdout } = spawnSync(executable, ['-c', code], { encoding: 'utf8' });
-    const version = stdout?.trim() ?? '';
-    if (version !== '' && !found.has(version))
-      found.set(version, { version, guest: { kind: 'cpython', executable } });
-  }
-  return found;
-}
-
 const found = interpreters();
 const server = new MockSglangServer();
 let expected: readonly string[];
@@ -157,6 +128,21 @@ test('the bundled Python runs every cell', () => {
   const statuses = expected.map((each) => (JSON.parse(each) as unknown[])[3]);
   const wanted = [...CELLS.map(() => 'ok'), ...FAILING.map(() => 'error')];
   expect(statuses, expected.join('\n')).toEqual(wanted);
+});
+
+/** Since Python 3.14 they are evaluated when somebody looks. */
+test('annotations may name what does not exist yet', async () => {
+  const kernel = new KernelDriver({ endpoint: `http://127.0.0.1:${server.port}` });
+  const { text } = await kernel.run(`import sys
+from sglang import *
+@function
+def later(s, x: Undefined, *, y: "Other" = 1):
+    s += f"{x}{y} " + gen("a")
+print(sys.version_info >= (3, 14), later.arg_names, later.run("x", y=2).text()[:3])
+print(later.bind(y=3).run_batch([("q",), ("r",)])[1].text()[:3])
+later?`);
+  await kernel.close();
+  expect(text).toContain("True ['x'] x2 \nr3 \n");
 });
 
 /** Holds where the oldest Python is not installed, too: its grammar is known to every newer one. */

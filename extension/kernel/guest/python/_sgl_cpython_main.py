@@ -16,6 +16,7 @@ sys.modules["_sgl_transport"] = transport
 transport.install()
 
 import _sgl_guest
+import _sgl_imports
 
 
 def _activate():
@@ -26,6 +27,15 @@ def _activate():
         os.environ["VIRTUAL_ENV"] = sys.prefix
 
 
+def _prefer_fork(multiprocessing):
+    """As Python did before 3.14: new processes find the functions of cells only in a copy of this one."""
+    default = multiprocessing.context._default_context
+    if multiprocessing.get_start_method(allow_none=True) is None:
+        default._default_context = multiprocessing.get_context("fork")
+
+
 _sgl_guest.install()
 _activate()
+if sys.platform == "linux" and sys.version_info >= (3, 14):
+    _sgl_imports.when_imported("multiprocessing", _prefer_fork)
 transport.serve(_sgl_guest)

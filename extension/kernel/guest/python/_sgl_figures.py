@@ -4,8 +4,6 @@ As in other notebooks, a cell's open figures are shown by ``plt.show()`` or at t
 """
 
 import base64
-import importlib.abc
-import importlib.machinery
 import io
 import os
 import sys
@@ -16,25 +14,14 @@ import _sgl_streams
 _BACKEND = "module://_sgl_matplotlib_backend"
 
 
-class _Matplotlib(importlib.abc.MetaPathFinder):
-    """Chooses the backend when matplotlib is first imported, unless the user has chosen one."""
-
-    def find_spec(self, name, path=None, target=None):
-        if name != "matplotlib":
-            return None
-        sys.meta_path.remove(self)
-        spec = importlib.machinery.PathFinder.find_spec(name, path)
-        if spec is not None and not os.environ.get("MPLBACKEND"):
-            spec.loader = _sgl_imports.PreparingLoader(spec.loader, _choose_backend)
-        return spec
-
-
 def _choose_backend(matplotlib):
-    matplotlib.rcParams["backend"] = _BACKEND
+    """Unless the user has chosen one."""
+    if not os.environ.get("MPLBACKEND"):
+        matplotlib.rcParams["backend"] = _BACKEND
 
 
 def install():
-    sys.meta_path.insert(0, _Matplotlib())
+    _sgl_imports.when_imported("matplotlib", _choose_backend)
 
 
 def show(*_arguments, **_ignored):

@@ -82,7 +82,7 @@ class CellShell(Magics):
 
         try:
             print(f"Signature: {name}{inspect.signature(value)}")
-        except (TypeError, ValueError):
+        except (NameError, TypeError, ValueError):
             print(f"Value: {_sgl_display.plain_text(value)[:2000]}")
         print(f"Type: {type(value).__name__}")
         print(f"Docstring:\n{inspect.getdoc(value) or '(none)'}")

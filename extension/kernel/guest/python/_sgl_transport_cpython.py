@@ -39,6 +39,9 @@ _pending = threading.Event()
 # Whether the event loop runs for the cell: while all its tasks wait, no frame of the cell is below.
 _awaiting = False
 
+# This process was forked from the guest: the pipes are its parent's.
+_orphaned = False
+
 # Called before every wait, so that what was printed is seen while the cell waits.
 on_wait = None
 # Gives folder and environment for the programs that a cell starts.
@@ -71,6 +74,11 @@ def _send(message):
 
 
 def _write(frame):
+    if _orphaned:
+        raise RuntimeError(
+            "A process that was forked from the notebook's Python, as those of multiprocessing are, cannot reach the "
+            "kernel: no SGLang programs and no input() there. Use run_batch(num_threads=…) or threads."
+        )
     view = memoryview(frame)
     with _write_lock:
         while view:
@@ -103,7 +111,10 @@ def _raise_pending(frame):
 
 
 def post(message):
-    _send({"type": "post", "message": message})
+    if _orphaned:
+        _post_orphaned(message)
+    else:
+        _send({"type": "post", "message": message})
 
 
 def call(message):
@@ -330,8 +341,30 @@ def serve(guest):
         message = _take(_requests)
         cell = message["cell"]
         result = guest.execute_json(message["fileName"], cell["id"], cell["label"], message["code"])
+        if _orphaned:
+            os._exit(0)  # os.fork() in a cell: its rest has run here, too
         _busy = False
         _send({"type": "finished", "result": json.loads(result)})
+
+
+def _orphan():
+    """In a forked process: what it prints goes to the file descriptors, which the kernel shows, too."""
+    global _orphaned, on_wait
+    _orphaned, on_wait = True, None
+    os.close(_input)
+    os.close(_output)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.stdin = open(os.devnull)
+    for name, descriptor in (("stdout", 1), ("stderr", 2)):
+        stream = open(descriptor, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)
+        setattr(sys, name, stream)
+
+
+def _post_orphaned(message):
+    if message["op"] != "output":
+        _write(b"")
+    data = message["output"].get("data", {})
+    print(data.get("text/plain", message["output"].get("text", "")))
 
 
 def install():
@@ -342,3 +375,5 @@ def install():
     os.dup2(2, 1)
     _loop = asyncio.new_event_loop()
     asyncio.set_event_loop(_loop)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_orphan)

@@ -9,6 +9,7 @@ from sglang import _transport
 from sglang._display import BatchProgress
 from sglang.global_config import global_config
 from sglang.lang.interpreter import new_state, run_body
+from sglang.lang.parameters import parameters_of
 from sglang.lang.prefix import constant_prefix
 from sglang.lang.preview import refuse_in_preview
 
@@ -62,12 +63,12 @@ class SglFunction:
         self.num_api_spec_tokens = num_api_spec_tokens
         self.bind_arguments = bind_arguments or {}
         self.pin_prefix_rid = None
-        spec = inspect.getfullargspec(func)
-        assert spec.args and spec.args[0] == "s", 'The first argument must be "s"'
-        self.arg_names = spec.args[1:]
-        self.arg_defaults = list(spec.defaults or ())
-        self._own = set(self.arg_names) | set(spec.kwonlyargs)
-        self._catches_all = spec.varkw is not None
+        parameters = parameters_of(func)
+        positional = [each for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
+        assert positional and positional[0].name == "s", 'The first argument must be "s"'
+        self.arg_names = [each.name for each in positional[1:]]
+        self.arg_defaults = [each.default for each in positional if each.default is not each.empty]
+        self._own = {*self.arg_names, *(each.name for each in parameters if each.kind is each.KEYWORD_ONLY)}
         self.__name__ = getattr(func, "__name__", "program")
         self.__doc__ = func.__doc__
         self.__wrapped__ = func

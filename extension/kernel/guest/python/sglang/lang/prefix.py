@@ -10,6 +10,8 @@ import builtins
 import inspect
 import textwrap
 
+from sglang.lang.parameters import parameters_of
+
 _ROLES = ("system", "user", "assistant")
 
 
@@ -47,7 +49,7 @@ def _plain(formatted):
 class _Reader:
     def __init__(self, func, bound):
         closure = inspect.getclosurevars(func)
-        self.parameters = set(inspect.signature(func).parameters)
+        self.parameters = {each.name for each in parameters_of(func)}
         self.names = {**closure.globals, **closure.nonlocals}
         self.bound = bound
         self.exprs = []

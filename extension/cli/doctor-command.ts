@@ -191,7 +191,7 @@ async function modelFolder({ manager }: DoctorEnvironment): Promise<Finding[]> {
 }
 
 async function models({ manager }: DoctorEnvironment): Promise<Finding[]> {
-  const installed = await manager.store.list();
+  const [installed] = await Promise.all([manager.store.list(), manager.findGpus()]);
   if (installed.length === 0) {
     const text = 'only the bundled starter model; "sglnb models pull NAME" downloads others';
     return [{ state: 'note', what: 'models', text }];

@@ -4,6 +4,7 @@ import { byteText } from '../model-manager/byte-text.ts';
 import { CATALOGUE } from '../model-manager/catalogue.ts';
 import type { DownloadProgress } from '../model-manager/download.ts';
 import type { ImportableModel } from '../model-manager/import-sources.ts';
+import type { GpuShare } from '../model-manager/memory-fit.ts';
 import { ModelManagerError } from '../model-manager/model-error.ts';
 import {
   importableFile,
@@ -57,12 +58,19 @@ function line(terminal: Terminal, text: string): void {
   terminal.write(`${plainText(text)}\n`);
 }
 
-/** `fits: 1.12 GB weights + 235 MB context + 491 MB else = 1.85 GB of 8.00 GB free` */
+/** `fits: 1.12 GB weights + 235 MB context + 491 MB buffers = 1.85 GB of 8.00 GB free; all layers on …` */
 export function fitText(report: FitReport | null): string {
   if (report === null) return 'memory need unknown';
-  const { estimate, free, fit } = report;
+  const { estimate, free, gpu, fit } = report;
   const parts = `${byteText(estimate.weights)} weights + ${byteText(estimate.cache)} context + ${byteText(estimate.overhead)} buffers`;
-  return `${fit}: ${parts} = ${byteText(estimate.total)} of ${byteText(free)} free`;
+  const place = gpu === null ? '' : `; ${shareText(gpu)}`;
+  return `${fit}: ${parts} = ${byteText(estimate.total)} of ${byteText(free)} free${place}`;
+}
+
+/** `12 of 29 layers on NVIDIA T4, 3.90 GB free` */
+function shareText({ names, free, layers, allLayers }: GpuShare): string {
+  const count = layers === allLayers ? 'all' : `${layers} of ${allLayers}`;
+  return `${count} layers on ${names}, ${byteText(free)} free`;
 }
 
 /** One line on an installed model. */
@@ -76,7 +84,7 @@ export function installedText(model: InstalledModel, manager: ModelManager): str
 }
 
 async function list({ manager, terminal }: ModelsEnvironment): Promise<number> {
-  const installed = await manager.store.list();
+  const [installed] = await Promise.all([manager.store.list(), manager.findGpus()]);
   line(terminal, `Models in ${manager.store.directory}:`);
   if (installed.length === 0) line(terminal, '  none yet');
   for (const model of installed) line(terminal, `  ${installedText(model, manager)}`);
@@ -117,6 +125,7 @@ async function pull(name: string, environment: ModelsEnvironment): Promise<numbe
   } finally {
     bar.end();
   }
+  await manager.findGpus();
   line(terminal, `${model.path}\n${fitText(manager.fitOfInstalled(model))}`);
   return EXIT.ok;
 }

@@ -70,7 +70,7 @@ async function execute(command: Command, environment: CliEnvironment): Promise<n
     }
     case 'models':
       return modelsCommand(command.action, {
-        manager: createModelManager(process.env, process.platform),
+        manager: createModelManager(process.env, process.platform, environment.runtimeEntry),
         terminal: stdout,
         interrupt: environment.interrupt,
       });
@@ -78,7 +78,7 @@ async function execute(command: Command, environment: CliEnvironment): Promise<n
       return backendsCommand(command.action, backendStore(), stdout, environment.interrupt);
     case 'doctor':
       return doctorCommand({
-        manager: createModelManager(process.env, process.platform),
+        manager: createModelManager(process.env, process.platform, environment.runtimeEntry),
         terminal: stdout,
         version: environment.version,
         runtimeEntry: environment.runtimeEntry,
@@ -109,10 +109,11 @@ function backendStore(): BackendStore {
 /** Asks only where somebody can answer: input and output are a terminal. */
 function modelChooser(
   missing: RunCommand['missingModel'],
-  { stdout, input }: CliEnvironment,
+  environment: CliEnvironment,
 ): RunEnvironment['chooseModel'] {
+  const { stdout, input } = environment;
   return async (name, folder, signal) => {
-    const manager = createModelManager(process.env, process.platform);
+    const manager = createModelManager(process.env, process.platform, environment.runtimeEntry);
     const choices = new ModelChoices(manager.store.directory);
     const asks = missing === 'ask' && stdout.isTty && input.isTty;
     const asker = asks ? new TerminalModelAsker(manager, stdout, input) : null;

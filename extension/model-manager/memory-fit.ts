@@ -18,6 +18,24 @@ export interface MemoryEstimate {
   readonly total: number;
 }
 
+export interface Gpu {
+  /** What its driver calls it. */
+  readonly name: string;
+  /** Bytes. */
+  readonly free: number;
+  readonly total: number;
+}
+
+export interface GpuShare {
+  /** Of all GPUs, between which llama.cpp splits a model. */
+  readonly names: string;
+  /** Bytes, summed. */
+  readonly free: number;
+  /** Layers that fit, and how many there are with the output layer. */
+  readonly layers: number;
+  readonly allLayers: number;
+}
+
 /** The runtime: its cache holds at least that many tokens. */
 const LEAST_CONTEXT = 8192;
 const BYTES_F16 = 2;
@@ -29,6 +47,9 @@ const BATCH_TOKENS = 512;
  * resident memory is 131 MB (Linux x64); the rest allows for the token tables of large vocabularies.
  */
 const PROCESS_BYTES = 180e6;
+/** Of a GPU, left for the desktop and for what its driver needs. */
+const SPARE_SHARE = 0.05;
+const SPARE_BYTES = 256 * 2 ** 20;
 
 /**
  * Bytes for `context` tokens of cache (at least 8192, as the runtime allocates).
@@ -49,6 +70,37 @@ export function estimateMemory(
   const cache = tokens * shape.layers * (shape.keyLength + shape.valueLength) * BYTES_F16;
   const overhead = BATCH_TOKENS * shape.vocabulary * BYTES_F32 + PROCESS_BYTES;
   return { weights: fileBytes, cache, overhead, total: fileBytes + cache + overhead };
+}
+
+/**
+ * How much of a model the runtime will put on these GPUs; `null` without one. The rule is that of
+ * `runtime/src/devices/offload.ts`; a test keeps both agreed.
+ */
+export function gpuShare(
+  { weights, cache, overhead }: MemoryEstimate,
+  { layers }: AttentionShape,
+  gpus: readonly Gpu[],
+): GpuShare | null {
+  if (gpus.length === 0) return null;
+  const usable = gpus.reduce(
+    (sum, { free, total }) => sum + Math.max(0, free - total * SPARE_SHARE - SPARE_BYTES),
+    0,
+  );
+  const allLayers = layers + 1;
+  const buffers = (overhead - PROCESS_BYTES) * gpus.length;
+  const fitting = Math.floor(((usable - buffers) / (weights + cache)) * allLayers);
+  return {
+    names: [...new Set(gpus.map(({ name }) => name))].join(', '),
+    free: gpus.reduce((sum, { free }) => sum + free, 0),
+    layers: Math.min(allLayers, Math.max(0, fitting)),
+    allLayers,
+  };
+}
+
+/** Bytes that the main memory has to hold when a GPU takes its share. */
+export function besideGpu({ total, overhead }: MemoryEstimate, share: GpuShare | null): number {
+  if (share === null) return total;
+  return overhead + (total - overhead) * (1 - share.layers / share.allLayers);
 }
 
 export type MemoryFit = 'fits' | 'tight' | 'too big';

@@ -75,6 +75,7 @@ export class ModelAnswers {
     signal: AbortSignal,
   ): Promise<string | null> {
     const entry = findInCatalogue(name);
+    if (entry !== null) await this.#manager.findGpus();
     const fit = entry === null ? null : this.#manager.fitOfEntry(entry);
     const decision = await asker.decide({ name, entry, fit }, signal);
     if (signal.aborted) return null;

@@ -9,6 +9,7 @@ import {
 } from './download.ts';
 import { readGgufFacts } from './gguf-metadata.ts';
 import { hashFile } from './file-hash.ts';
+import { probeGpus } from './gpu-probe.ts';
 import { HUB, HubClient, type HubModel } from './hub-client.ts';
 import {
   findImportable,
@@ -18,7 +19,17 @@ import {
   type ImportPlaces,
   projectorFor,
 } from './import-sources.ts';
-import { estimateMemory, memoryFit, type MemoryEstimate, type MemoryFit } from './memory-fit.ts';
+import {
+  besideGpu,
+  estimateMemory,
+  gpuShare,
+  memoryFit,
+  type AttentionShape,
+  type Gpu,
+  type GpuShare,
+  type MemoryEstimate,
+  type MemoryFit,
+} from './memory-fit.ts';
 import { modelDirectory, type Environment } from './model-directory.ts';
 import { ModelManagerError } from './model-error.ts';
 import type { RecordedFile } from './model-record.ts';
@@ -33,12 +44,17 @@ export interface ManagerOptions {
   readonly places: ImportPlaces;
   /** Memory that programs can still use, bytes. */
   readonly freeMemory: () => number;
+  /** What the runtime would use; asked once for each manager. */
+  readonly gpus: () => Promise<readonly Gpu[]>;
   readonly download: Omit<DownloadOptions, 'signal' | 'onProgress'>;
 }
 
 export interface FitReport {
   readonly estimate: MemoryEstimate;
   readonly free: number;
+  /** `null` without a GPU. */
+  readonly gpu: GpuShare | null;
+  /** What is left for the main memory, in what is free there. */
   readonly fit: MemoryFit;
 }
 
@@ -54,6 +70,7 @@ export const DEFAULT_CONTEXT = 8192;
 export class ModelManager {
   readonly store: ModelStore;
   readonly #options: ManagerOptions;
+  #gpus: readonly Gpu[] = [];
 
   constructor(options: ManagerOptions) {
     this.store = options.store;
@@ -123,19 +140,27 @@ export class ModelManager {
     return this.store.add(target, { names, source: model.program, files });
   }
 
+  /** Looks for GPUs, so that estimates count them; until then they do not. Whether there are any. */
+  async findGpus(): Promise<boolean> {
+    this.#gpus = await this.#options.gpus();
+    return this.#gpus.length > 0;
+  }
+
   /** `null` when the file's header does not tell enough. */
   fitOfInstalled({ size, facts }: InstalledModel, context = DEFAULT_CONTEXT): FitReport | null {
     const shape = facts?.shape ?? null;
-    return shape === null ? null : this.#fit(estimateMemory(size, shape, context));
+    return shape === null ? null : this.#fit(size, shape, context);
   }
 
   fitOfEntry(entry: CatalogueEntry, context = DEFAULT_CONTEXT): FitReport {
-    return this.#fit(estimateMemory(entry.approximateBytes, entry.shape, context));
+    return this.#fit(entry.approximateBytes, entry.shape, context);
   }
 
-  #fit(estimate: MemoryEstimate): FitReport {
+  #fit(bytes: number, shape: AttentionShape, context: number): FitReport {
+    const estimate = estimateMemory(bytes, shape, context);
+    const gpu = gpuShare(estimate, shape, this.#gpus);
     const free = this.#options.freeMemory();
-    return { estimate, free, fit: memoryFit(estimate.total, free) };
+    return { estimate, free, gpu, fit: memoryFit(besideGpu(estimate, gpu), free) };
   }
 
   /** The checksum of a file that an earlier download completed; `null` if it must be downloaded. */
@@ -192,9 +217,14 @@ export async function importableFile(path: string): Promise<ImportableModel> {
  * The manager for this process's environment: `SGLNB_MODELS` (folder), `SGLNB_MIRROR` or
  * `HF_ENDPOINT` (server in place of huggingface.co), `HF_TOKEN` (for gated models), `SGLNB_PROXY` or
  * `HTTPS_PROXY`.
+ * @param runtimeEntry the runtime's program, which knows the GPUs
  * @throws ModelManagerError BAD_NAME
  */
-export function createModelManager(env: Environment, platform: string): ModelManager {
+export function createModelManager(
+  env: Environment,
+  platform: string,
+  runtimeEntry: string,
+): ModelManager {
   const send = proxyFetch(env);
   return new ModelManager({
     store: new ModelStore(modelDirectory(env, platform)),
@@ -206,6 +236,7 @@ export function createModelManager(env: Environment, platform: string): ModelMan
     }),
     places: importPlaces(env, platform),
     freeMemory: () => process.availableMemory(),
+    gpus: () => probeGpus(runtimeEntry, env),
     download: DOWNLOAD_DEFAULTS,
   });
 }

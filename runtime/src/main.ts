@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { chooseDevice } from './devices/choose-device.ts';
+import { chooseDevice, usableDevices } from './devices/choose-device.ts';
 import { runProbe } from './devices/probe-library.ts';
 import { listDevices } from './engine/device-list.ts';
 import { EngineError } from './engine/engine.ts';
@@ -203,6 +203,8 @@ try {
     };
     process.stdout.write(`SGLNB_PROBE_MTMD ${mtmdFor(options, library) ?? ''}\n`);
     runProbe(library, STARTER_FILES.find((path) => existsSync(path)) ?? null);
+  } else if (options.listDevices) {
+    process.stdout.write(`SGLNB_DEVICES ${JSON.stringify(await usableDevices(options))}\n`);
   } else await run(options);
 } catch (error) {
   const { line, exitCode } = explain(error);

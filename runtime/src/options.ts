@@ -47,6 +47,8 @@ export interface RuntimeOptions {
   readonly llamaLibrary: string | null;
   /** Only tell which devices the library has, and end. */
   readonly probeLibrary: boolean;
+  /** Only tell which devices a start would use, and end. */
+  readonly listDevices: boolean;
   /** The process exits when this one is gone. */
   readonly parentPid: number | null;
   /** Lines to print at start: flags that mean less here than there. */
@@ -95,6 +97,7 @@ const SWITCHES = [
   'enable-hierarchical-cache',
   'enable-cache-report',
   'probe-library',
+  'list-devices',
   'help',
 ] as const;
 const ALIASES: Readonly<Record<string, string>> = {
@@ -174,6 +177,7 @@ export function parseOptions(argv: readonly string[]): RuntimeOptions | 'help' {
     llamaLibrary: flags.values.get('llama-library') ?? null,
     mtmdLibrary: flags.values.get('mtmd-library') ?? null,
     probeLibrary: flags.switches.has('probe-library'),
+    listDevices: flags.switches.has('list-devices'),
     parentPid: number('parent-pid', { least: 1 }),
     notices: [...hostNotice(flags.values.get('host')), ...memoryNotice(flags), ...flags.notices],
   };

@@ -46,6 +46,7 @@ function asker(): { asker: TerminalModelAsker; manager: ModelManager } {
     hub: new HubClient({ base: hub.url, token: null, answerMilliseconds: 5_000 }),
     places: { lmStudio: [], ollama: [], llamaCpp: [], huggingFace: [] },
     freeMemory: () => 8e9,
+    gpus: () => Promise.resolve([]),
     download: { ...DOWNLOAD_DEFAULTS, attempts: 1 },
   });
   return {

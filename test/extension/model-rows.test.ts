@@ -14,13 +14,15 @@ const words: FitWords = {
   unknown: '?',
   sum: ([verdict, weights, cache, buffers, total, free]) =>
     `${verdict}: ${weights} + ${cache} + ${buffers} = ${total} of ${free}`,
+  share: ([some, all, names, free]) => `${some}/${all} on ${names} with ${free}`,
+  allLayers: ([, all, names, free]) => `${all} on ${names} with ${free}`,
   verdicts: { fits: 'fits', tight: 'tight', 'too big': 'too big' },
 };
 
 function report(weights: number, free: number): FitReport {
   const estimate = { weights, cache: 1e8, overhead: 2e8, total: weights + 3e8 };
   const fit = estimate.total > free ? 'too big' : 'fits';
-  return { estimate, free, fit };
+  return { estimate, free, gpu: null, fit };
 }
 
 function installed(path: string, names: readonly string[]): InstalledModel {
@@ -34,6 +36,13 @@ describe('the rows of the picker', () => {
       'fits: 1.12 GB + 100 MB + 200 MB = 1.42 GB of 8.00 GB',
     );
     expect(fitDetail(null, words)).toBe('?');
+  });
+
+  it('say how much of it goes to the GPU', () => {
+    const gpu = { names: 'T4', free: 4e9, layers: 12, allLayers: 29 };
+    const place = (layers: number) =>
+      fitDetail({ ...report(1.12e9, 8e9), gpu: { ...gpu, layers } }, words).split('; ')[1];
+    expect([place(12), place(29)]).toEqual(['12/29 on T4 with 4.00 GB', '29 on T4 with 4.00 GB']);
   });
 
   it('list what fits first, and nothing that is here already', () => {

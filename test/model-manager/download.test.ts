@@ -41,6 +41,7 @@ function manager(
     hub: new HubClient({ base: hub.url, token: null, answerMilliseconds: 5_000, ...client }),
     places: { lmStudio: [], ollama: [], llamaCpp: [], huggingFace: [] },
     freeMemory: () => 8e9,
+    gpus: () => Promise.resolve([]),
     download: {
       ...DOWNLOAD_DEFAULTS,
       retryMilliseconds: 1,

@@ -46,6 +46,7 @@ function answers(withAsker: ModelAsker | null = asker): ModelAnswers {
     hub: new HubClient({ base: 'http://127.0.0.1:9', token: null, answerMilliseconds: 1000 }),
     places: { lmStudio: [], ollama: [], llamaCpp: [], huggingFace: [] },
     freeMemory: () => 8e9,
+    gpus: () => Promise.resolve([]),
     download: DOWNLOAD_DEFAULTS,
   });
   return new ModelAnswers(manager, new ModelChoices(folder), withAsker);

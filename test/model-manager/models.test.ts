@@ -18,11 +18,17 @@ import { CATALOGUE, findInCatalogue } from '../../extension/model-manager/catalo
 import { DOWNLOAD_DEFAULTS } from '../../extension/model-manager/download.ts';
 import { HubClient, isSafePath } from '../../extension/model-manager/hub-client.ts';
 import { importPlaces } from '../../extension/model-manager/import-sources.ts';
-import { estimateMemory, memoryFit } from '../../extension/model-manager/memory-fit.ts';
-import { importableFile, ModelManager } from '../../extension/model-manager/model-manager.ts';
+import { fitText } from '../../extension/cli/models-command.ts';
+import { estimateMemory, gpuShare, memoryFit } from '../../extension/model-manager/memory-fit.ts';
+import {
+  importableFile,
+  ModelManager,
+  type ManagerOptions,
+} from '../../extension/model-manager/model-manager.ts';
 import { parseModelRequest } from '../../extension/model-manager/model-request.ts';
 import { ModelStore } from '../../extension/model-manager/model-store.ts';
 import { TransferSpeed } from '../../extension/model-manager/transfer-speed.ts';
+import { planOffload } from '../../runtime/src/devices/offload.ts';
 import { FakeHub } from '../support/fake-hub.ts';
 import { encodeHeader } from '../support/gguf/gguf-writer.ts';
 
@@ -42,18 +48,21 @@ const tiny = encodeHeader(
 
 let hub: FakeHub;
 let root: string;
+let options: ManagerOptions;
 let models: ModelManager;
 
 beforeEach(async () => {
   hub = await FakeHub.start();
   root = mkdtempSync(join(tmpdir(), 'models-'));
-  models = new ModelManager({
+  options = {
     store: new ModelStore(join(root, 'models')),
     hub: new HubClient({ base: `${hub.url}/`, token: null, answerMilliseconds: 5_000 }),
     places: importPlaces({ OLLAMA_MODELS: join(root, 'ollama') }, 'linux', join(root, 'home')),
     freeMemory: () => 1e9,
+    gpus: () => Promise.resolve([]),
     download: DOWNLOAD_DEFAULTS,
-  });
+  };
+  models = new ModelManager(options);
 });
 afterEach(async () => {
   await hub.close();
@@ -303,6 +312,49 @@ describe('the memory estimate', () => {
     // 2 layers × (32 + 32) numbers × 2 bytes × 8192 tokens.
     expect(report?.estimate.cache).toBe(2 * 64 * 2 * 8192);
     expect(report?.fit).toBe('fits');
+  });
+
+  it('puts as many layers on GPUs as the runtime does', () => {
+    const shape = findInCatalogue('Qwen/Qwen2.5-1.5B-Instruct')!.shape;
+    const estimate = estimateMemory(1.12e9, shape, 8192);
+    const { weights, cache } = estimate;
+    const need = { layers: shape.layers, weights, cache, buffers: 512 * shape.vocabulary * 4 };
+    const card = (free: number, total = 8e9) => ({ name: 'T4', free, total });
+    const sets = [[0.3e9], [1e9], [1.4e9], [2e9], [2.4e9], [8e9], [1e9, 1e9], [0.1e9, 2e9]];
+    const seen = new Set<number | undefined>();
+    for (const free of sets) {
+      const gpus = free.map((bytes) => card(bytes));
+      const devices = gpus.map((gpu) => ({ ...gpu, description: '', kind: 'gpu' as const }));
+      const planned = planOffload(need, devices);
+      const share = gpuShare(estimate, shape, gpus);
+      expect(share?.layers, free.join()).toBe(planned < 0 ? shape.layers + 1 : planned);
+      seen.add(share?.layers);
+    }
+    expect(seen.size).toBeGreaterThan(4);
+    expect(gpuShare(estimate, shape, [])).toBe(null);
+  });
+
+  it('asks of the main memory what the GPUs do not take', async () => {
+    const name = 'Qwen/Qwen2.5-1.5B-Instruct';
+    const entry = findInCatalogue(name)!;
+    const withGpu = (free: number) =>
+      new ModelManager({
+        ...options,
+        freeMemory: () => 1e9,
+        gpus: () => Promise.resolve([{ name: 'T4', free, total: 16e9 }]),
+      });
+    const [large, small] = [withGpu(12e9), withGpu(2e9)];
+    expect(large.fitOfEntry(entry)).toMatchObject({ fit: 'too big', gpu: null });
+    expect(await large.findGpus()).toBe(true);
+    const { layers } = entry.shape;
+    const all = { names: 'T4', free: 12e9, layers: layers + 1, allLayers: layers + 1 };
+    expect(large.fitOfEntry(entry)).toMatchObject({ fit: 'fits', gpu: all });
+    await small.findGpus();
+    const partly = small.fitOfEntry(entry);
+    expect(partly.gpu?.layers).toBeLessThan(layers);
+    expect(partly.fit).toBe('too big');
+    expect(fitText(large.fitOfEntry(entry))).toMatch(/ free; all layers on T4, 12\.0 GB free$/);
+    expect(fitText(partly)).toMatch(/ free; \d+ of 29 layers on T4, 2\.00 GB free$/);
   });
 
   it('tells what fits', () => {

@@ -1,11 +1,12 @@
 /** Which build of llama.cpp runs, where, and what happens when one of them cannot. */
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { findNativeLibrary } from '../../runtime/src/engine/native-library.ts';
 import { makeCrashingLibrary } from '../support/crashing-library.ts';
-import { RuntimeProcess } from './runtime-process.ts';
+import { root, RuntimeProcess } from './runtime-process.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'devices-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -51,6 +52,19 @@ describe('the runtime', () => {
     } finally {
       await runtime.stop();
     }
+  });
+
+  it('lists what a start would compute on, and which builds could not be used', () => {
+    const env = { ...process.env, ...OWN_FOLDER, SGLNB_LLAMA_LIBRARY: folder };
+    const main = join(root, 'runtime/src/main.ts');
+    const { stdout, status } = spawnSync(process.execPath, [main, '--list-devices'], {
+      env,
+      encoding: 'utf8',
+    });
+    const { devices, skipped } = JSON.parse(/^SGLNB_DEVICES (.*)$/m.exec(stdout)?.[1] ?? '');
+    expect(status).toBe(0);
+    expect(skipped[0]).toContain('cannot be used: llama.cpp was not found in');
+    for (const device of devices) expect(device.total).toBeGreaterThan(0);
   });
 
   it('runs on the bundled library when the named folder holds none', async () => {

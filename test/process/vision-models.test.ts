@@ -90,6 +90,21 @@ describe('LLaVA', () => {
   });
 });
 
+const built = findMtmd(null, {});
+describe.skipIf(built === null)(
+  built === null ? `skipped: ${NO_MTMD}` : 'the built libmtmd',
+  () => {
+    it('contains none of the libraries of others that have no notice in a package', () => {
+      const bytes = readFileSync(built ?? '');
+      expect(bytes.includes('mtmd_init_from_file')).toBe(true);
+      // llama.cpp's helpers decode files by stb_image and miniaudio; the runtime has decoders of its own.
+      for (const word of ['mtmd_helper_', 'miniaudio', 'stbi_']) {
+        expect(bytes.includes(word), word).toBe(false);
+      }
+    });
+  },
+);
+
 describe.each(Object.entries(OTHERS))('%s', (name, { model: beside, tower }) => {
   it('is refused without libmtmd, with what to do', async () => {
     const [model, projector] = [join(folder, 'refused.gguf'), join(folder, 'refused-tower.gguf')];

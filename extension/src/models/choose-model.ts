@@ -69,6 +69,13 @@ async function pick(manager: ModelManager): Promise<ModelRowAction | null> {
     box.items = await items(manager, buttons);
     box.busy = false;
   };
+  /** A driver may take its time: the list does not wait for it. */
+  const countGpus = async (): Promise<void> => {
+    if (!(await manager.findGpus())) return;
+    const active = box.activeItems[0]?.label;
+    await fill();
+    box.activeItems = box.items.filter(({ label }) => label === active);
+  };
   const chosen = new Promise<ModelRowAction | null>((resolve) => {
     box.onDidAccept(() => resolve(box.selectedItems[0]?.action ?? typed(box.value)));
     box.onDidHide(() => resolve(null));
@@ -80,6 +87,7 @@ async function pick(manager: ModelManager): Promise<ModelRowAction | null> {
     });
   });
   await fill();
+  void countGpus();
   try {
     return await chosen;
   } finally {

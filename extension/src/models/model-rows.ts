@@ -26,15 +26,21 @@ export interface FitWords {
   readonly unknown: string;
   /** `{0}` verdict, `{1}` weights, `{2}` context, `{3}` buffers, `{4}` total, `{5}` free. */
   readonly sum: (parts: readonly string[]) => string;
+  /** `{0}` layers that fit, `{1}` layers of the model, `{2}` GPUs, `{3}` free. */
+  readonly share: (parts: readonly string[]) => string;
+  readonly allLayers: (parts: readonly string[]) => string;
   readonly verdicts: Readonly<Record<FitReport['fit'], string>>;
 }
 
-/** `fits: 1.12 GB weights + 235 MB context + 491 MB buffers = 1.85 GB of 8.00 GB free` in the user's language. */
+/** `fits: 1.12 GB weights + … = 1.85 GB of 8.00 GB free; all layers on …` in the user's language. */
 export function fitDetail(report: FitReport | null, words: FitWords): string {
   if (report === null) return words.unknown;
-  const { estimate, free, fit } = report;
+  const { estimate, free, gpu, fit } = report;
   const amounts = [estimate.weights, estimate.cache, estimate.overhead, estimate.total, free];
-  return words.sum([words.verdicts[fit], ...amounts.map(byteText)]);
+  const sum = words.sum([words.verdicts[fit], ...amounts.map(byteText)]);
+  if (gpu === null) return sum;
+  const place = [gpu.layers, gpu.allLayers, gpu.names, byteText(gpu.free)].map(String);
+  return `${sum}; ${gpu.layers === gpu.allLayers ? words.allLayers(place) : words.share(place)}`;
 }
 
 export function installedRows(

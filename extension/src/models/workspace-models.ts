@@ -23,13 +23,15 @@ const TOUR_MODEL = 'Qwen/Qwen2.5-1.5B-Instruct';
 export class WorkspaceModels implements KernelModels, Disposable {
   readonly #connections: Connections;
   readonly #controller: () => SglangNotebookController | undefined;
+  readonly #runtime: string;
 
   constructor(
-    context: Pick<ExtensionContext, 'secrets'>,
+    context: Pick<ExtensionContext, 'secrets' | 'asAbsolutePath'>,
     controller: () => SglangNotebookController | undefined,
   ) {
     this.#connections = new Connections(context);
     this.#controller = controller;
+    this.#runtime = context.asAbsolutePath('dist/runtime.mjs');
   }
 
   dispose(): void {
@@ -94,6 +96,7 @@ export class WorkspaceModels implements KernelModels, Disposable {
         ...(folder === null ? {} : { SGLNB_MODELS: folder }),
       },
       process.platform,
+      this.#runtime,
     );
   }
 

@@ -7,7 +7,12 @@ import { loadLlama } from '../engine/llama-binding.ts';
 import { findNativeLibrary, type NativeLibraryOptions } from '../engine/native-library.ts';
 import { modelDirectories } from '../model/resolve-model.ts';
 import type { RuntimeOptions } from '../options.ts';
-import { chooseLibrary, hasGpuDriver, libraryCandidates } from './choose-library.ts';
+import {
+  chooseLibrary,
+  hasGpuDriver,
+  libraryCandidates,
+  type LibraryCandidate,
+} from './choose-library.ts';
 import { offloadNeed, planOffload } from './offload.ts';
 import { probeInChild } from './probe-library.ts';
 import { ProbeMemory } from './probe-memory.ts';
@@ -23,22 +28,18 @@ export interface ChosenDevice {
   readonly worked: () => void;
 }
 
+type BuildOptions = Pick<RuntimeOptions, 'device' | 'gpuLayers' | 'llamaLibrary'>;
+
 export async function chooseDevice(
-  options: Pick<RuntimeOptions, 'device' | 'gpuLayers' | 'llamaLibrary'>,
+  options: BuildOptions,
   modelFile: string,
   header: GgufHeader,
   sizes: { readonly cells: number; readonly batchTokens: number },
 ): Promise<ChosenDevice> {
-  const { env, platform, arch } = process;
-  const candidates = libraryCandidates({
-    given: options.llamaLibrary ?? (env['SGLNB_LLAMA_LIBRARY'] || null),
-    fetched: backendFolders(env, platform),
-    allowsGpu: options.device !== 'cpu' && options.gpuLayers !== 0,
-    hasGpuDriver: hasGpuDriver(platform, arch, env['LD_LIBRARY_PATH']),
-  });
+  const { env, platform } = process;
   const [program = ''] = process.argv.slice(1);
   const memory = new ProbeMemory(backendFolders(env, platform)[0] ?? '');
-  const { candidate, devices, skipped } = await chooseLibrary(candidates, async (library) =>
+  const { candidate, devices, skipped } = await chooseLibrary(builds(options), async (library) =>
     memory.take(fileOf(library))
       ? { kind: 'works', devices: listDevices(loadLlama(library)) }
       : probeInChild([program], library),
@@ -54,6 +55,32 @@ export async function chooseDevice(
     },
     notices: [...skipped, ...placeNotice(devices ?? [], gpuLayers, need.layers)],
   };
+}
+
+export interface UsableDevices {
+  /** None: nothing but the processor. */
+  readonly devices: readonly Device[];
+  /** Builds that could not be used, as sentences. */
+  readonly skipped: readonly string[];
+}
+
+/** What a start with these options would compute on. Every build is tried in a process of its own. */
+export async function usableDevices(options: BuildOptions): Promise<UsableDevices> {
+  const [program = ''] = process.argv.slice(1);
+  const { devices, skipped } = await chooseLibrary(builds(options), (library) =>
+    probeInChild([program], library),
+  );
+  return { devices: devices ?? [], skipped };
+}
+
+function builds(options: BuildOptions): readonly LibraryCandidate[] {
+  const { env, platform, arch } = process;
+  return libraryCandidates({
+    given: options.llamaLibrary ?? (env['SGLNB_LLAMA_LIBRARY'] || null),
+    fetched: backendFolders(env, platform),
+    allowsGpu: options.device !== 'cpu' && options.gpuLayers !== 0,
+    hasGpuDriver: hasGpuDriver(platform, arch, env['LD_LIBRARY_PATH']),
+  });
 }
 
 /** What tells one build from another; empty where there is none, which is never remembered. */

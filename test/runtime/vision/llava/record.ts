@@ -1,8 +1,8 @@
 // node test/runtime/vision/llava/record.ts LIBMTMD
 //
 // Writes reference.json: what llama.cpp's own image code computes for the towers and pictures of cases.ts,
-// and what a model writes behind them. LIBMTMD is runtime/mtmd/build.ts's library, of a source tree with
-// two lines of tools/mtmd/models/llava.cpp repaired, by which llama.cpp v0.4 differs from what LLaVA's
+// and what a model writes behind them. LIBMTMD is the library of runtime/mtmd/build.ts --helpers, of a source
+// tree with two lines of tools/mtmd/models/llava.cpp repaired, by which llama.cpp v0.4 differs from what LLaVA's
 // towers were trained to do: the class token goes first (issue 25814), all stored blocks are computed
 // (issue 25817).
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

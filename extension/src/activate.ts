@@ -37,6 +37,7 @@ import { RuntimeMonitor } from './runtime-manager/runtime-monitor.ts';
 import { RuntimeStatusBar } from './runtime-manager/runtime-status.ts';
 import { cellLanguage, maximumImageSize } from './settings.ts';
 import { SettingsWarning } from './settings-warning.ts';
+import { registerLanguageTools } from './tools/language-tools.ts';
 import { DiagnosticsPage } from './views/diagnostics-page.ts';
 import { SessionsView } from './views/sessions-view.ts';
 import { VariablesView } from './views/variables-view.ts';
@@ -56,6 +57,7 @@ export function activate(context: ExtensionContext): void {
   const settingsWarning = new SettingsWarning(context.extension, (message) => log.warn(message));
   void settingsWarning.check();
   const homes = new ProgramHomes();
+  const insight = new NotebookInsight();
   const preview = new PromptPreview({
     memory: context.workspaceState,
     homes,
@@ -73,6 +75,8 @@ export function activate(context: ExtensionContext): void {
     models,
     apiKeys,
     settingsWarning,
+    insight,
+    registerLanguageTools({ controller: () => controller, insight, homes }),
     ...registerCommands({
       controller: () => controller,
       log,
@@ -95,7 +99,6 @@ export function activate(context: ExtensionContext): void {
   function registerExecution(): void {
     const status = new KernelStatusBar();
     const lenses = new ProgramCodeLensProvider();
-    const insight = new NotebookInsight();
     const diagnostics = new CellDiagnostics();
     const cellStatus = new GenStatusProvider(insight);
     const survival = new KernelSurvival(
@@ -187,7 +190,6 @@ export function activate(context: ExtensionContext): void {
     context.subscriptions.push(
       status,
       lenses,
-      insight,
       questions,
       answerRenderers(renderers, questions),
       diagnostics,

@@ -56,6 +56,18 @@ describe('GenRecords', () => {
     expect(records.values('answer')).toEqual([]);
   });
 
+  it('keeps the latest of all, unnamed ones too, and knows which variables there are', () => {
+    const records = new GenRecords();
+    for (let index = 0; index < 60; index += 1) {
+      records.add(null, record({ name: index === 59 ? null : 'answer', value: String(index) }));
+    }
+    expect(records.recent()).toHaveLength(50);
+    expect(records.recent().map(({ value }) => value)).toMatchObject({ 0: '59', 49: '10' });
+    expect(records.names()).toEqual(['answer']);
+    records.clear();
+    expect(records.recent()).toEqual([]);
+  });
+
   it('knows no rate and no share where nothing was measured', () => {
     const records = new GenRecords();
     records.add('a', record({}));

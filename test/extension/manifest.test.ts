@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { rules } from '../../language-server/src/features/rules.ts';
 import { COMMANDS } from '../../extension/src/commands/command-ids.ts';
 import { CELL_LANGUAGE, NOTEBOOK_TYPE } from '../../extension/src/notebook/notebook-type.ts';
+import { TOOLS } from '../../extension/src/tools/tool-names.ts';
 import * as payloads from '../../extension/protocol/output-payloads.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
@@ -14,6 +15,12 @@ interface Manifest {
   readonly icon: string;
   readonly contributes: {
     readonly commands: readonly { readonly command: string }[];
+    readonly languageModelTools: readonly {
+      readonly name: string;
+      readonly toolReferenceName: string;
+      readonly canBeReferencedInPrompt: boolean;
+      readonly when: string;
+    }[];
     readonly configuration: readonly { readonly properties: Readonly<Record<string, unknown>> }[];
     readonly notebooks: readonly { readonly type: string }[];
     readonly languages: readonly {
@@ -37,6 +44,14 @@ describe('manifest', () => {
     expect(contributes.commands.map(({ command }) => command).toSorted()).toEqual(
       Object.values(COMMANDS).toSorted(),
     );
+  });
+
+  it('declares exactly the tools that are registered; those that run something in trusted folders', () => {
+    const tools = contributes.languageModelTools;
+    expect(tools.map(({ name }) => name)).toEqual(Object.values(TOOLS));
+    expect(tools.filter(({ canBeReferencedInPrompt }) => !canBeReferencedInPrompt)).toEqual([]);
+    const running = tools.filter(({ when }) => when.includes('isWorkspaceTrusted'));
+    expect(running.map(({ name }) => name)).toEqual([TOOLS.runCell, TOOLS.runProgram]);
   });
 
   it('names the notebook type, the cell language and the payload types of the code', () => {

@@ -108,8 +108,11 @@ function rowsFolder({ notebook }: ProgramHome, source: Uri): string {
   return dirname(notebook.isUntitled ? source.fsPath : notebook.uri.fsPath);
 }
 
-/** Runs `code` in a new cell, after the cell that it needs if that has not run as it is now. */
-async function runBelow(home: ProgramHome, code: string): Promise<void> {
+/**
+ * Runs `code` in a new cell, after the cell that it needs if that has not run as it is now. Resolves with
+ * the new cell when its run has ended.
+ */
+export async function runBelow(home: ProgramHome, code: string): Promise<NotebookCell> {
   const { notebook, cell, last } = home;
   if (notebook.isUntitled && !isShown(home)) {
     await window.showNotebookDocument(notebook, {
@@ -121,7 +124,9 @@ async function runBelow(home: ProgramHome, code: string): Promise<void> {
   await insertCell(last, code);
   const needed = home.isStale ? [{ start: cell.index, end: cell.index + 1 }] : [];
   home.loaded();
+  const added = notebook.cellAt(below);
   await runCells(notebook, [...needed, { start: below, end: below + 1 }]);
+  return added;
 }
 
 function isShown({ notebook }: ProgramHome): boolean {

@@ -26,11 +26,15 @@ const NOTHING: CellTotals = {
 
 /** Records kept per variable; a loop's earlier values are of no use in a hover. */
 const MOST_VALUES = 5;
+/** Records kept of all variables together; each holds its whole request. */
+const MOST_RECENT = 50;
 
 export class GenRecords {
   /** Latest first, by variable name. */
   readonly #byName = new Map<string, GenRecord[]>();
   readonly #byCell = new Map<string, CellTotals>();
+  /** Oldest first. */
+  readonly #recent: GenRecord[] = [];
 
   /** A cell runs again. */
   startCell(cell: string): void {
@@ -38,6 +42,8 @@ export class GenRecords {
   }
 
   add(runningCell: string | null, record: GenRecord): void {
+    this.#recent.push(record);
+    if (this.#recent.length > MOST_RECENT) this.#recent.shift();
     if (record.name !== null) {
       const earlier = this.#byName.get(record.name) ?? [];
       this.#byName.set(record.name, [record, ...earlier].slice(0, MOST_VALUES));
@@ -53,6 +59,16 @@ export class GenRecords {
     return this.#byName.get(name) ?? [];
   }
 
+  /** Variables that have a value. */
+  names(): string[] {
+    return [...this.#byName.keys()];
+  }
+
+  /** Latest first, those without a variable too. */
+  recent(): GenRecord[] {
+    return this.#recent.toReversed();
+  }
+
   totals(cell: string): CellTotals | undefined {
     return this.#byCell.get(cell);
   }
@@ -60,6 +76,7 @@ export class GenRecords {
   clear(): void {
     this.#byName.clear();
     this.#byCell.clear();
+    this.#recent.length = 0;
   }
 }
 

@@ -28,7 +28,7 @@ export interface DownloadOptions {
   /** Attempts in a row that bring nothing before the download fails. */
   readonly attempts: number;
   readonly retryMilliseconds: number;
-  /** A connection that brings less than `stallBytes` in this time is given up. */
+  /** A connection that brings less than `stallBytes` in this time is given up, and brought nothing. */
   readonly stallMilliseconds: number;
   readonly stallBytes: number;
   /** Free bytes of the disk that holds the folder. */
@@ -103,7 +103,8 @@ async function receiveAll(
       throwIfCancelled(options.signal);
       const failure = asModelError(error, url);
       if (!TRANSIENT.has(failure.code)) throw failure;
-      failures = part.received > before ? 1 : failures + 1;
+      // A few bytes are no progress: a server may cut every connection after one.
+      failures = part.received - before >= options.stallBytes ? 1 : failures + 1;
       if (failures >= options.attempts) throw failure;
       await pause(options.retryMilliseconds * 2 ** (failures - 1), options.signal);
     }

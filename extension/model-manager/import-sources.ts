@@ -12,6 +12,9 @@ export interface ImportableModel {
   readonly path: string;
   /** Name of the link in the models folder. */
   readonly fileName: string;
+  /** Further files of a model in parts, in order; their names must stay as they are. */
+  readonly parts: readonly string[];
+  /** Of all parts. */
   readonly size: number;
   readonly sha256: string | null;
   /** Of a vision model, the file with which it sees. */
@@ -44,7 +47,7 @@ export async function findImportable(places: ImportPlaces): Promise<readonly Imp
     ...places.lmStudio.map((folder) => ggufBelow(folder, 3, 'LM Studio')),
     ...places.ollama.map(ollamaModels),
     ...places.llamaCpp.map((folder) => ggufBelow(folder, 1, 'llama.cpp')),
-    ...places.huggingFace.map((folder) => ggufBelow(folder, 4, 'Hugging Face')),
+    ...places.huggingFace.map((folder) => ggufBelow(folder, 5, 'Hugging Face')),
   ]);
   return found.flat();
 }
@@ -56,23 +59,54 @@ async function ggufBelow(
 ): Promise<ImportableModel[]> {
   const entries = await filesBelow(root, depth);
   const models = entries
-    .filter((path) => /\.gguf$/i.test(path) && !/mmproj|-\d{5}-of-\d{5}\.gguf$/i.test(path))
-    .map((path) => {
+    .filter((path) => /\.gguf$/i.test(path) && !/mmproj/i.test(path) && !LATER_PART.test(path))
+    .map(async (path) => {
+      const parts = laterParts(path, entries);
+      // Some are missing: it is being downloaded, or was damaged.
+      if (parts === null) return [];
       const name = shownName(relative(root, path).split(sep).join('/'));
       const projector = projectorBeside(path, entries);
-      return importable({ program, name, path, fileName: basename(path), sha256: null, projector });
+      const fileName = basename(path);
+      return importable({ program, name, path, fileName, parts, sha256: null, projector });
     });
   return (await Promise.all(models)).flat();
 }
 
-/** The projector of a GGUF file that the user names. */
-export async function projectorFor(model: string): Promise<string | null> {
-  return projectorBeside(model, await filesBelow(dirname(model), 1));
+/** What belongs to a GGUF file that the user names. @throws ModelManagerError */
+export async function besideModel(
+  model: string,
+): Promise<Pick<ImportableModel, 'parts' | 'projector'>> {
+  const files = await filesBelow(dirname(model), 1);
+  const parts = LATER_PART.test(model) ? null : laterParts(model, files);
+  if (parts === null) {
+    throw new ModelManagerError(
+      'NOT_FOUND',
+      `${basename(model)} is a part of a model: name the first part, and have all others beside it.`,
+    );
+  }
+  return { parts, projector: projectorBeside(model, files) };
+}
+
+const PART = /-(\d{5})-of-(\d{5})\.gguf$/i;
+const LATER_PART = /-(?!00001)\d{5}-of-\d{5}\.gguf$/i;
+
+/** None for a model in one file, `null` when some are missing. */
+function laterParts(first: string, files: readonly string[]): readonly string[] | null {
+  const part = PART.exec(first);
+  if (part === null) return [];
+  const count = Number(part[2]);
+  const found = files
+    .filter((path) => path.startsWith(first.slice(0, part.index)))
+    .filter((path) => LATER_PART.test(path) && PART.exec(path)?.[2] === part[2])
+    .toSorted();
+  return found.length === count - 1 ? found : null;
 }
 
 /** In the model's own folder, if that holds this model alone or the projector's name has all of its words. */
 function projectorBeside(model: string, files: readonly string[]): string | null {
-  const beside = files.filter((path) => dirname(path) === dirname(model) && /\.gguf$/i.test(path));
+  const beside = files.filter(
+    (path) => dirname(path) === dirname(model) && /\.gguf$/i.test(path) && !LATER_PART.test(path),
+  );
   const projectors = beside.filter((path) => /mmproj/i.test(basename(path)));
   if (beside.length - projectors.length === 1) return projectors[0] ?? null;
   const wanted = words(model.replace(/[-.](q\d|iq\d|b?f16|f32)[^/\\]*$/i, ''));
@@ -115,6 +149,7 @@ async function ollamaModels(root: string): Promise<ImportableModel[]> {
       name: `${short}:${tag}`,
       path: blob(digest),
       fileName: `${model}-${tag}.gguf`,
+      parts: [],
       sha256: digest,
       projector: projector === undefined ? null : blob(projector),
     });
@@ -147,11 +182,11 @@ async function digests(
 }
 
 async function importable(model: Omit<ImportableModel, 'size'>): Promise<ImportableModel[]> {
-  const size = await stat(model.path).then(
-    (found) => found.size,
-    () => null,
+  const sizes = [model.path, ...model.parts].map(async (path) => (await stat(path)).size);
+  return Promise.all(sizes).then(
+    (each) => [{ ...model, size: each.reduce((sum, size) => sum + size, 0) }],
+    () => [],
   );
-  return size === null ? [] : [{ ...model, size }];
 }
 
 /**

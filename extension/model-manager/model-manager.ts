@@ -12,12 +12,12 @@ import { hashFile } from './file-hash.ts';
 import { probeGpus } from './gpu-probe.ts';
 import { HUB, HubClient, type HubModel } from './hub-client.ts';
 import {
+  besideModel,
   findImportable,
   importPlaces,
   linkModel,
   type ImportableModel,
   type ImportPlaces,
-  projectorFor,
 } from './import-sources.ts';
 import {
   besideGpu,
@@ -128,15 +128,27 @@ export class ModelManager {
     readGgufFacts(model.path);
     const folder = await this.store.folderFor('imported');
     const target = join(folder, model.fileName);
-    await linkModel(model.path, target);
-    const names = [...new Set([model.name.replace(/\/[^/]*\.gguf$/i, ''), model.name])];
-    const files = [await recordOf(target, model.sha256)];
-    if (model.projector !== null) {
-      // The runtime takes the one whose name is most like the model's.
-      const beside = target.replace(/(\.gguf)?$/i, '-mmproj.gguf');
-      await linkModel(model.projector, beside);
-      files.push(await recordOf(beside, null));
+    // The runtime takes the projector whose name is most like the model's.
+    const beside = target.replace(/(\.gguf)?$/i, '-mmproj.gguf');
+    const links: [source: string, target: string][] = [
+      [model.path, target],
+      ...model.parts.map((part): [string, string] => [part, join(folder, basename(part))]),
+      ...(model.projector === null ? [] : [[model.projector, beside] as [string, string]]),
+    ];
+    const made: string[] = [];
+    const files: RecordedFile[] = [];
+    try {
+      for (const [source, link] of links) {
+        await linkModel(source, link);
+        made.push(link);
+        files.push(await recordOf(link, link === target ? model.sha256 : null));
+      }
+    } catch (error) {
+      // Half of a model is none.
+      for (const link of made) await rm(link, { force: true });
+      throw error;
     }
+    const names = [...new Set([model.name.replace(/\/[^/]*\.gguf$/i, ''), model.name])];
     return this.store.add(target, { names, source: model.program, files });
   }
 
@@ -201,7 +213,7 @@ export async function importableFile(path: string): Promise<ImportableModel> {
   const name = basename(path);
   const fileName = /\.gguf$/i.test(name) ? name : `${name}.gguf`;
   const real = await realpath(path);
-  const projector = await projectorFor(path);
+  const beside = await besideModel(path);
   return {
     program: 'llama.cpp',
     name: fileName,
@@ -209,7 +221,7 @@ export async function importableFile(path: string): Promise<ImportableModel> {
     fileName,
     size,
     sha256: null,
-    projector,
+    ...beside,
   };
 }
 

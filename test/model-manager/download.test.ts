@@ -163,6 +163,36 @@ describe('refusing', () => {
     expect(contentRequests()).toEqual([]);
   });
 
+  it('gives up on a server that cuts every connection after a few bytes', async () => {
+    for (let i = 0; i < 20; i += 1) hub.misbehaviours.push({ kind: 'cut', after: 100 });
+    await expect(pull(manager({ attempts: 4 }))).rejects.toMatchObject({ code: 'NETWORK' });
+    expect(contentRequests()).toHaveLength(4);
+  });
+
+  it.each([
+    ['in circles', 'https://hub.test/again', 'it redirects in circles'],
+    ['to plain HTTP', 'http://cdn.test/file', 'it redirects to http://cdn.test/file'],
+    ['into the file system', 'file:///etc/passwd', 'it redirects to file:///etc/passwd'],
+  ])('follows nobody %s', async (_where, location, reason) => {
+    const asked: string[] = [];
+    const client = new HubClient({
+      base: 'https://hub.test',
+      token: null,
+      answerMilliseconds: 5_000,
+      fetch: (input) => {
+        asked.push(new Request(input).url);
+        return Promise.resolve(new Response(null, { status: 302, headers: { location } }));
+      },
+    });
+    const answer = client.describe('org/model', 'file.gguf');
+    await expect(answer).rejects.toMatchObject({
+      code: 'BAD_ANSWER',
+      message: expect.stringContaining(reason),
+    });
+    expect(asked.every((url) => url.startsWith('https://hub.test/'))).toBe(true);
+    expect(asked.length).toBeLessThan(12);
+  });
+
   it('gives up on a server that trickles', async () => {
     hub.misbehaviours.push({ kind: 'trickle' });
     const models = manager({ attempts: 1, stallMilliseconds: 100 });

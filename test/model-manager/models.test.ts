@@ -4,6 +4,7 @@ import {
   lstatSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -283,6 +284,34 @@ describe('importing', () => {
       'o_b-Q4_K_M.gguf': ['o_b-Q4_K_M-mmproj.gguf'],
     });
     expect(await models.store.list()).toHaveLength(4);
+  });
+
+  it('links all parts of a model, or none', async () => {
+    const name = (part: number) => `big-Q8_0-0000${part}-of-00003.gguf`;
+    const folder = 'home/.cache/huggingface/hub/models--o--big-GGUF/snapshots/abc/Q8_0';
+    const first = put(`${folder}/${name(1)}`, tiny);
+    put(`${folder}/${name(2)}`, 'second');
+    // The third is not here yet.
+    expect(await models.importable()).toEqual([]);
+    await expect(importableFile(first)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    const third = put(`${folder}/${name(3)}`, 'third');
+    await expect(importableFile(third)).rejects.toThrow(/name the first part/);
+    const [big] = await models.importable();
+    expect([big?.name, big?.size]).toEqual([
+      `o/big-GGUF/Q8_0/${name(1)}`,
+      tiny.length + 'secondthird'.length,
+    ]);
+    const taken = put(`models/imported/${name(3)}`, 'something else');
+    await expect(models.import(big!)).rejects.toThrow(/is there already/);
+    expect(readdirSync(join(root, 'models', 'imported'))).toEqual([name(3)]);
+    rmSync(taken);
+    const installed = await models.import(big!);
+    expect(installed.record?.files.map((file) => file.name)).toEqual([1, 2, 3].map(name));
+    expect(await models.store.verify(installed)).toMatchObject({ ok: true });
+    expect(await models.store.list()).toHaveLength(1);
+    await models.store.remove(installed);
+    expect(readFileSync(third, 'utf8')).toBe('third');
+    expect(existsSync(join(root, 'models', 'imported', name(3)))).toBe(false);
   });
 
   it('takes any GGUF file, and nothing else', async () => {

@@ -277,7 +277,7 @@ describe(`damaged GGUF files (${MUTATIONS} mutations)`, () => {
 
   const cutLength = () => (random.below(8) === 0 ? random.below(HEADER_BYTES) : original.length);
 
-  it('always have a reason, and never hang a reader', () => {
+  it('always have a reason, and never hang a reader', { timeout: FUZZ_TIMEOUT }, () => {
     const path = join(folder, 'mutated.gguf');
     writeFileSync(path, original);
     const file = openSync(path, 'r+');

@@ -89,18 +89,26 @@ function readHeader(file: string): GgufHeader {
 }
 
 const MOST = 65_536;
+const EPSILON = 'vision.attention.layer_norm_epsilon';
 
 function shapeOf(file: string, header: GgufHeader): ProjectorShape {
-  const number = (name: string): number => {
-    const value = header.metadata.get(`clip.${name}`);
-    if (typeof value === 'number' && value > 0 && value <= MOST) return value;
+  const valid = <Value>(name: string, value: Value | undefined): Value => {
+    if (value !== undefined) return value;
     throw new ProjectorError('INVALID', `${file} has no valid clip.${name}.`);
   };
-  const triple = (name: string): readonly number[] => {
-    const value = header.metadata.get(`clip.vision.${name}`);
-    const numbers = typeof value === 'object' ? value.numbers : undefined;
-    if (numbers?.length === 3) return numbers;
-    throw new ProjectorError('INVALID', `${file} has no valid clip.vision.${name}.`);
+  const positive = (name: string): number | undefined => {
+    const value = header.metadata.get(`clip.${name}`);
+    return typeof value === 'number' && value > 0 && value <= MOST ? value : undefined;
+  };
+  /** A file may store any number as a float. */
+  const number = (name: string): number => {
+    const value = positive(name);
+    return valid(name, Number.isInteger(value) ? value : undefined);
+  };
+  const triple = (name: string, fits: (value: number) => boolean): readonly number[] => {
+    const value = header.metadata.get(`clip.${name}`);
+    const numbers = typeof value === 'object' ? (value.numbers ?? []) : [];
+    return valid(name, numbers.length === 3 && numbers.every(fits) ? numbers : undefined);
   };
   const imageSize = number('vision.image_size');
   const patchSize = number('vision.patch_size');
@@ -122,9 +130,10 @@ function shapeOf(file: string, header: GgufHeader): ProjectorShape {
     heads,
     blocks: blocksOf(file, header, number('vision.block_count')),
     outputLength: output ?? number('vision.projection_dim'),
-    epsilon: number('vision.attention.layer_norm_epsilon'),
-    mean: triple('image_mean'),
-    deviation: triple('image_std'),
+    epsilon: valid(EPSILON, positive(EPSILON)),
+    mean: triple('vision.image_mean', Number.isFinite),
+    // Colours are divided by it.
+    deviation: triple('vision.image_std', (value) => Number.isFinite(value) && value > 0),
     activation: header.metadata.get('clip.use_gelu') === true ? 'gelu' : otherActivation(header),
     hasClassToken: header.tensors.has('v.class_embd'),
     tokensPerTile: (imageSize / patchSize) ** 2,
@@ -136,7 +145,9 @@ function shapeOf(file: string, header: GgufHeader): ProjectorShape {
 function gridsOf(file: string, { metadata }: GgufHeader, imageSize: number): readonly Size[] {
   const value = metadata.get('clip.vision.image_grid_pinpoints');
   const numbers = typeof value === 'object' ? (value.numbers ?? []) : [];
-  const areTiles = numbers.every((side) => side > 0 && side <= MOST && side % imageSize === 0);
+  const areTiles = numbers.every(
+    (side) => Number.isInteger(side) && side > 0 && side <= MOST && side % imageSize === 0,
+  );
   if (numbers.length % 2 !== 0 || !areTiles) {
     throw new ProjectorError(
       'INVALID',
@@ -158,7 +169,8 @@ function blocksOf(file: string, header: GgufHeader, count: number): number {
   if (layers === undefined) return count;
   const numbers = typeof layers === 'object' ? layers.numbers : undefined;
   const [layer] = numbers ?? [];
-  if (numbers?.length === 1 && layer !== undefined && layer >= 1 && layer <= count) return layer;
+  const isBlock = (value: number) => Number.isInteger(value) && value >= 1 && value <= count;
+  if (numbers?.length === 1 && layer !== undefined && isBlock(layer)) return layer;
   throw new ProjectorError(
     'UNSUPPORTED',
     `${file} joins the features of several layers, which this runtime does not compute.`,

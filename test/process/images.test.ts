@@ -170,7 +170,7 @@ describe('the runtime', () => {
   });
 
   it.each<[string, object, string]>([
-    ['no image', { image_data: 'aGVsbG8gd29ybGQ=' }, 'neither PNG nor JPEG'],
+    ['no image', { image_data: 'aGVsbG8gd29ybGQ=' }, 'neither PNG, JPEG nor GIF'],
     ['no base64', { image_data: 'what?!' }, 'neither base64, nor a URL'],
     ['a missing file', { image_data: '/missing/a.png' }, 'cannot read the image file'],
     ['an unreachable address', { image_data: 'http://127.0.0.1:1/a.png' }, 'cannot load the image'],

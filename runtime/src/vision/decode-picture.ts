@@ -1,10 +1,10 @@
+import { decodeGif } from './gif.ts';
 import { decodeJpeg } from './jpeg.ts';
 import { type Picture, PictureError } from './picture.ts';
 import { decodePng } from './png.ts';
 
 /** Formats that are told by their first bytes and cannot be read here. */
 const OTHERS: readonly (readonly [start: string, name: string])[] = [
-  ['GIF8', 'GIF'],
   ['RIFF', 'WebP'],
   ['BM', 'BMP'],
   ['II*\0', 'TIFF'],
@@ -13,13 +13,14 @@ const OTHERS: readonly (readonly [start: string, name: string])[] = [
   ['%PDF', 'PDF'],
 ];
 
-/** Decodes PNG and JPEG by their first bytes, whatever the file is called. Throws `PictureError`. */
+/** Decodes PNG, JPEG and GIF by their first bytes, whatever the file is called. Throws `PictureError`. */
 export function decodePicture(bytes: Uint8Array): Picture {
   if (bytes.length === 0) throw new PictureError('FORMAT', 'The image is empty.');
   const start = Buffer.from(bytes.subarray(0, 12)).toString('latin1');
   try {
     if (start.startsWith('\x89PNG\r\n\x1a\n')) return decodePng(bytes);
     if (start.startsWith('\xff\xd8')) return decodeJpeg(bytes);
+    if (start.startsWith('GIF8')) return decodeGif(bytes);
   } catch (error) {
     if (error instanceof PictureError) throw error;
     // A decoder that ran off its input: bytes from outside never end a process.
@@ -30,7 +31,7 @@ export function decodePicture(bytes: Uint8Array): Picture {
   throw new PictureError(
     'FORMAT',
     name === undefined
-      ? 'The image is neither PNG nor JPEG. Check that it is base64 of an image file, a data: URL, or the path of a file.'
-      : `The image is ${name}; this runtime reads PNG and JPEG. Save it as one of them.`,
+      ? 'The image is neither PNG, JPEG nor GIF. Check that it is base64 of an image file, a data: URL, or the path of a file.'
+      : `The image is ${name}; this runtime reads PNG, JPEG and GIF. Save it as one of them.`,
   );
 }

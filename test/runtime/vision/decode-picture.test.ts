@@ -1,9 +1,10 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { decodePicture } from '../../../runtime/src/vision/decode-picture.ts';
 import type { Picture } from '../../../runtime/src/vision/picture.ts';
 import { fitOnCanvas, resize } from '../../../runtime/src/vision/resize.ts';
 import { type Colour, paintPng, pngOf } from '../../support/png.ts';
-import { samplePictures } from './sample-pictures.ts';
+import { FILLED_SHA256, filledGif, samplePictures } from './sample-pictures.ts';
 
 const at = ({ rgb, width }: Picture, x: number, y: number): Colour => [
   rgb[(y * width + x) * 3]!,
@@ -34,6 +35,13 @@ describe('formats', () => {
     expect(Math.abs(red - 220)).toBeLessThan(8);
     expect(Math.abs(green - 40)).toBeLessThan(8);
     expect(Math.abs(blue - 40)).toBeLessThan(8);
+  });
+
+  it('unpacks a GIF whose codes fill the dictionary as Pillow does', () => {
+    const picture = decodePicture(Buffer.from(filledGif, 'base64'));
+    expect([picture.width, picture.height]).toEqual([180, 120]);
+    const hash = createHash('sha256').update(picture.rgb).digest('hex');
+    expect(hash).toBe(FILLED_SHA256);
   });
 
   it('undoes every PNG filter', () => {
@@ -99,6 +107,8 @@ describe('formats', () => {
 describe('refusals', () => {
   const png = paintPng(8, 8, () => [1, 2, 3]);
   const huge = pngOf({ width: 100_000, height: 100_000 }, Buffer.alloc(4));
+  const gif = Buffer.from(samplePictures['GIF']!, 'base64');
+  const hugeGif = Buffer.concat([Buffer.from('GIF89a'), Buffer.alloc(40, 255)]);
   const refusal = (bytes: Buffer): string => {
     try {
       decodePicture(bytes);
@@ -112,13 +122,14 @@ describe('refusals', () => {
 
   it.each<[string, Buffer, string]>([
     ['nothing', Buffer.alloc(0), 'FORMAT: The image is empty.'],
-    ['text', Buffer.from('hello world'), 'FORMAT: The image is neither PNG nor JPEG.'],
+    ['text', Buffer.from('hello world'), 'FORMAT: The image is neither PNG, JPEG nor GIF.'],
     [
-      'GIF',
-      Buffer.from('GIF89a....'),
-      'FORMAT: The image is GIF; this runtime reads PNG and JPEG.',
+      'WebP',
+      Buffer.from('RIFF0000WEBP'),
+      'FORMAT: The image is WebP; this runtime reads PNG, JPEG and GIF.',
     ],
-    ['WebP', Buffer.from('RIFF0000WEBP'), 'FORMAT: The image is WebP;'],
+    ['half a GIF', gif.subarray(0, gif.length - 30), 'CORRUPT: The image is damaged: it ends'],
+    ['a huge GIF', hugeGif, 'TOO_LARGE: The image has 65535 × 65535 pixels'],
     ['HEIC', Buffer.from('\0\0\0\u0018ftypheic'), 'FORMAT: The image is AVIF or HEIC;'],
     ['half a PNG', png.subarray(0, png.length - 30), 'CORRUPT: The image is damaged: '],
     ['a huge PNG', huge, 'TOO_LARGE: The image has 100000 × 100000 pixels; at most 64 million'],

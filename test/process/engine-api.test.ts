@@ -64,6 +64,16 @@ def program(s):
 state = program.run(backend=runtime)
 answer = json.loads(runtime.generate("Once", {"max_new_tokens": 4, "temperature": 0}))
 assert answer["text"] == state["a"], (answer, state["a"])
+pieces = [piece async for piece in runtime.async_generate("Once", {"max_new_tokens": 4, "temperature": 0})]
+assert "".join(pieces) == state["a"], pieces
+assert 30000 <= runtime.port < 40000, runtime.port
+assert (await runtime.get_server_info())["version"] == runtime.endpoint.get_server_info()["version"]
+for refused in (lambda: runtime.encode("Once"), lambda: runtime.generate("Once", {"max_new_tokens": -1})):
+    try: refused()
+    except ValueError as e: assert "refused" in str(e), e
+    else: raise AssertionError("was answered")
+try: runtime.endpoint.start_profile()
+except RuntimeError as e: assert "404" in str(e), e
 runtime.shutdown()
 print("runtime ended")
 `,

@@ -505,7 +505,7 @@ report(launch_server_cmd("serve")[1])
   });
 
   test("SGLang's server modules are refused with an explanation", () =>
-    check('def load(): import sglang.srt.utils\nreport("bundled runtime" in raised(load))', true));
+    check('def load(): import sglang.srt.server\nreport("bundled runtime" in raised(load))', true));
 });
 
 describe.runIf(hasPython)('the rest of the package', () => {

@@ -3,7 +3,6 @@
  * of `sglang.launch_server`. Answers the `ProcessCalls` of the bridge.
  */
 import { spawn } from 'node:child_process';
-import { createServer } from 'node:net';
 import type {
   ChildProcessInfo,
   EndpointOptions,
@@ -22,6 +21,7 @@ import { isProcessCall, type ProcessCallName } from '../guest/bridge-protocol.ts
 import type { BridgeMessage, BridgeReply } from '../guest/guest.ts';
 import { isLoopback, loopbackUrl } from '../loopback.ts';
 import { parseServerLaunch, splitCommand } from './command-line.ts';
+import { freePort } from './free-port.ts';
 import { ManagedProcess, type BackgroundProgram } from './managed-process.ts';
 import { ProcessError } from './process-error.ts';
 import { Reaper } from './reaper.ts';
@@ -388,19 +388,6 @@ function settled<T>(
     void promise.then(resolve, reject).finally(() => {
       if (timer !== null) clearTimeout(timer);
       signal.removeEventListener('abort', abort);
-    });
-  });
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() =>
-        resolve(typeof address === 'object' && address !== null ? address.port : 0),
-      );
     });
   });
 }

@@ -340,6 +340,7 @@ def serve(guest):
     while True:
         message = _take(_requests)
         cell = message["cell"]
+        asyncio.set_event_loop(_loop)  # asyncio.run() in an earlier cell took it away
         result = guest.execute_json(message["fileName"], cell["id"], cell["label"], message["code"])
         if _orphaned:
             os._exit(0)  # os.fork() in a cell: its rest has run here, too

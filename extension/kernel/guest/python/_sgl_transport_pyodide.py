@@ -201,8 +201,10 @@ def _cancelled_at(task):
 
 def _interruptible_run_sync(awaitable):
     """``run_sync`` for everybody else: ``time.sleep``, ``asyncio.run`` and libraries."""
-    promise = awaitable if hasattr(awaitable, "then") else asyncio.ensure_future(awaitable)
-    return _wait(_worker.track, promise)
+    if isinstance(awaitable, pyodide.ffi.JsProxy):
+        return _wait(_worker.track, awaitable)
+    # Not as a promise: what is raised would come back as an exception of JavaScript.
+    return run_coro(awaitable)
 
 
 def real_path(path):

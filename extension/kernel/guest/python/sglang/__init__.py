@@ -37,6 +37,7 @@ __version__ = "0.4.3"
 # Made at first use, so that importing the package stays quick.
 Runtime = LazyImport("sglang.lang.backend.runtime", "Runtime")
 Engine = LazyImport("sglang.lang.backend.engine", "Engine")
+ServerArgs = LazyImport("sglang.srt.server_args", "ServerArgs")
 OpenAI = LazyImport("sglang.lang.backend.openai", "OpenAI")
 Anthropic = LazyImport("sglang.lang.backend.anthropic", "Anthropic")
 LiteLLM = LazyImport("sglang.lang.backend.litellm", "LiteLLM")

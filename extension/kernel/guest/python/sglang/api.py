@@ -26,8 +26,11 @@ def set_default_backend(backend):
     global_config.default_backend = backend
 
 
-def flush_cache(backend=None):
-    """Empties the server's prefix cache; False when there is no backend."""
+def flush_cache(backend=None, empty_cache=True):
+    """Empties the server's prefix cache; False when there is no backend.
+
+    ``empty_cache`` is what newer SGLang servers do with their device's memory; it changes nothing here.
+    """
     backend = backend or global_config.default_backend
     return False if backend is None else getattr(backend, "endpoint", backend).flush_cache()
 

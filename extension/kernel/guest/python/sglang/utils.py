@@ -5,6 +5,7 @@ import importlib
 import json as _json
 import os
 import re
+import sys
 import tempfile
 
 from sglang import _transport
@@ -163,16 +164,36 @@ def _response(answer):
 
 
 def download_and_cache_file(url, filename=None):
-    """Downloads a text file once; returns where it lies."""
+    """Downloads a file once; returns where it lies."""
     if filename is None:
         filename = os.path.join(tempfile.gettempdir(), url.split("/")[-1])
     if not os.path.exists(filename):
-        response = http_request(url)
-        if response.status_code != 200:
-            raise RuntimeError(f"{url} answered {response.status_code}")
-        with open(filename, "w", encoding="utf-8") as out:
-            out.write(response.text)
+        _download(url, filename)
     return filename
+
+
+def _download(url, filename):
+    """Under another name until it is whole, so that half a file never counts as the file."""
+    part = f"{filename}.part"
+    with open(part, "wb") as out:
+        out.write(download(url))
+    os.replace(part, filename)
+
+
+def download(url):
+    """The bytes at a URL."""
+    if sys.platform == "emscripten":  # urllib has no sockets there
+        import requests
+
+        response = requests.get(url)
+        response.raise_for_status()
+        return response.content
+    import urllib.request
+
+    with urllib.request.urlopen(url) as response:
+        return response.read()
+
+
 
 
 def encode_image_base64(image_path):

@@ -1,5 +1,6 @@
 """``@function``: a Python function as an SGLang program."""
 
+import contextvars
 import inspect
 import os
 import time
@@ -40,6 +41,9 @@ _BATCH = {
     "generator_style": False,
 }
 _GENERATOR_CHUNK = 200
+
+# What is being traced, where a program is called within another one's trace.
+tracing = contextvars.ContextVar("sglang_tracing", default=None)
 
 
 def _signature(first, options, rest):
@@ -133,6 +137,9 @@ class SglFunction:
         return await run_batch_async(run_one, batch, options["num_threads"], self._progress(options, len(batch)))
 
     def __call__(self, *args, **kwargs):
+        """``run``; within a trace, the program is traced, too."""
+        if tracing.get() is not None:
+            return self._trace_within(args, kwargs)
         return self.run(*args, **kwargs)
 
     # -------------------------------------------------------------- many runs
@@ -202,7 +209,12 @@ class SglFunction:
         return states
 
     def _batch_arguments(self, batch):
-        if isinstance(batch[0], dict):
+        kind = dict if isinstance(batch[0], dict) else (list, tuple)
+        odd = next((i for i, item in enumerate(batch) if not isinstance(item, kind)), None)
+        if odd is not None:
+            wanted = "a dict, as item 0 is" if kind is dict else "a tuple or list of arguments"
+            raise TypeError(f"item {odd} of the batch is not {wanted}, but {batch[odd]!r}")
+        if kind is dict:
             return [dict(item) for item in batch]
         most = len(self.arg_names)
         least = most - len(self.arg_defaults)
@@ -239,6 +251,10 @@ class SglFunction:
         from sglang.lang.tracer import trace_program
 
         return trace_program(self, {**kwargs, **self.bind_arguments}, backend)
+
+    def _trace_within(self, args, kwargs):
+        _, arguments = self._split(_RUN, kwargs)
+        return self.trace(backend=tracing.get(), **dict(zip(self.arg_names, args)), **arguments)
 
     def _preview_prompt(self, **arguments):
         """What a run would send, with placeholders for what it would generate."""

@@ -190,6 +190,9 @@ class ProgramState:
         After the last piece it raises what ended the program, if something did.
         """
         request = self._first_request(var_name)
+        if var_name is not None and not self.stream_executor.stream:
+            yield self.get_var(var_name)
+            return
         while True:
             answer = self.stream_executor.call("next", **request)
             piece = self._take(request, answer)

@@ -347,7 +347,11 @@ def check_regex(regex):
 
 def __getattr__(name):
     if name == "SglFunction":
-        from sglang.lang.function import SglFunction
+        from sglang.lang import function
 
-        return SglFunction
+        return function.SglFunction
+    if name in ("SglArgument", "SglVariable", "SglFork", "SglGetForkItem"):
+        from sglang.lang import tracer
+
+        return getattr(tracer, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

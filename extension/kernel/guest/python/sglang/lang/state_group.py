@@ -89,8 +89,8 @@ class ProgramStateGroup:
             for index, state in enumerate(self.states):
                 state += other(index)
         elif isinstance(other, (list, tuple)):
-            for state, item in zip(self.states, other):
-                state += item
+            for index, state in enumerate(self.states):
+                state += other[index]
         else:
             raise ValueError(f"Invalid value: {other}")
         return self

@@ -72,6 +72,21 @@ class StreamExecutor:
     def chat_template(self):
         return self.backend.chat_template
 
+    @property
+    def variable_event(self):
+        """``variable_event[name].wait()`` waits until a variable has its value, or never gets one."""
+        return _Events(self, {name: _VariableEvent(self, name) for name in {**self.meta_info, **self.variables}})
+
+    def get_var(self, name):
+        from sglang.lang.interpreter import ProgramState
+
+        return ProgramState(self).get_var(name)
+
+    def set_var(self, name, value):
+        from sglang.lang.interpreter import ProgramState
+
+        ProgramState(self).set_var(name, value)
+
     def get_meta_info(self, name, timeout=None):
         return self.call("meta", name=name, timeout=timeout)
 
@@ -87,3 +102,31 @@ class StreamExecutor:
     def error(self):
         error = self.call("error")
         return None if error is None else cause_of(error)
+
+
+class _VariableEvent:
+    """What SGLang's programs use of a variable's ``threading.Event``."""
+
+    def __init__(self, executor, name):
+        self._executor = executor
+        self._name = name
+
+    def is_set(self):
+        return self._name in self._executor.variables
+
+    def wait(self, timeout=None):
+        try:
+            self._executor.get_meta_info(self._name, timeout)
+        except TimeoutError:
+            return False
+        return True
+
+
+class _Events(dict):
+    def __init__(self, executor, events):
+        super().__init__(events)
+        self._executor = executor
+
+    def __missing__(self, name):
+        """Of a variable that is still to be generated."""
+        return _VariableEvent(self._executor, name)

@@ -1,10 +1,16 @@
 """Tracing: the expressions of a program for given arguments, without generating anything."""
 
 import contextlib
+import contextvars
 import itertools
 
-from sglang.lang.function import resolve_backend
-from sglang.lang.ir import SglConstantText, SglExpr, SglExprList, SglRoleBegin, SglRoleEnd
+from sglang.lang.backend.base_backend import BaseBackend
+from sglang.lang.function import resolve_backend, tracing
+from sglang.lang.ir import SglConstantText, SglExpr, SglExprList, SglGen, SglRoleBegin, SglRoleEnd, SglSelect
+from sglang.lang.state_group import check_mode
+
+# The state of the program whose trace this is within.
+_states = contextvars.ContextVar("sglang_traced_state", default=None)
 
 
 class SglArgument(SglExpr):
@@ -36,6 +42,29 @@ class SglVariable(SglExpr):
         return f"Variable({self.name!r}, source=%{self.source.node_id})"
 
 
+class SglFork(SglExpr):
+    """Where a traced program forks."""
+
+    def __init__(self, number, position_ids_offset=None):
+        super().__init__()
+        self.number = number
+        self.position_ids_offset = position_ids_offset
+
+    def __repr__(self):
+        return f"number={self.number}, position_ids_offset={self.position_ids_offset}"
+
+
+class SglGetForkItem(SglExpr):
+    """Where one of the forks begins."""
+
+    def __init__(self, index):
+        super().__init__()
+        self.index = index
+
+    def __repr__(self):
+        return f"index={self.index}"
+
+
 class _Node:
     """One line of the graph: an expression and the node before it."""
 
@@ -50,24 +79,36 @@ class _Node:
         return repr(self.expr)
 
     def print_graph_dfs(self):
-        """The graph up to this node, one node a line: ``%3 = %2 + Gen('x')``."""
-        chain, node = [], self
-        while node is not None:
-            chain.append(node)
-            node = node.prev_node
-        return "".join(_line(node) + "\n" for node in reversed(chain))
+        """The graph up to this node, with what its values come from, one node a line: ``%3 = %2 + Gen('x')``."""
+        lines, seen, open_nodes = [], set(), [(self, False)]
+        while open_nodes:
+            node, ready = open_nodes.pop()
+            if ready:
+                lines.append(_line(node) + "\n")
+            elif node is not None and node.node_id not in seen:
+                seen.add(node.node_id)
+                source = node.expr.source if isinstance(node.expr, SglVariable) else None
+                open_nodes += [(node, True), (source, False), (node.prev_node, False)]
+        return "".join(lines)
 
 
 def _line(node):
-    before = "" if node.prev_node is None else f"%{node.prev_node.node_id} + "
-    return f"%{node.node_id} = {before}{node.expr!r}"
+    before = "" if node.prev_node is None else f"%{node.prev_node.node_id}"
+    if isinstance(node.expr, SglFork):
+        return f"%{node.node_id} = Fork({before or '%None'}, {node.expr!r})"
+    if isinstance(node.expr, SglGetForkItem):
+        return f"%{node.node_id} = GetForkItem({before}, {node.expr!r})"
+    return f"%{node.node_id} = {before and before + ' + '}{node.expr!r}"
 
 
 class TracerProgramState:
     """Stands for ``s``: remembers what is appended. Roles become the template's text."""
 
-    def __init__(self, template, parent=None):
+    def __init__(self, template, arguments, parent=None):
         self.chat_template = template
+        self.arguments = arguments
+        # The states of programs that were called within this one.
+        self.child_states = []
         self.last_node = None if parent is None else parent.last_node
         self.nodes = [] if parent is None else list(parent.nodes)
         self.messages_ = [] if parent is None else list(parent.messages_)
@@ -112,12 +153,24 @@ class TracerProgramState:
     def _add(self, expr):
         self.last_node = _Node(expr, self.last_node)
         self.nodes.append(self.last_node)
-        name = getattr(expr, "name", None)
-        if name is not None:
+        if isinstance(expr, (SglGen, SglSelect)):
+            kind = "gen" if isinstance(expr, SglGen) else "select"
+            name = f"{kind}_{len(self.variables)}" if expr.name is None else expr.name
             self.variables[name] = SglVariable(name, self.last_node)
 
     def __getitem__(self, name):
-        return self.variables[name]
+        return self.get_var(name)
+
+    def get_var(self, name):
+        """An argument of the program, or a variable."""
+        argument = self.arguments.get(name)
+        return self.variables[name] if argument is None else argument
+
+    def set_var(self, name, value):
+        self.variables[name] = value
+
+    def flatten_nodes(self):
+        return [node.expr for node in self.nodes]
 
     def __setitem__(self, name, value):
         self.variables[name] = value
@@ -157,9 +210,11 @@ class TracerProgramState:
     def fork(self, size=1, position_ids_offset=None):
         from sglang.lang.interpreter import ProgramStateGroup
 
-        return _TracerGroup(
-            ProgramStateGroup([TracerProgramState(self.chat_template, self) for _ in range(size)], self)
-        )
+        fork = _Node(SglFork(size, position_ids_offset), self.last_node)
+        states = [TracerProgramState(self.chat_template, self.arguments, self) for _ in range(size)]
+        for index, state in enumerate(states):
+            state.last_node = _Node(SglGetForkItem(index), fork)
+        return _TracerGroup(ProgramStateGroup(states, self))
 
     def sync(self):
         pass
@@ -171,10 +226,11 @@ class _TracerGroup:
         self.states = group.states
 
     def join(self, mode="gather_variable"):
-        source = self._group.src_state
-        for state in self.states:
-            for name, value in state.variables.items():
-                source.variables.setdefault(name, value)
+        check_mode(mode)
+        variables = self._group.src_state.variables
+        names = dict.fromkeys(name for state in self.states for name in state.variables if name not in variables)
+        for name in names:
+            variables[name] = [state.variables[name] for state in self.states if name in state.variables]
 
     def __getitem__(self, index):
         return self.states[index]
@@ -192,8 +248,25 @@ class _TracerGroup:
 
 def trace_program(program, arguments, backend):
     """The traced state of a program; parameters without a value are left open."""
-    template = resolve_backend(backend).chat_template
-    state = TracerProgramState(template)
+    backend = _known_backend(backend)
     open_arguments = {name: SglArgument(name) for name in program.arg_names if name not in arguments}
-    state.ret_value = program.func(state, **open_arguments, **arguments)
+    arguments = {**open_arguments, **arguments}
+    state = TracerProgramState(backend.chat_template, arguments)
+    caller = _states.get()
+    if caller is not None:
+        caller.child_states.append(state)
+    tokens = tracing.set(backend), _states.set(state)
+    try:
+        state.ret_value = program.func(state, **arguments)
+    finally:
+        tracing.reset(tokens[0])
+        _states.reset(tokens[1])
     return state
+
+
+def _known_backend(backend):
+    """The one that a run would have; a trace needs none, only a template."""
+    try:
+        return resolve_backend(backend)
+    except AssertionError:
+        return BaseBackend()

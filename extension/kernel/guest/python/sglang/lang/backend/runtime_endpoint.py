@@ -2,7 +2,7 @@
 
 from typing import Optional, Union
 
-from sglang import _transport
+from sglang import _transport, utils
 from sglang.lang.backend.base_backend import BaseBackend
 from sglang.lang.backend.service import certificates
 
@@ -34,6 +34,18 @@ class RuntimeEndpoint(BaseBackend):
         }
         answer = _transport.call({"op": "backend", "kind": "sglang", "url": base_url, "options": options})
         super().__init__(answer["id"], answer["modelInfo"], answer["template"])
+
+    def start_profile(self):
+        """Has the server record what it does, where it can."""
+        self._get("/start_profile")
+
+    def stop_profile(self):
+        self._get("/stop_profile")
+
+    def _get(self, path):
+        response = utils.http_request(self.base_url.rstrip("/") + path, api_key=self.api_key)
+        if response.status_code != 200:
+            raise RuntimeError(f"The server at {self.base_url} answered {response.status_code} to {path}.")
 
     def __repr__(self):
         return f"RuntimeEndpoint({self.base_url!r})"

@@ -1,0 +1,3 @@
+"""Where newer versions of SGLang keep ``global_config``."""
+
+from sglang.global_config import GlobalConfig, global_config  # noqa: F401

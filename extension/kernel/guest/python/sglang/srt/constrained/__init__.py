@@ -1,0 +1,1 @@
+"""Constraints from schemas."""

@@ -1,0 +1,243 @@
+/**
+ * What the recorded programs of SGLang do not reach: the rest of the package's public surface, in both
+ * guests, which must say the same.
+ */
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { GuestChoice } from '../../extension/protocol/kernel-protocol.ts';
+import { findPython } from '../kernel/sglang/support/run-python.ts';
+import { MockSglangServer } from '../kernel/sglang/support/mock-sglang-server.ts';
+import { KernelDriver } from '../support/kernel-driver.ts';
+
+const server = new MockSglangServer();
+/** Answers with every byte there is. */
+const files: Server = createServer((_, response) => {
+  response.end(Buffer.from(Array.from({ length: 1024 }, (_, index) => index % 256)));
+});
+beforeAll(async () => {
+  await server.listen();
+  await new Promise<void>((resolve) => files.listen(0, '127.0.0.1', resolve));
+});
+afterAll(async () => {
+  files.close();
+  await server.close();
+});
+
+const PRELUDE = `import asyncio, re, json, sys
+import sglang as sgl
+from sglang import *
+def raised(work):
+    try: return work()
+    except BaseException as e: return type(e).__name__ + ": " + str(e)
+def graph(state):
+    ids = {}
+    text = state.last_node.print_graph_dfs()
+    return re.sub(r"%(\\d+)", lambda m: "%" + str(ids.setdefault(m[1], len(ids) + 1)), text)
+@function
+def qa(s, q, extra="e"):
+    s += user(q) + assistant(gen("a"))`;
+
+const python = findPython();
+const guests: [string, GuestChoice | null][] = [
+  ['WebAssembly', { kind: 'wasm' }],
+  ['CPython', python === null ? null : { kind: 'cpython', executable: python }],
+];
+
+describe.each(guests)('%s', (_, guest) => {
+  let kernel: KernelDriver;
+  beforeAll(async () => {
+    if (guest === null) return;
+    kernel = new KernelDriver({ guest, endpoint: `http://127.0.0.1:${server.port}` });
+    expect((await kernel.run(PRELUDE)).outcome).toEqual({ status: 'ok' });
+  });
+  afterAll(() => kernel?.close());
+
+  /** Runs a cell, which must print exactly the lines. */
+  const cell = (name: string, code: string, ...lines: readonly string[]): void => {
+    test.skipIf(guest === null)(
+      guest === null ? `not run: no python3 (${name})` : name,
+      async () => {
+        const { text, outcome } = await kernel.run(code);
+        expect(outcome, text).toEqual({ status: 'ok' });
+        expect(text).toBe(`${lines.join('\n')}\n`);
+      },
+    );
+  };
+
+  cell(
+    'a trace follows programs that are called, forks, and values; nothing is generated',
+    `@function
+def sub(s, t): s += "sub" + t + gen("r")
+@function
+def caller(s, t):
+    first, second = sub(t=t), sub("const", temperature=0)
+    s += first["r"] + second["r"] + gen()
+    forks = s.fork(2)
+    forks += "z" + gen("f")
+    forks.join()
+    return forks
+state = caller.trace(t="T")
+print(graph(state))
+print(graph(state.ret_value[1]))
+print(sorted(state.variables), len(state.child_states), state["t"], len(state["f"]))`,
+    "%1 = Constant('subT')",
+    "%2 = %1 + Gen('r')",
+    "%3 = Variable('r', source=%2)",
+    "%4 = Constant('subconst')",
+    "%5 = %4 + Gen('r')",
+    "%6 = %3 + Variable('r', source=%5)",
+    '%7 = %6 + Gen(None)',
+    '',
+    "%1 = Constant('subT')",
+    "%2 = %1 + Gen('r')",
+    "%3 = Variable('r', source=%2)",
+    "%4 = Constant('subconst')",
+    "%5 = %4 + Gen('r')",
+    "%6 = %3 + Variable('r', source=%5)",
+    '%7 = %6 + Gen(None)',
+    '%8 = Fork(%7, number=2, position_ids_offset=None)',
+    '%9 = GetForkItem(%8, index=1)',
+    "%10 = %9 + Constant('z')",
+    "%11 = %10 + Gen('f')",
+    '',
+    "['f', 'gen_0'] 2 T 2",
+  );
+
+  cell(
+    'items of a batch that are no arguments are named',
+    `print(raised(lambda: qa.run_batch([{"q": "1"}, ("2",)])))
+print(raised(lambda: qa.run_batch(["a", "b"])))
+print(raised(lambda: qa.run_batch([("1",), ("2", "e", "f")])))`,
+    "TypeError: item 1 of the batch is not a dict, as item 0 is, but ('2',)",
+    "TypeError: item 0 of the batch is not a tuple or list of arguments, but 'a'",
+    'Exception: Given arguments mismatch the SGL function signature',
+  );
+
+  cell(
+    'too few items for the forks of a group; an unknown variable of a run that does not stream',
+    `@function
+def forks(s):
+    group = s.fork(3)
+    print(raised(lambda: group.__iadd__(["a", "b"])))
+    group += ["x", "y", "z", "more"]
+    return [each.text() for each in group]
+print(forks.run().ret_value)
+print(raised(lambda: list(qa.run("q").text_iter("nope"))))
+print(list(qa.run("q", stream=True).text_iter("nope")))`,
+    'IndexError: list index out of range',
+    "['ax', 'by', 'z']",
+    "KeyError: 'nope'",
+    "['']",
+  );
+
+  cell(
+    'the executor, as programs use it',
+    `state = qa.run("q")
+executor = state.stream_executor
+executor.variable_event["a"].wait()
+print(executor.variable_event["a"].is_set(), executor.get_var("a") == state["a"], "zz" in executor.variable_event)
+executor.set_var("b", [1])
+print(state["b"], sorted(executor.variables), executor.variable_event["never"].wait(0.01))`,
+    'True True False',
+    "[1] ['a', 'b'] True",
+  );
+
+  cell(
+    "the methods of choosing decide as SGLang's own test expects",
+    `from sglang.lang.choices import ChoicesDecision, ChoicesSamplingMethod
+choices = ["organ", "organism", "antidisestablishmentarianism"]
+tokens = [[(-0.1 * len(t), i, t) for i, t in enumerate(row)] for row in (["organ"], ["organ", "ism"], ["ant", "id", "is"])]
+rows = [[(p, 0, "t") for p in row] for row in ([-0.1], [-0.1, -0.3], [-0.4, -0.25, -0.1])]
+alone = [[(None, 0, "t"), *[(p, 0, "t") for p in row]] for row in ([], [-1.0], [-0.3, -0.1])]
+def decide(method, **more):
+    return method(choices=choices, normalized_prompt_logprobs=[-0.2, -0.3, -0.1], input_token_logprobs=rows,
+                  output_token_logprobs=[], **more)
+print(decide(token_length_normalized).decision)
+greedy = decide(greedy_token_selection)
+print(greedy.decision, [len(row) for row in greedy.meta_info["greedy_logprob_matrix"]])
+gain = decide(unconditional_likelihood_normalized, unconditional_token_logprobs=alone)
+print(gain.decision, [round(x, 2) for x in gain.meta_info["normalized_unconditional_prompt_logprobs"]])
+print(raised(lambda: decide(unconditional_likelihood_normalized))[:10])`,
+    'antidisestablishmentarianism',
+    'organ [3, 3, 3]',
+    'organism [-0.1, 0.3, -0.12]',
+    'ValueError',
+  );
+
+  cell(
+    "schemas become regular expressions; SGLang's server itself is not here",
+    `from sglang.srt.constrained.outlines_backend import build_regex_from_object
+schema = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string", "minLength": 2, "maxLength": 9},
+        "house": {"enum": ["Gryffindor", "a.b", 3]},
+        "age": {"type": "integer"},
+        "wand": {"anyOf": [{"$ref": "#/$defs/Wand"}, {"type": "null"}]},
+        "tags": {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 2},
+        "when": {"type": "string", "pattern": "^[0-9]{4}$"},
+        "score": {"type": "number"},
+    },
+    "required": ["name", "house", "wand"],
+    "$defs": {"Wand": {"type": "object", "properties": {"wood": {"type": "string"}, "core": {"const": "x"}}}},
+}
+pattern = re.compile(build_regex_from_object(schema))
+good = [
+    {"name": 'H"é', "house": "a.b", "age": -3, "wand": None},
+    {"name": "Harry", "house": 3, "wand": {"wood": "holly", "core": "x"}, "tags": ["a", "b"], "score": -1.5e3},
+    {"name": "Harry", "house": "Gryffindor", "wand": {}, "when": "1980"},
+    {"name": "Harry", "house": "Gryffindor", "wand": {"core": "x"}, "tags": ["a"]},
+]
+bad = [
+    {"name": "H", "house": "a.b", "wand": None},
+    {"name": "Harry", "house": "axb", "wand": None},
+    {"name": "Harry", "house": 3},
+    {"name": "Harry", "house": 3, "wand": None, "tags": []},
+    {"name": "Harry", "house": 3, "wand": None, "tags": ["a", "b", "c"]},
+    {"name": "Harry", "house": 3, "wand": None, "when": "80"},
+    {"name": "Harry", "house": 3, "age": 1.5, "wand": None},
+]
+matches = lambda value: pattern.fullmatch(json.dumps(value, ensure_ascii=False)) is not None
+print([matches(each) for each in good], [matches(each) for each in bad])
+optional = re.compile(build_regex_from_object('{"type": "object", "properties": {"a": {"type": "null"}, "b": {"type": "boolean"}}}'))
+print([optional.fullmatch(each) is not None for each in ("{}", '{"a": null}', '{"b":true}', '{"a": null, "b": false}', '{"b": true, "a": null}', "{,}")])
+print(raised(lambda: build_regex_from_object({"$ref": "#"}))[:19], raised(lambda: build_regex_from_object("{}"))[:19])
+print("bundled runtime" in raised(lambda: __import__("sglang.srt.managers.io_struct")))
+print("%pip install transformers" in raised(lambda: __import__("sglang.srt.hf_transformers_utils").srt.hf_transformers_utils.get_tokenizer("x")))
+print("bundled runtime" in raised(lambda: sgl.ServerArgs()))`,
+    '[True, True, True, True] [False, False, False, False, False, False, False]',
+    '[True, True, True, True, False, False]',
+    'NotImplementedError NotImplementedError',
+    'True',
+    'True',
+    'True',
+  );
+
+  cell(
+    'what a coroutine raises comes out of asyncio.run as it is',
+    `async def bad():
+    await asyncio.sleep(0.01)
+    raise ValueError("mine")
+async def good(): return 5
+print(raised(lambda: asyncio.run(bad())), asyncio.run(good()))`,
+    'ValueError: mine 5',
+  );
+  // asyncio.run() closes its loop, and Python then knows none; notebooks have one in every cell.
+  cell('a loop is there in the next cell', 'print(asyncio.get_event_loop().is_closed())', 'False');
+
+  test.skipIf(guest === null)('a download is the file, byte for byte', async () => {
+    const { port } = files.address() as AddressInfo;
+    // With an endpoint, requests to this machine would go there.
+    const alone = new KernelDriver(guest === null ? {} : { guest });
+    const { text, outcome } = await alone.run(`import sglang as sgl
+from sglang.utils import download_and_cache_file
+path = download_and_cache_file("http://127.0.0.1:${port}/x.bin", "x.bin")
+print(open(path, "rb").read() == bytes(range(256)) * 4, sgl.flush_cache(None, empty_cache=False))
+from sglang.lang.global_config import global_config as newer
+print(newer is sgl.global_config)`);
+    expect(outcome, text).toEqual({ status: 'ok' });
+    expect(text).toBe('True False\nTrue\n');
+    await alone.close();
+  });
+});

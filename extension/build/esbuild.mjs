@@ -25,6 +25,9 @@ const nodeModule = {
   external: ['koffi', '@node-llama-cpp/*'],
 };
 
+/** For VS Code in a browser, whose extension host is a web worker. */
+const webWorker = { platform: 'browser', target: 'es2022' };
+
 const bundles = [
   {
     entry: 'extension/src/activate.ts',
@@ -51,6 +54,16 @@ const bundles = [
   { entry: 'language-server/src/main.ts', out: 'language-server.mjs', options: nodeModule },
   { entry: 'runtime/src/main.ts', out: 'runtime.mjs', options: nodeModule },
   { entry: 'runtime/src/engine-thread.ts', out: 'engine-thread.mjs', options: nodeModule },
+  {
+    entry: 'extension/src/activate-web.ts',
+    out: 'web/extension.js',
+    options: { ...webWorker, format: 'cjs', external: ['vscode'] },
+  },
+  {
+    entry: 'language-server/src/lsp-worker.ts',
+    out: 'web/language-server.js',
+    options: { ...webWorker, format: 'iife' },
+  },
   {
     entry: 'notebook-renderer/src/main.tsx',
     out: 'renderer.js',

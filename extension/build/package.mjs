@@ -45,6 +45,8 @@ const budgets = {
   'dist/guest-worker.mjs': 1200,
   'dist/language-server.mjs': 1024,
   'dist/renderer.js': 250,
+  'dist/web/extension.js': 512,
+  'dist/web/language-server.js': 448,
   'dist/runtime.mjs': 600,
   'dist/engine-thread.mjs': 600,
   'dist/starter.gguf': 7_168,

@@ -2,27 +2,16 @@
 import type { LogOutputChannel, NotebookDocument } from 'vscode';
 import { LanguageClient, TransportKind } from 'vscode-languageclient/node';
 import type { GenRecord } from '../protocol/kernel-protocol.ts';
-import { CELL_LANGUAGE, NOTEBOOK_TYPE } from './notebook/notebook-type.ts';
+import { languageSelector } from './language-selector.ts';
 
-/**
- * The server reads text and never runs it, so it also serves untrusted folders. Cells are synced as
- * notebooks; Python files and Jupyter's cells only get what concerns SGLang, next to the user's own
- * Python extension.
- */
+/** The server reads text and never runs it, so it also serves untrusted folders. */
 export function createLanguageClient(serverModule: string, log: LogOutputChannel): LanguageClient {
   const run = { module: serverModule, transport: TransportKind.stdio };
   return new LanguageClient(
     'sglang',
     'SGLang Language Server',
     { run, debug: run },
-    {
-      documentSelector: [
-        { notebook: NOTEBOOK_TYPE, language: CELL_LANGUAGE },
-        { scheme: 'file', language: 'python' },
-        { notebook: 'jupyter-notebook', language: 'python' },
-      ],
-      outputChannel: log,
-    },
+    { documentSelector: languageSelector(['file']), outputChannel: log },
   );
 }
 

@@ -7,14 +7,14 @@ import {
   type DocumentSelector,
   type LanguageStatusItem,
 } from 'vscode';
-import { State, type LanguageClient } from 'vscode-languageclient/node';
+import { State, type BaseLanguageClient } from 'vscode-languageclient';
 import { COMMANDS } from './commands/command-ids.ts';
 
 export class LanguageStatus implements Disposable {
   readonly #item: LanguageStatusItem;
   readonly #subscription: Disposable;
 
-  constructor(client: LanguageClient, selector: DocumentSelector) {
+  constructor(client: BaseLanguageClient, selector: DocumentSelector) {
     this.#item = languages.createLanguageStatusItem('sglang.languageServer', selector);
     this.#item.name = l10n.t('SGLang Language Server');
     this.#item.command = { command: COMMANDS.showLog, title: l10n.t('Show Log') };

@@ -4,12 +4,13 @@
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium, type Browser, type Frame, type Locator, type Page } from 'playwright-core';
 import { DESKTOP, startDesktop } from './desktop-host.ts';
+import { startWebHost } from './web-host.ts';
 // @ts-expect-error plain JavaScript, which also runs before the dependencies are installed
 import { ensureChromium, ensureVsCodeServer } from './host-setup.mjs';
 
@@ -30,6 +31,8 @@ export interface WorkbenchOptions {
   readonly extensionsFolder?: string;
   /** Other extensions beside it: folder name → file name → content. */
   readonly others?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** In the browser alone: the extension runs in a web worker, and the workspace is a virtual one. */
+  readonly web?: boolean;
 }
 
 interface WorkbenchParts {
@@ -424,12 +427,12 @@ const NO_GALLERY = '{"serviceUrl":"","itemUrl":"","resourceUrlTemplate":""}';
 async function startHost(
   home: string,
   folder: string,
-  { workspaceTrust: trust = false, extensionsFolder }: WorkbenchOptions,
+  { workspaceTrust: trust = false, extensionsFolder, web = false, settings }: WorkbenchOptions,
   log: string[],
 ): Promise<Pick<WorkbenchParts, 'server' | 'browser' | 'page'>> {
   const port = await freePort();
   const desktop = process.env[DESKTOP];
-  if (desktop !== undefined) {
+  if (desktop !== undefined && !web) {
     const host = await startDesktop({
       executable: desktop,
       home,
@@ -457,6 +460,17 @@ async function startHost(
   });
   const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
   logConsole(page, log);
+  if (web) {
+    const host = await startWebHost({
+      vscode: `http://127.0.0.1:${port}`,
+      extension: root,
+      workspace: folder,
+      settings: { ...QUIET, ...settings },
+    });
+    server.once('exit', () => host.close());
+    await page.goto(`http://127.0.0.1:${portOf(host)}/`, { timeout: 120_000 });
+    return { server, browser, page };
+  }
   await page.goto(workbenchUrl(port, folder, extensionsFolder === undefined), { timeout: 120_000 });
   return { server, browser, page };
 }
@@ -468,26 +482,27 @@ function logConsole(page: Page, log: string[]): void {
   });
 }
 
+const QUIET = {
+  'workbench.startupEditor': 'none',
+  'chat.disableAIFeatures': true,
+  'workbench.secondarySideBar.defaultVisibility': 'hidden',
+  'telemetry.telemetryLevel': 'off',
+  'git.enabled': false,
+  // Nobody is there to answer; test/vscode/models.test.ts asks for the question.
+  'sglang.runtime.missingModel': 'starter',
+  'extensions.ignoreRecommendations': true,
+  'security.workspace.trust.startupPrompt': 'never',
+  'security.workspace.trust.banner': 'never',
+};
+
 function writeSettings(home: string, settings: Readonly<Record<string, unknown>>): void {
   // The server reads a machine's settings, desktop VS Code a user's.
   const kind = process.env[DESKTOP] === undefined ? 'Machine' : 'User';
   mkdirSync(join(home, 'data', kind), { recursive: true });
   mkdirSync(join(home, 'extensions'), { recursive: true });
-  const quiet = {
-    'workbench.startupEditor': 'none',
-    'chat.disableAIFeatures': true,
-    'workbench.secondarySideBar.defaultVisibility': 'hidden',
-    'telemetry.telemetryLevel': 'off',
-    'git.enabled': false,
-    // Nobody is there to answer; test/vscode/models.test.ts asks for the question.
-    'sglang.runtime.missingModel': 'starter',
-    'extensions.ignoreRecommendations': true,
-    'security.workspace.trust.startupPrompt': 'never',
-    'security.workspace.trust.banner': 'never',
-  };
   writeFileSync(
     join(home, 'data', kind, 'settings.json'),
-    JSON.stringify({ ...quiet, ...settings }, null, 2),
+    JSON.stringify({ ...QUIET, ...settings }, null, 2),
   );
 }
 
@@ -595,11 +610,14 @@ export function freePort(): Promise<number> {
     const probe = createServer();
     probe.once('error', reject);
     probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() => {
-        if (typeof address === 'object' && address) resolve(address.port);
-        else reject(new Error('no port'));
-      });
+      const port = portOf(probe);
+      probe.close(() => resolve(port));
     });
   });
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  if (typeof address === 'object' && address) return address.port;
+  throw new Error('no port');
 }

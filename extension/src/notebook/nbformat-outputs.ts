@@ -3,6 +3,7 @@ import { NotebookCellOutput, NotebookCellOutputItem } from 'vscode';
 import type { NotebookOutput } from '../../notebook-format/document.ts';
 import type { JsonObject, JsonValue } from '../../notebook-format/json.ts';
 import { INPUT_MIME } from '../../protocol/output-payloads.ts';
+import { toBase64 } from './base64.ts';
 import type { SglnbOutputMetadata } from './file-data.ts';
 import { bundleItems, isBinaryMime } from './output-items.ts';
 
@@ -101,7 +102,7 @@ function bundleValue(
   item: NotebookCellOutputItem,
   text: (item: NotebookCellOutputItem) => string,
 ): JsonValue {
-  if (isBinaryMime(item.mime)) return Buffer.from(item.data).toString('base64');
+  if (isBinaryMime(item.mime)) return toBase64(item.data);
   if (!item.mime.endsWith('json')) return text(item);
   // SAFETY: JSON.parse yields JSON.
   return JSON.parse(text(item)) as JsonValue;

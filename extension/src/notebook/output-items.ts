@@ -1,6 +1,7 @@
 /** MIME bundles of the kernel and of the file ⇄ VS Code's output items. */
 import { NotebookCellOutputItem } from 'vscode';
 import type { MimeBundle } from '../../protocol/output-payloads.ts';
+import { fromBase64 } from './base64.ts';
 
 /** Binary types travel as base64 in bundles and as bytes in VS Code. */
 export function isBinaryMime(mime: string): boolean {
@@ -23,6 +24,6 @@ function rank(mime: string): number {
 
 function outputItem(mime: string, value: unknown): NotebookCellOutputItem {
   if (typeof value !== 'string') return NotebookCellOutputItem.json(value, mime);
-  if (isBinaryMime(mime)) return new NotebookCellOutputItem(Buffer.from(value, 'base64'), mime);
+  if (isBinaryMime(mime)) return new NotebookCellOutputItem(fromBase64(value), mime);
   return new NotebookCellOutputItem(new TextEncoder().encode(value), mime);
 }

@@ -13,6 +13,7 @@ import { createCellId } from '../../notebook-format/cell-ids.ts';
 import { NEW_LAYOUT, type CellKind, type NotebookCell } from '../../notebook-format/document.ts';
 import { NotebookFormatError } from '../../notebook-format/format-error.ts';
 import { parseNotebook, serializeNotebook } from '../../notebook-format/sglnb.ts';
+import { fromBase64, toBase64 } from './base64.ts';
 import type {
   BrokenFile,
   CellMetadata,
@@ -48,7 +49,7 @@ export class SglnbSerializer implements NotebookSerializer {
   serializeNotebook(data: NotebookData): Uint8Array {
     // SAFETY: this class alone writes notebook metadata of this notebook type.
     const metadata = (data.metadata ?? {}) as SglnbNotebookMetadata;
-    if (metadata.broken) return Buffer.from(metadata.broken.base64, 'base64');
+    if (metadata.broken) return fromBase64(metadata.broken.base64);
     const text = serializeNotebook(
       {
         ...(metadata.sglnb ?? { metadata: {}, ipynb: null, layout: NEW_LAYOUT }),
@@ -92,7 +93,7 @@ function brokenNotebook(content: Uint8Array, reason: string): NotebookData {
     'plaintext',
   );
   const data = new NotebookData([note, text]);
-  const broken: BrokenFile = { reason, base64: Buffer.from(content).toString('base64') };
+  const broken: BrokenFile = { reason, base64: toBase64(content) };
   data.metadata = { broken };
   return data;
 }

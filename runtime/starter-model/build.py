@@ -13,6 +13,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 LATE_SHARE = 0.4  # weight of the continuation in the average
+SEEING_SHARE = 0.9  # weight of a model that sees in the average with the one it came from, where `remember` starts
 TOWER = "starter-mmproj.gguf"  # beside the language model, where the runtime looks for it
 SHARPNESS = 1.5  # scale of the last norm: temperature 1 of the file is temperature 0.67 of the trained model
 
@@ -65,6 +66,23 @@ def train_tower(args: argparse.Namespace, tokenizer_path: Path) -> None:
     learn(model.train(), Tower(), tokenizer, plan, args.work / "seeing.pt")
 
 
+def remember_texts(args: argparse.Namespace) -> None:
+    """Leads a pair of files that sees back towards the language model it came from, while it goes on looking."""
+    import torch
+
+    from starter.gguf import read
+    from starter.model import average
+    from starter.vision.mmproj import read_tower
+    from starter.vision.train import TowerPlan, remember
+
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(args.seed)
+    before, tokenizer = read(args.start)
+    model = average(before, read(args.out)[0], SEEING_SHARE)
+    plan = TowerPlan(minutes=args.tower_minutes, seed=args.seed, model_rate=5e-4, foreign=0.2)
+    remember(model.train(), before, read_tower(args.out.with_name(TOWER)), tokenizer, plan, args.work / "seeing.pt")
+
+
 def export_both(args: argparse.Namespace, tokenizer_path: Path) -> None:
     from starter.gguf import export, read
     from starter.model import load
@@ -79,14 +97,15 @@ def export_both(args: argparse.Namespace, tokenizer_path: Path) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    commands = ["all", "corpus", "tokenizer", "train", "tower", "export", "evaluate", "gate", "reference"]
+    commands = ["all", "corpus", "tokenizer", "train", "tower", "remember", "export", "evaluate", "gate", "reference"]
     parser.add_argument("command", nargs="?", default="all", choices=commands)
     parser.add_argument("--work", type=Path, default=HERE / ".work", help="folder for the tokenizer and checkpoints")
     parser.add_argument("--out", type=Path, default=HERE / "starter.gguf", help="where the weights go")
     parser.add_argument("--tokens", type=int, default=18_000_000, help="length of the main schedule")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="shorten the main schedule to this time")
     parser.add_argument("--tower-minutes", type=float, default=60, help="length of the tower's four lessons")
-    parser.add_argument("--start", type=Path, help="a starter.gguf that learns to see, instead of what `train` made")
+    parser.add_argument("--start", type=Path, help="`tower`: a starter.gguf that learns to see, instead of what `train` made; "
+                                                   "`remember`: what the one in --out came from")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
@@ -106,6 +125,8 @@ def main() -> int:
         train_and_continue(args, tokenizer_path)
     if "tower" in steps:
         train_tower(args, tokenizer_path)
+    if "remember" in steps:
+        remember_texts(args)
     if "export" in steps:
         export_both(args, tokenizer_path)
     if not {"evaluate", "gate", "reference"} & set(steps):

@@ -7,7 +7,7 @@ from random import Random
 import torch
 from torch import Tensor
 
-from .chat import PROMPT, Document
+from .chat import PROMPT, Document, estrange
 from .corpus import documents
 from .tokenizer import END_ID, Tokenizer
 
@@ -30,10 +30,13 @@ class Batch:
 class Packer:
     """Draws documents from the corpus and fills rows of a given length greedily."""
 
-    def __init__(self, tokenizer: Tokenizer, seed: int, late: bool = False):
+    def __init__(self, tokenizer: Tokenizer, seed: int, late: bool = False, strange: float = 0.0):
+        """`strange` is the share of documents whose questions are put in words that the corpus does not use."""
         self.tokenizer = tokenizer
         self.rng = Random(seed)
         self.late = late
+        self.strange = strange
+        self.words = tokenizer.words()
         self.source = self._documents(seed)
 
     def _documents(self, seed: int) -> Iterator[Document]:
@@ -44,6 +47,8 @@ class Packer:
     def _encoded(self, continues: bool) -> tuple[list[int], list[float]]:
         """The next document as ids and weights; a chat that continues another one drops its system prompt."""
         document = next(self.source)
+        if self.strange > 0 and self.rng.random() < self.strange:
+            document = estrange(self.rng, document, self.words)
         if continues and "<|im_start|>system" in document[0][0]:
             document = document[1:]
         ids: list[int] = []

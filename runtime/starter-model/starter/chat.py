@@ -65,6 +65,30 @@ def vary(rng: Random, question: str) -> str:
                        "Hi, {}", "{} Please be brief."]).format(question)
 
 
+def estrange(rng: Random, document: Document, others: list[str]) -> Document:
+    """The document with questions that nobody put like that: words left out, moved, and some of `others` between them.
+
+    The answers stay, right or not: this is for repeating what another model says there.
+    """
+    asks = f"{IM_START}user\n"
+    closes = f"{IM_END}\n"
+
+    def changed(text: str) -> str:
+        words = text.removeprefix(asks).removesuffix(closes).split(" ")
+        for _ in range(rng.randint(1, 3)):
+            at, to = rng.randrange(len(words)), rng.randrange(len(words))
+            roll = rng.random()
+            if roll < 0.35 and len(words) > 2:
+                del words[at]
+            elif roll < 0.75:
+                words.insert(at, rng.choice(others))
+            else:
+                words[at], words[to] = words[to], words[at]
+        return asks + " ".join(words) + closes
+
+    return [(changed(text) if text.startswith(asks) else text, weight) for text, weight in document]
+
+
 class Chat:
     """Builds a chat document turn by turn."""
 

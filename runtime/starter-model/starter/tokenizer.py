@@ -99,6 +99,10 @@ class Tokenizer:
         self._word = lru_cache(maxsize=200_000)(self._encode_word)
         self.segment = lru_cache(maxsize=50_000)(self.encode)
 
+    def words(self) -> list[str]:
+        """The lower-case words that are one token behind a blank."""
+        return [t[1:] for t in self.vocabulary if regex.fullmatch("Ġ[a-z]{3,}", t)]
+
     def _encode_word(self, word: str) -> tuple[int, ...]:
         symbols = _spell(word)
         while len(symbols) > 1:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-import regex
 import torch
 from torch import Tensor
 
@@ -34,7 +33,9 @@ class TowerPlan:
     together: float = 0.1  # the language model reads the tower's own tokens
     batch: int = 32
     reading_batch: int = 16
-    text_rows: int = 4  # of 160 tokens, for every batch to read
+    text_rows: int = 6  # of 160 tokens, for every batch to read
+    strange: float = 0.5  # share of texts whose questions are put in words that the corpus does not use
+    pull: float = 0.001  # share of the way back to what it was before that every weight goes at each step
     foreign: float = 0.5  # share of scenes with words that are no colours and shapes
     hidden_rate: float = 0.015
     other_rate: float = 3e-3
@@ -102,25 +103,30 @@ def drill(tower: Tower, codes: Codes, plan: TowerPlan, out: Path) -> None:
         run(name, share * plan.minutes, plan, step_of, lambda: save_tower(tower, out))
 
 
-def read_lesson(name: str, share: float, model: Starter, tokenizer: Tokenizer, plan: TowerPlan,
+def read_lesson(name: str, share: float, model: Starter, before: Starter, tokenizer: Tokenizer, plan: TowerPlan,
                 scenes_of: Callable[[Random], list[Scene]], look: Look, out: Path) -> None:
-    """The language model learns to read tokens. Its embeddings stay, since the tower's tokens are made of them."""
-    teacher, rng = copy.deepcopy(model).eval(), Random(plan.seed + 1)
-    packer = Packer(tokenizer, plan.seed + 2, late=True)
+    """The language model learns to read tokens. Its embeddings stay, since the tower's tokens are made of them.
+
+    On texts it stays with what it said `before` it could see, and its weights are pulled there: what it knows of
+    questions that are in no corpus is in them as well.
+    """
+    rng, packer = Random(plan.seed + 1), Packer(tokenizer, plan.seed + 2, late=True, strange=plan.strange)
     model.embedding.weight.requires_grad_(False)
     model.norm.weight.requires_grad_(False)
-    learned = [p for p in model.parameters() if p.requires_grad]
+    learned, home = zip(*((p, q) for p, q in zip(model.parameters(), before.parameters()) if p.requires_grad))
     adam = torch.optim.AdamW(learned, betas=(0.9, 0.98), weight_decay=0.0)
 
     def step_of(rate: float, _: int) -> Tensor:
         loss = lesson_loss(model, tokenizer, rng, scenes_of(rng), look)
-        loss = loss + 2 * repeat_loss(model, teacher, packer.batch(plan.text_rows, 160, 0.05))
+        loss = loss + 2 * repeat_loss(model, before, packer.batch(plan.text_rows, 160, 0.05))
         adam.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(learned, 1.0)
         for group in adam.param_groups:
             group["lr"] = plan.model_rate * rate
         adam.step()
+        with torch.no_grad():
+            torch._foreach_lerp_(learned, home, plan.pull * rate)
         return loss
 
     run(name, share * plan.minutes, plan, step_of, lambda: save(model, out))
@@ -128,20 +134,33 @@ def read_lesson(name: str, share: float, model: Starter, tokenizer: Tokenizer, p
 
 def learn(model: Starter, tower: Tower, tokenizer: Tokenizer, plan: TowerPlan, out: Path) -> None:
     """All lessons, with checkpoints of the language model in `out` and of the tower beside it."""
-    codes, rng = Codes(model, tokenizer), Random(plan.seed + 3)
+    codes, before = Codes(model, tokenizer), copy.deepcopy(model).eval()
+    rng = Random(plan.seed + 3)
     drill(tower, codes, plan, out)
-    spelt = [t[1:] for t in tokenizer.vocabulary if regex.fullmatch("Ġ[a-z]{3,}", t)]
-    words = [w for w in spelt if w not in COLOURS and w not in SHAPES]
-
-    def any_scenes(rng: Random) -> list[Scene]:
-        scenes = [scene(rng) for _ in range(plan.reading_batch)]
-        return [foreign(rng, s, words) if rng.random() < plan.foreign else s for s in scenes]
 
     def imagine(scenes: list[Scene]) -> list[Tensor]:
         return [codes.tokens(answers(s), rng) for s in scenes]
 
-    read_lesson("reading", plan.reading, model, tokenizer, plan, any_scenes, imagine, out)
-    read_lesson("together", plan.together, model, tokenizer, plan, any_scenes, looking(tower, codes, rng), out)
+    scenes_of = mixed_scenes(tokenizer, plan)
+    read_lesson("reading", plan.reading, model, before, tokenizer, plan, scenes_of, imagine, out)
+    read_lesson("together", plan.together, model, before, tokenizer, plan, scenes_of, looking(tower, codes, rng), out)
+
+
+def remember(model: Starter, before: Starter, tower: Tower, tokenizer: Tokenizer, plan: TowerPlan, out: Path) -> None:
+    """The last lesson alone, for a model that has learned to see at the cost of what it knew `before`."""
+    look = looking(tower, Codes(before, tokenizer), Random(plan.seed + 3))
+    read_lesson("together", 1, model, before, tokenizer, plan, mixed_scenes(tokenizer, plan), look, out)
+    save_tower(tower, out)
+
+
+def mixed_scenes(tokenizer: Tokenizer, plan: TowerPlan) -> Callable[[Random], list[Scene]]:
+    words = [w for w in tokenizer.words() if w not in COLOURS and w not in SHAPES]
+
+    def scenes_of(rng: Random) -> list[Scene]:
+        scenes = [scene(rng) for _ in range(plan.reading_batch)]
+        return [foreign(rng, s, words) if rng.random() < plan.foreign else s for s in scenes]
+
+    return scenes_of
 
 
 def looking(tower: Tower, codes: Codes, rng: Random) -> Look:

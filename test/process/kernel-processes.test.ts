@@ -89,15 +89,25 @@ print(ask.run()["answer"])`;
     expect(JSON.stringify(run.outcome)).toMatch(/ended with exit code [1-9].*--prot/);
   });
 
-  test('a server on a port that another one of the kernel holds says that it is taken', async () => {
+  test('the launch of a cell that is run again means the server that runs, a changed one replaces it', async () => {
     const kernel = start();
     await ok(kernel, LAUNCH + WAIT);
-    const again = 'second = execute_shell_command(command)\n';
-    const run = await kernel.run(
-      `command = f"python3 -m sglang.launch_server --model-path a --port {port}"\n${again}${WAIT}`,
-    );
-    expect(JSON.stringify(run.outcome)).toMatch(/Port \d+ on 127\.0\.0\.1 is taken/);
-    await ok(kernel, 'terminate_process(server)');
+    const [first] = processes(kernel);
+    const launch = (model: string): string =>
+      `server = execute_shell_command(f"python3 -m sglang.launch_server --model-path ${model} --port {port}")\n${WAIT}`;
+    const changed = await ok(kernel, launch('starter'));
+    expect(JSON.stringify(changed.outputs)).toMatch(/had started on port \d+ is ended/);
+    expect(isAlive(first!.pid)).toBe(false);
+    const second = processes(kernel).at(-1);
+    const again = await ok(kernel, launch('starter'));
+    expect(JSON.stringify(again.outputs)).toMatch(/has started on port \d+ still runs, and is used/);
+    expect(processes(kernel).at(-1)).toEqual(second);
+    expect(isAlive(second!.pid)).toBe(true);
+    // Variables of the process count as well.
+    await ok(kernel, `import os\nos.environ["SGLNB_OPEN_RUNTIME"] = "1"\n${launch('starter')}`);
+    expect(isAlive(second!.pid)).toBe(false);
+    await ok(kernel, 'terminate_process(server)\nassert server.poll() is not None');
+    expect(processes(kernel).filter(({ pid }) => isAlive(pid))).toEqual([]);
   });
 
   test('kill -9 of the runtime during a gen ends the cell with an error; the next launch works', async () => {

@@ -226,9 +226,13 @@ describe('a runtime', () => {
     await workbench.waitForText('.pane-body .monaco-list-row', /^state/);
     const rows = await workbench.page.locator('.pane-body .monaco-list-row').allInnerTexts();
     expect(rows.join('\n')).not.toMatch(/LazyImport|GlobalConfig/);
-    // Running the cell again finds the port taken, and says so.
+    // Running the cells again goes on with the server that runs.
+    const runtimes = workbench.processes('runtime.mjs');
     await workbench.runAll();
-    await workbench.waitForOutput(/Port \d+ on 127\.0\.0\.1 is taken by another program/);
+    await workbench.waitForOutput(/started on port \d+ still runs, and is used/);
+    await workbench.waitForNoRunningCell();
+    await workbench.waitForOutput('Berlin');
+    expect(workbench.processes('runtime.mjs')).toEqual(runtimes);
     await workbench.tall(900);
   });
 });

@@ -82,6 +82,7 @@ export class KernelProcesses {
       runtime: options.runtime,
       model: options.model,
       ...(options.chooseModel ? { chooseModel: options.chooseModel } : {}),
+      programs: () => this.#programs.values(),
       manage: (child, about) => this.#manage(child, about),
       changed: (info) => options.onProcess(info),
       notice: (severity, text) => this.#notice(severity, text),

@@ -23,6 +23,8 @@ export interface LauncherOptions {
   /** Model that replaces the one that the program names. */
   readonly model: string | null;
   readonly chooseModel?: (name: string, signal: AbortSignal) => Promise<string | null>;
+  /** All that the kernel has started. */
+  readonly programs: () => Iterable<BackgroundProgram>;
   /** Watches a process: its output goes to the cell and the log. */
   readonly manage: (child: Spawned, about: ProgramDescription) => ManagedProcess;
   readonly changed: (info: ChildProcessInfo) => void;
@@ -39,21 +41,61 @@ const OPEN = 'SGLNB_OPEN_RUNTIME';
 
 export class ServerLauncher {
   readonly #options: LauncherOptions;
+  /** How each server was asked for. */
+  readonly #requests = new WeakMap<BackgroundProgram, string>();
 
   constructor(options: LauncherOptions) {
     this.#options = options;
   }
 
-  /** An explicit choice of a model wins; then the user's own SGLang; then the bundled runtime. */
+  /**
+   * A cell that is run again gets the server that it has started before, if nothing about it has changed,
+   * else a new one in its place: SGLang's second process would find the port taken.
+   */
   async launch(
     command: string,
     launch: ServerLaunch,
     options: SpawnOptions,
     signal: AbortSignal,
   ): Promise<BackgroundProgram> {
+    const url = `http://127.0.0.1:${launch.port}`;
+    const request = JSON.stringify([command, options.cwd, options.env]);
+    const { notice, programs } = this.#options;
+    const earlier = [...programs()].find(
+      (program) => program.url === url && program.exit === null,
+    );
+    if (earlier !== undefined && this.#requests.get(earlier) === request) {
+      notice(
+        'info',
+        `The server that this notebook has started on port ${launch.port} still runs, and is used. ` +
+          'terminate_process(…) ends it.',
+      );
+      return earlier;
+    }
+    if (earlier !== undefined) {
+      notice(
+        'info',
+        `The server that this notebook had started on port ${launch.port} is ended: ` +
+          'this launch differs, and takes its place.',
+      );
+      await earlier.kill();
+      await earlier.exited;
+    }
     await this.#checkPort(launch.port);
     signal.throwIfAborted();
-    const url = `http://127.0.0.1:${launch.port}`;
+    const program = await this.#launch(url, command, launch, options, signal);
+    this.#requests.set(program, request);
+    return program;
+  }
+
+  /** An explicit choice of a model wins; then the user's own SGLang; then the bundled runtime. */
+  async #launch(
+    url: string,
+    command: string,
+    launch: ServerLaunch,
+    options: SpawnOptions,
+    signal: AbortSignal,
+  ): Promise<BackgroundProgram> {
     const given = flagValue(launch.flags, ['--api-key', '--api_key']);
     const about = {
       command: withoutKey(command),

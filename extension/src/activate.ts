@@ -25,6 +25,7 @@ import { answerRenderers, RENDERER } from './insight/renderer-messages.ts';
 import { NotebookInsight } from './insight/notebook-insight.ts';
 import { KernelStatusBar } from './kernel-status.ts';
 import { LanguageStatus } from './language-status.ts';
+import { indexCells } from './cell-index.ts';
 import { createLanguageClient, sendGeneratedValue } from './language-client.ts';
 import { keepCellIds } from './notebook/cell-identity.ts';
 import { KernelSurvival } from './notebook/kernel-survival.ts';
@@ -64,6 +65,7 @@ export function activate(context: ExtensionContext): void {
     controller: () => controller,
   });
   const client = createLanguageClient(context.asAbsolutePath('dist/language-server.mjs'), log);
+  indexCells(client);
   context.subscriptions.push(
     log,
     workspace.registerNotebookSerializer(NOTEBOOK_TYPE, serializer),

@@ -100,7 +100,9 @@ print(ask.run()["answer"])`;
     expect(isAlive(first!.pid)).toBe(false);
     const second = processes(kernel).at(-1);
     const again = await ok(kernel, launch('starter'));
-    expect(JSON.stringify(again.outputs)).toMatch(/has started on port \d+ still runs, and is used/);
+    expect(JSON.stringify(again.outputs)).toMatch(
+      /has started on port \d+ still runs, and is used/,
+    );
     expect(processes(kernel).at(-1)).toEqual(second);
     expect(isAlive(second!.pid)).toBe(true);
     // Variables of the process count as well.

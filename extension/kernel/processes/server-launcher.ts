@@ -61,9 +61,7 @@ export class ServerLauncher {
     const url = `http://127.0.0.1:${launch.port}`;
     const request = JSON.stringify([command, options.cwd, options.env]);
     const { notice, programs } = this.#options;
-    const earlier = [...programs()].find(
-      (program) => program.url === url && program.exit === null,
-    );
+    const earlier = [...programs()].find((program) => program.url === url && program.exit === null);
     if (earlier !== undefined && this.#requests.get(earlier) === request) {
       notice(
         'info',

@@ -1,27 +1,10 @@
 /** `--param` values as a cell of assignments, placed as papermill does. */
 import { newCell, type NotebookCell } from '../notebook-format/document.ts';
 import { tryParseJson, type JsonValue } from '../notebook-format/json.ts';
+import { pythonLiteral } from '../notebook-format/python-literal.ts';
 import type { Parameter } from './arguments.ts';
 
 const INJECTED = 'injected-parameters';
-
-/** A Python literal of the same value. */
-export function pythonLiteral(value: JsonValue): string {
-  if (value === null) return 'None';
-  if (typeof value === 'boolean') return value ? 'True' : 'False';
-  if (typeof value === 'number') return String(value);
-  if (typeof value === 'string') return pythonString(value);
-  if (Array.isArray(value)) return `[${value.map(pythonLiteral).join(', ')}]`;
-  const items = Object.entries(value).map(
-    ([key, item]) => `${pythonString(key)}: ${pythonLiteral(item)}`,
-  );
-  return `{${items.join(', ')}}`;
-}
-
-/** JSON's escapes are Python's, but for characters outside the basic plane, which stay themselves. */
-function pythonString(text: string): string {
-  return JSON.stringify(text);
-}
 
 /** JSON where the text is JSON, the text itself otherwise. Large integers keep their digits. */
 function literalOf(text: string): string {

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { answeredText } from '../protocol/answered-text.ts';
 import type { NotebookCell, NotebookDocument } from '../notebook-format/document.ts';
+import { pythonLiteral } from '../notebook-format/python-literal.ts';
 import type { KernelOutput } from '../protocol/kernel-protocol.ts';
 import type { RunCommand } from './arguments.ts';
 import { formatTime, type ConsoleView } from './console-view.ts';
@@ -10,7 +11,7 @@ import type { InputPrompt } from './input-prompt.ts';
 import { KernelDiedError, KernelSession, type RunResult } from './kernel-session.ts';
 import { checkWritable, readNotebook, writeNotebook } from './notebook-files.ts';
 import { OutputRecorder, type DisplayTable } from './output-recorder.ts';
-import { injectParameters, pythonLiteral } from './parameters.ts';
+import { injectParameters } from './parameters.ts';
 import { EXIT } from './usage-error.ts';
 
 export interface RunEnvironment {

@@ -13,6 +13,7 @@ import {
   type NotebookController,
 } from 'vscode';
 import { LanguageClient } from 'vscode-languageclient/browser';
+import { indexCells } from './cell-index.ts';
 import { COMMANDS } from './commands/command-ids.ts';
 import { exportNotebook, importNotebook } from './commands/convert-commands.ts';
 import { newNotebook, openTour } from './commands/notebook-commands.ts';
@@ -55,6 +56,7 @@ export function activate(context: ExtensionContext): void {
     documentSelector: languageSelector([...new Set(folders.map(({ uri }) => uri.scheme))]),
     outputChannel: log,
   });
+  indexCells(client);
   context.subscriptions.push(
     log,
     workspace.registerNotebookSerializer(NOTEBOOK_TYPE, serializer),

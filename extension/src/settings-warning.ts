@@ -1,5 +1,6 @@
 /** Tells the user, once of each, of settings that are not used because their values do not fit. */
 import { commands, l10n, window, workspace, type Disposable, type Extension } from 'vscode';
+import { field } from './field.ts';
 import { findWrongSettings, type SettingSchema, type WrongSetting } from './wrong-settings.ts';
 
 export class SettingsWarning implements Disposable {
@@ -76,8 +77,4 @@ function schemasOf(manifest: unknown): Record<string, SettingSchema> {
   const groups = field(field(manifest, 'contributes'), 'configuration');
   const all = Array.isArray(groups) ? groups : [groups];
   return Object.assign({}, ...all.map((group) => field(group, 'properties') ?? {}));
-}
-
-function field(value: unknown, key: string): unknown {
-  return typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
 }

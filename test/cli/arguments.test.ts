@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseCommand } from '../../extension/cli/arguments.ts';
-import { injectParameters, pythonLiteral } from '../../extension/cli/parameters.ts';
+import { injectParameters } from '../../extension/cli/parameters.ts';
+import { pythonLiteral } from '../../extension/notebook-format/python-literal.ts';
 import { UsageError } from '../../extension/cli/usage-error.ts';
 import { newCell, type NotebookCell } from '../../extension/notebook-format/document.ts';
 

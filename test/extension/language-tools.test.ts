@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { scanPrograms } from '../../extension/src/program-scan.ts';
-import { programCall, pythonLiteral } from '../../extension/src/tools/program-call.ts';
+import { pythonLiteral } from '../../extension/notebook-format/python-literal.ts';
+import { programCall } from '../../extension/src/tools/program-call.ts';
 import { MOST_SHOWN, planMarkdown, ShownPlans } from '../../extension/src/tools/run-plan.ts';
 import {
   chooseNotebook,

@@ -21,7 +21,7 @@ import {
   schemaOf,
 } from './chat-prompt.ts';
 import { leftOut, type ParameterName } from './left-out.ts';
-import type { OnRequest, RemoteService } from './remote-service.ts';
+import { isCount, type OnRequest, type RemoteService } from './remote-service.ts';
 
 const REFUSED: readonly ParameterName[] = [
   'minP',
@@ -170,10 +170,6 @@ export class GeminiEndpoint implements Backend {
 
 /** Ends of an answer that may be empty; the others say why it was kept back. */
 const ORDINARY = new Set(['STOP', 'MAX_TOKENS', 'FINISH_REASON_UNSPECIFIED']);
-
-function isCount(value: JsonValue | undefined): value is number {
-  return typeof value === 'number' && Number.isFinite(value);
-}
 
 /** @throws UnsupportedByBackendError */
 export function geminiBody(prompt: Prompt, params: GenerateParams): JsonObject {

@@ -25,7 +25,7 @@ import {
   type OpenAiModel,
 } from './openai-body.ts';
 import { chatLogprobs, completionLogprobs, echoedTokens } from './openai-logprobs.ts';
-import type { OnRequest, RemoteService } from './remote-service.ts';
+import { isCount, type OnRequest, type RemoteService } from './remote-service.ts';
 import { typedCompletion } from './typed-completion.ts';
 
 export class OpenAiEndpoint implements Backend {
@@ -223,10 +223,6 @@ function usageOf({ usage }: JsonObject): JsonObject {
   return Object.fromEntries(
     Object.entries(counts).filter((entry): entry is [string, number] => isCount(entry[1])),
   );
-}
-
-function isCount(value: JsonValue | undefined): value is number {
-  return typeof value === 'number' && Number.isFinite(value);
 }
 
 function identity(answer: JsonObject): JsonObject {

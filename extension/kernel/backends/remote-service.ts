@@ -151,7 +151,8 @@ export class RemoteService {
   }
 
   count(prompt: JsonValue | undefined, completion: JsonValue | undefined): JsonObject {
-    const [asked, answered] = [whole(prompt), whole(completion)];
+    const asked = isCount(prompt) ? prompt : null;
+    const answered = isCount(completion) ? completion : null;
     const { usage } = this.#spending;
     usage.promptTokens += asked ?? 0;
     usage.completionTokens += answered ?? 0;
@@ -247,8 +248,9 @@ function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-function whole(value: JsonValue | undefined): number | null {
-  return typeof value === 'number' && Number.isFinite(value) ? value : null;
+/** A number of tokens that a service tells; some tell null, or words. */
+export function isCount(value: JsonValue | undefined): value is number {
+  return typeof value === 'number' && Number.isFinite(value);
 }
 
 const LONG_DATA = 1000;

@@ -1,4 +1,5 @@
 /** Pure: what a runtime says about itself, from SGLang's `/get_server_info` and `/metrics`. */
+import { field } from '../field.ts';
 
 export interface RuntimeInfo {
   readonly model: string | null;
@@ -65,10 +66,6 @@ function gpuMemory(devices: unknown): RuntimeInfo['gpu'] {
 function metric(metrics: string, name: string): number | null {
   const value = new RegExp(`^sglang:${name}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(metrics)?.[1];
   return value === undefined ? null : number(Number(value));
-}
-
-function field(value: unknown, key: string): unknown {
-  return typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
 }
 
 function first(value: unknown): unknown {

@@ -1,5 +1,6 @@
 /** Pure: a program's call as Python text, from the values that a language model passes. */
-import type { JsonObject, JsonValue } from '../../protocol/kernel-protocol.ts';
+import { pythonLiteral } from '../../notebook-format/python-literal.ts';
+import type { JsonObject } from '../../protocol/kernel-protocol.ts';
 import type { ScannedProgram } from '../program-scan.ts';
 import { ToolError } from './tool-input.ts';
 
@@ -21,21 +22,4 @@ export function programCall({ name, parameters }: ScannedProgram, given: JsonObj
   }
   const texts = Object.entries(given).map(([key, value]) => `${key}=${pythonLiteral(value)}`);
   return `state = ${name}.run(${texts.join(', ')})\nstate`;
-}
-
-export function pythonLiteral(value: JsonValue): string {
-  if (value === null) return 'None';
-  if (typeof value === 'boolean') return value ? 'True' : 'False';
-  // JSON's strings and numbers are Python's.
-  if (typeof value !== 'object') return JSON.stringify(value);
-  if (isList(value)) return `[${value.map(pythonLiteral).join(', ')}]`;
-  const entries = Object.entries(value).map(
-    ([key, each]) => `${JSON.stringify(key)}: ${pythonLiteral(each)}`,
-  );
-  return `{${entries.join(', ')}}`;
-}
-
-/** `Array.isArray` does not narrow a read-only array. */
-function isList(value: JsonValue): value is readonly JsonValue[] {
-  return Array.isArray(value);
 }

@@ -2,6 +2,7 @@
  * Pure: what a language model passes to a tool. Callers do not hold inputs against their schemas, so
  * everything is checked here. Messages are for the model, which corrects itself by them: English.
  */
+import { field } from '../field.ts';
 import type { JsonObject } from '../../protocol/kernel-protocol.ts';
 
 /** The call cannot be carried out as it is; the message says what to pass instead. */
@@ -107,10 +108,4 @@ function wholeNumber(input: unknown, name: string): number {
   const value = field(input, name);
   if (typeof value === 'number' && Number.isInteger(value) && value >= 1) return value;
   throw new ToolError(`"${name}" must be a whole number from 1.`);
-}
-
-function field(input: unknown, name: string): unknown {
-  return typeof input === 'object' && input !== null && Object.hasOwn(input, name)
-    ? Reflect.get(input, name)
-    : undefined;
 }

@@ -37,6 +37,10 @@ const CHECK = 1_000;
 const LONGEST_RUN = 24 * 3_600_000;
 /** Milliseconds that a connection may take to say who it is. */
 const GREETING = 5_000;
+/** Milliseconds that a driver has to say that it is there when another asks for the kernel. */
+const PRESENT = 5_000;
+
+type Attach = AttachRequest & { readonly type: 'attach' };
 
 export interface AttachServerOptions extends ListenOptions {
   readonly receive: (request: KernelRequest) => void;
@@ -55,6 +59,9 @@ export class AttachServer implements ProtocolOutput {
   readonly #waiting = new Set<() => void>();
   /** Questions of the present driver; answers to an earlier one's go nowhere. */
   readonly #asked = new Set<number>();
+  /** Drivers that wait for the present one to say whether it is there. */
+  readonly #heirs = new Map<Socket, Attach>();
+  #patience: NodeJS.Timeout | null = null;
   readonly #startedAt = Date.now();
   #driver: Socket | null = null;
   #fresh = true;
@@ -108,6 +115,7 @@ export class AttachServer implements ProtocolOutput {
   /** Leaves no trace; for the exit of the kernel. */
   close(): void {
     clearInterval(this.#watch);
+    this.#takeHeirs();
     rmSync(this.#recordFile, { force: true });
     if (this.#folder !== null) rmSync(this.#folder, { recursive: true, force: true });
   }
@@ -171,13 +179,48 @@ export class AttachServer implements ProtocolOutput {
     socket.on('drain', () => this.#goOn());
     socket.on('close', () => {
       clearTimeout(late);
+      this.#heirs.delete(socket);
       if (socket === this.#driver) this.#lose();
     });
   }
 
-  #attach(socket: Socket, request: AttachRequest & { readonly type: 'attach' }): void {
+  #attach(socket: Socket, request: Attach): void {
     const refusal = this.#refusal(request);
     if (refusal !== null) return void socket.end(encodeMessage(refusal));
+    if (this.#driver !== null && !request.takeOver) return this.#askDriver(socket, request);
+    return this.#handOver(socket, request);
+  }
+
+  /** A window that crashed or was reloaded may leave an extension host that holds the kernel for minutes. */
+  #askDriver(heir: Socket, request: Attach): void {
+    this.#heirs.set(heir, request);
+    if (this.#patience !== null) return;
+    this.#driver?.write(encodeMessage({ type: 'are_you_there' }));
+    this.#patience = setTimeout(() => this.#inherit(), PRESENT);
+  }
+
+  #driverIsThere(): void {
+    for (const [heir] of this.#takeHeirs()) {
+      heir.end(encodeMessage({ type: 'refused', reason: 'in_use' }));
+    }
+  }
+
+  /** The first that asked gets the kernel. */
+  #inherit(): void {
+    const [first] = this.#heirs;
+    if (first) this.#handOver(...first);
+  }
+
+  #takeHeirs(): [Socket, Attach][] {
+    if (this.#patience !== null) clearTimeout(this.#patience);
+    this.#patience = null;
+    const heirs = [...this.#heirs];
+    this.#heirs.clear();
+    return heirs;
+  }
+
+  #handOver(socket: Socket, request: Attach): void {
+    const heirs = this.#takeHeirs().filter(([heir]) => heir !== socket);
     const former = this.#driver;
     this.#driver = socket;
     this.#keepAlive = request.keepAlive;
@@ -189,21 +232,20 @@ export class AttachServer implements ProtocolOutput {
     const attached: AttachEvent = { type: 'attached', fresh: this.#fresh, runs };
     socket.write(encodeMessage(attached));
     for (const event of this.#journal.replay()) socket.write(encodeMessage(event));
+    for (const heir of heirs) this.#attach(...heir);
   }
 
-  #refusal({
-    token,
-    protocolVersion,
-    takeOver,
-  }: AttachRequest & { readonly type: 'attach' }): AttachEvent | null {
+  #refusal({ token, protocolVersion }: Attach): AttachEvent | null {
     if (!isSecret(token, this.#token)) return { type: 'refused', reason: 'token' };
-    if (protocolVersion !== KERNEL_PROTOCOL_VERSION) return { type: 'refused', reason: 'version' };
-    return this.#driver !== null && !takeOver ? { type: 'refused', reason: 'in_use' } : null;
+    return protocolVersion === KERNEL_PROTOCOL_VERSION
+      ? null
+      : { type: 'refused', reason: 'version' };
   }
 
   #receive(message: KernelRequest | AttachRequest): void {
     if (message.type === 'settled') return this.#journal.settled(message.run);
     if (message.type === 'attach') return;
+    if (message.type === 'here') return this.#driverIsThere();
     if (message.type === 'initialize') this.#fresh = false;
     if (message.type === 'query') this.#asked.add(message.id);
     this.#journal.request(message);
@@ -217,7 +259,8 @@ export class AttachServer implements ProtocolOutput {
     this.#detachedAt = performance.now();
     this.#lastWanted = performance.now();
     this.#goOn();
-    if (this.#keepAlive === 0) this.#options.onAbandoned();
+    if (this.#heirs.size > 0) this.#inherit();
+    else if (this.#keepAlive === 0) this.#options.onAbandoned();
   }
 
   #goOn(): void {

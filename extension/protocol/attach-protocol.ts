@@ -33,7 +33,10 @@ export interface ListenOptions {
 }
 
 export type AttachRequest =
-  /** First message. `takeOver` sends a present driver away; without it, a busy kernel refuses. */
+  /**
+   * First message. `takeOver` sends a present driver away; without it, a kernel refuses as long as its
+   * driver says that it is there.
+   */
   | {
       readonly type: 'attach';
       readonly token: string;
@@ -42,7 +45,9 @@ export type AttachRequest =
       readonly keepAlive: number;
     }
   /** What this run showed is drawn and safe from a reload: nobody need be told of it again. */
-  | { readonly type: 'settled'; readonly run: string };
+  | { readonly type: 'settled'; readonly run: string }
+  /** Answers `are_you_there`, when the user's window does. */
+  | { readonly type: 'here' };
 
 /** Runs that queue, run, or ended unseen; the events of each follow. */
 export interface AttachedRun {
@@ -59,5 +64,7 @@ export type AttachEvent =
   /** `fresh`: nobody has initialized this kernel yet. */
   | { readonly type: 'attached'; readonly fresh: boolean; readonly runs: readonly AttachedRun[] }
   | { readonly type: 'refused'; readonly reason: 'token' | 'version' | 'in_use' }
+  /** Another driver would take over. Without an answer within seconds it does. */
+  | { readonly type: 'are_you_there' }
   /** Another driver took over; this connection ends. */
   | { readonly type: 'released' };

@@ -64,7 +64,10 @@ afterEach(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-function newWindow(keepAlive = 60_000): { session: KernelSession; log: string[] } {
+function newWindow(
+  keepAlive = 60_000,
+  isWindowThere: () => Promise<unknown> = async () => {},
+): { session: KernelSession; log: string[] } {
   const log: string[] = [];
   const listener: SessionListener = {
     status: (status) => log.push(status),
@@ -87,7 +90,7 @@ function newWindow(keepAlive = 60_000): { session: KernelSession; log: string[] 
       model: null,
       env: {},
       interruptTimeout: 5000,
-      detached: { folder, notebook: NOTEBOOK, keepAlive },
+      detached: { folder, notebook: NOTEBOOK, keepAlive, isWindowThere },
     }),
     listener,
   );
@@ -182,6 +185,43 @@ it('serves one window; another takes over only when told to, and the first is to
   await expect.poll(() => second.log.at(-1)).toBe('busy');
   second.session.interrupt();
   await expect.poll(() => second.log.at(-1)).toBe('idle');
+});
+
+it('goes to the next window when its own no longer answers', async () => {
+  const first = newWindow(60_000, () => new Promise(() => {}));
+  const running = new Cell();
+  const run = first.session.execute(
+    cell,
+    'import time\nprint("begun", flush=True)\ntime.sleep(7)\nprint("done")',
+    running,
+  );
+  await expect.poll(() => running.text, { timeout: 30_000 }).toBe('begun\n');
+  const [second, third] = [newWindow(), newWindow()];
+  const after = new Cell();
+  const attached = second.session.attach(record(), false, () => after);
+  const refused = expect(third.session.attach(record(), false, () => null)).rejects.toMatchObject({
+    code: 'KERNEL_IN_USE',
+  });
+  await Promise.all([attached, refused, run, after.ended.promise]);
+  expect(running.outcome).toBe('KernelDied: Another window has attached to this kernel.');
+  expect(after.text).toBe('begun\ndone\n');
+});
+
+it('goes to the window that waits when its own lets go', async () => {
+  const first = newWindow(60_000, () => new Promise(() => {}));
+  const cut = new Cell();
+  await first.session.execute(cell, 'kept = 3', cut);
+  const second = newWindow();
+  const attached = second.session.attach(record(), false, () => null);
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  expect(second.session.pid).toBeUndefined();
+  const asked = performance.now();
+  await first.session.leave();
+  await attached;
+  expect(performance.now() - asked).toBeLessThan(4_000);
+  const next = new Cell();
+  await second.session.execute(cell, 'print(kept)', next);
+  expect(next.text).toBe('3\n');
 });
 
 it('lets in only who knows the token, and keeps it from other users', async () => {

@@ -62,6 +62,9 @@ beforeAll(async () => {
           'state = story.run(tokens=8)\n' +
           'print("told", rounds, len(state["text"]) > 5)\nstate',
       ),
+      'crashed.sglnb': notebook(
+        'import time\nfor i in range(600):\n    print("line", i, flush=True)\n    time.sleep(0.2)',
+      ),
       'reloaded.sglnb': notebook(
         'import time\nkept = 41\nprint("kept")',
         'for i in range(60):\n    print("line", i, flush=True)\n    time.sleep(0.5)',
@@ -112,6 +115,24 @@ describe('a window that is reloaded while a cell runs', () => {
       async () => (workbench.processes('kernel.mjs').length === 0 ? true : undefined),
       () => 'the kernel of the closed notebook still runs',
     );
+  });
+});
+
+describe('a window that crashes while a cell runs', () => {
+  it('leaves its kernel to the next one', async ({ skip }) => {
+    skip(workbench.isDesktop, 'desktop VS Code opens a folder in one window only');
+    const crashing = await workbench.secondWindow();
+    await crashing.open('crashed.sglnb');
+    await crashing.runAll();
+    await crashing.waitForOutput(/line 2\n/);
+    const [pid] = workbench.processes('kernel.mjs');
+    await crashing.crash();
+    await workbench.open('crashed.sglnb');
+    await workbench.waitForOutput(/line 20\n/);
+    expect(workbench.processes('kernel.mjs')).toEqual([pid]);
+    await workbench.command('SGLang: Interrupt Kernel');
+    await workbench.waitForKernel('idle');
+    await workbench.waitForOutput(/line 0\n[^]*line 20\n[^]*KeyboardInterrupt/);
   });
 });
 

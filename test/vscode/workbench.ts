@@ -359,6 +359,15 @@ export class Workbench implements AsyncDisposable {
     return second;
   }
 
+  /** Ends this window without a word to its server, as a crash does. */
+  async crash(): Promise<void> {
+    const devtools = await this.page.context().newCDPSession(this.page);
+    const crashed = this.page.waitForEvent('crash');
+    void devtools.send('Page.crash').catch(() => {});
+    await crashed;
+    await this.page.context().close();
+  }
+
   /** Files of this workbench, its server's and user's data included, that contain `text`. */
   filesWith(text: string): string[] {
     const found = spawnSync('grep', ['-rlaF', '--', text, this.#home], { encoding: 'utf8' });

@@ -41,7 +41,14 @@ export interface DetachedOptions {
   readonly notebook: string;
   /** Milliseconds that the idle kernel stays without a window. */
   readonly keepAlive: number;
+  readonly isWindowThere: WindowCheck;
 }
+
+/**
+ * Settles when the user's window answers. An extension host whose window crashed or was reloaded may live
+ * on for minutes; another window takes its kernels.
+ */
+export type WindowCheck = () => Promise<unknown>;
 
 /** Why a kernel did not take this window as its driver. */
 export class AttachError extends Error {
@@ -63,6 +70,7 @@ export class DetachedKernel implements KernelConnection {
   readonly #folder: string;
   readonly #id: string;
   readonly #listener: KernelConnectionListener;
+  readonly #isWindowThere: WindowCheck;
   #pid: number | undefined;
   #child: ChildProcess | null = null;
   #socket: Socket | null = null;
@@ -74,11 +82,13 @@ export class DetachedKernel implements KernelConnection {
     folder: string,
     id: string,
     pid: number | undefined,
+    isWindowThere: WindowCheck,
     listener: KernelConnectionListener,
   ) {
     this.#folder = folder;
     this.#id = id;
     this.#pid = pid;
+    this.#isWindowThere = isWindowThere;
     this.#listener = listener;
   }
 
@@ -89,8 +99,8 @@ export class DetachedKernel implements KernelConnection {
     options: DetachedOptions,
     listener: KernelConnectionListener,
   ): DetachedKernel {
-    const { folder, notebook, keepAlive } = options;
-    const kernel = new DetachedKernel(folder, randomUUID(), undefined, listener);
+    const { folder, notebook, keepAlive, isWindowThere } = options;
+    const kernel = new DetachedKernel(folder, randomUUID(), undefined, isWindowThere, listener);
     const listen: ListenOptions = { id: kernel.#id, folder, notebook, keepAlive };
     try {
       makeRecordsFolder(folder);
@@ -108,11 +118,12 @@ export class DetachedKernel implements KernelConnection {
    */
   static async attach(
     record: KernelRecord,
-    options: { readonly folder: string; readonly keepAlive: number; readonly takeOver: boolean },
+    options: Omit<DetachedOptions, 'notebook'> & { readonly takeOver: boolean },
     listener: KernelConnectionListener,
     attached: (kernel: DetachedKernel, runs: readonly AttachedRun[], fresh: boolean) => void,
   ): Promise<DetachedKernel> {
-    const kernel = new DetachedKernel(options.folder, record.id, record.pid, listener);
+    const { folder, isWindowThere } = options;
+    const kernel = new DetachedKernel(folder, record.id, record.pid, isWindowThere, listener);
     try {
       await kernel.#connect(record, options, (runs, fresh) => attached(kernel, runs, fresh));
     } catch (error) {
@@ -228,6 +239,8 @@ export class DetachedKernel implements KernelConnection {
           reject(refusal(message.reason));
         } else if (message.type === 'released') {
           this.#released = true;
+        } else if (message.type === 'are_you_there') {
+          void this.#answer(socket);
         } else if (message.type !== 'listening' && !this.#over) {
           this.#listener.event(message);
         }
@@ -250,6 +263,11 @@ export class DetachedKernel implements KernelConnection {
       });
       socket.write(encodeMessage(attach));
     });
+  }
+
+  async #answer(socket: Socket): Promise<void> {
+    await this.#isWindowThere();
+    if (!socket.destroyed) socket.write(encodeMessage({ type: 'here' }));
   }
 
   /** The kernel is gone, or another window has it. */

@@ -11,7 +11,8 @@ export async function endKernel(folder: string, record: KernelRecord): Promise<v
   const gone = Promise.withResolvers<void>();
   const listener = { event: () => {}, stray: () => {}, exited: () => gone.resolve() };
   try {
-    const options = { folder, keepAlive: 0, takeOver: true };
+    const isWindowThere = async (): Promise<void> => {};
+    const options = { folder, keepAlive: 0, takeOver: true, isWindowThere };
     const kernel = await DetachedKernel.attach(record, options, listener, () => {});
     kernel.send({ type: 'shutdown' });
     const killer = setTimeout(() => kernel.kill(), PATIENCE);

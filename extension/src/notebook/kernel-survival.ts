@@ -1,6 +1,5 @@
 /** Which kernels outlive this window, and which one an opened notebook gets back. */
-import { workspace, type Memento, type NotebookDocument } from 'vscode';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { commands, workspace, type Memento, type NotebookDocument } from 'vscode';
 import type { AttachedRun, KernelRecord } from '../../protocol/attach-protocol.ts';
 import { KERNEL_PROTOCOL_VERSION } from '../../protocol/kernel-protocol.ts';
 import { AttachError, type DetachedOptions } from '../kernel-client/detached-kernel.ts';
@@ -8,9 +7,8 @@ import { forgetKernel, readKernelRecords } from '../kernel-client/kernel-records
 import type { KernelSession, RunSink } from '../kernel-client/kernel-session.ts';
 import { kernelKeepAlive } from '../settings.ts';
 
-/** Milliseconds from the start of this extension host that the one before may take to let its kernels go. */
-const LETTING_GO = 10_000;
-const RETRY = 250;
+/** Only the window itself answers this; it waits while the window is gone. */
+const isWindowThere = async (): Promise<unknown> => commands.getCommands(true);
 
 export class KernelSurvival {
   readonly #folder: string;
@@ -35,7 +33,7 @@ export class KernelSurvival {
   options(notebook: NotebookDocument): DetachedOptions | undefined {
     const keepAlive = kernelKeepAlive(notebook.uri);
     if (keepAlive === 0) return undefined;
-    return { folder: this.#folder, notebook: keyOf(notebook), keepAlive };
+    return { folder: this.#folder, notebook: keyOf(notebook), keepAlive, isWindowThere };
   }
 
   remember(notebook: NotebookDocument, kernel: string): void {
@@ -59,27 +57,22 @@ export class KernelSurvival {
     sinkOf: (run: AttachedRun) => RunSink | null,
     wanted?: KernelRecord,
   ): Promise<boolean> {
-    // Later, whoever drives the kernel is another window, not this one before it was reloaded.
-    const deadline = performance.now() + LETTING_GO - process.uptime() * 1000;
-    for (;;) {
-      const record = wanted ?? this.#candidate(notebook);
-      if (!record) return false;
-      try {
-        await session.attach(record, wanted !== undefined, sinkOf);
-        return true;
-      } catch (error) {
-        const inUse = error instanceof AttachError && error.code === 'KERNEL_IN_USE';
-        if (!inUse && record.protocolVersion === KERNEL_PROTOCOL_VERSION)
-          forgetKernel(this.#folder, record.id);
-        if (!inUse || performance.now() > deadline) return false;
-      }
-      await sleep(RETRY);
+    const record = wanted ?? this.#candidate(notebook);
+    if (!record) return false;
+    try {
+      await session.attach(record, wanted !== undefined, sinkOf);
+      return true;
+    } catch (error) {
+      const inUse = error instanceof AttachError && error.code === 'KERNEL_IN_USE';
+      if (!inUse && record.protocolVersion === KERNEL_PROTOCOL_VERSION)
+        forgetKernel(this.#folder, record.id);
+      return false;
     }
   }
 
   /**
-   * A kernel of this workspace without a window, else any such one, else one of this workspace that its
-   * former extension host may still hold. One that another window drives is never taken unasked.
+   * A kernel of this workspace without a window, else any such one, else one whose window may be gone: it
+   * is never taken from a window that answers.
    */
   #candidate(notebook: NotebookDocument): KernelRecord | undefined {
     const key = keyOf(notebook);
@@ -87,7 +80,7 @@ export class KernelSurvival {
     const records = this.records.filter((record) => record.notebook === key);
     const isOwn = ({ id }: KernelRecord): boolean => known.includes(id);
     const free = records.filter(({ driven }) => !driven);
-    return free.findLast(isOwn) ?? free.at(-1) ?? records.findLast(isOwn);
+    return free.findLast(isOwn) ?? free.at(-1) ?? records.findLast(isOwn) ?? records.at(-1);
   }
 
   /** Kernels that windows of this workspace started for the notebook, the latest last. */

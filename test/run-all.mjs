@@ -23,7 +23,7 @@ function node(args) {
 }
 
 function runChecks() {
-  const tally = { passed: 0, failed: 0, failures: [], skipped: [] };
+  const tally = { passed: 0, failed: 0, failures: [], unsteady: [], skipped: [] };
   for (const [name, command] of checks) {
     const passed = node(command);
     console.log(`check ${name}: ${passed ? 'passed' : 'FAILED'}`);
@@ -59,7 +59,7 @@ function readReport(file, exitedCleanly) {
     report = JSON.parse(readFileSync(file, 'utf8'));
   } catch {
     console.error(`no report at ${file}: the suite did not run to its end`);
-    return { passed: 0, failed: 1, failures: [`no report at ${file}`], skipped: [] };
+    return { passed: 0, failed: 1, failures: [`no report at ${file}`], unsteady: [], skipped: [] };
   }
   // A file that could not be loaded, or whose preparation failed, has no failed test of its own.
   const failedSuites = report.testResults.filter(
@@ -72,12 +72,14 @@ function readReport(file, exitedCleanly) {
     ...report.testResults.flatMap((suite) =>
       suite.assertionResults
         .filter((test) => test.status === 'failed')
-        .map(
-          (test) =>
-            `${relative(root, suite.name)} > ${test.fullName}: ${firstLines(test.failureMessages[0])}`,
-        ),
+        .map((test) => nameWithError(suite, test)),
     ),
   ];
+  const unsteady = report.testResults.flatMap((suite) =>
+    suite.assertionResults
+      .filter((test) => test.status === 'passed' && test.failureMessages.length > 0)
+      .map((test) => nameWithError(suite, test)),
+  );
   const skipped = report.testResults.flatMap((suite) =>
     suite.assertionResults
       .filter((test) => test.status !== 'passed' && test.status !== 'failed')
@@ -88,8 +90,13 @@ function readReport(file, exitedCleanly) {
     failed: failed === 0 && !exitedCleanly ? 1 : failed,
     failures:
       failed === 0 && !exitedCleanly ? [`${file}: the suite ended with an error`] : failures,
+    unsteady,
     skipped,
   };
+}
+
+function nameWithError(suite, test) {
+  return `${relative(root, suite.name)} > ${test.fullName}: ${firstLines(test.failureMessages[0])}`;
 }
 
 /** What fits the summary of a run; the whole error is where the test ran. */
@@ -115,7 +122,7 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
-const total = { passed: 0, failed: 0, failures: [], skipped: [] };
+const total = { passed: 0, failed: 0, failures: [], unsteady: [], skipped: [] };
 for (const [name, run] of Object.entries(suites)) {
   if (asked.length > 0 && !asked.includes(name)) continue;
   const started = performance.now();
@@ -124,11 +131,13 @@ for (const [name, run] of Object.entries(suites)) {
   total.passed += tally.passed;
   total.failed += tally.failed;
   total.failures.push(...tally.failures);
+  total.unsteady.push(...tally.unsteady);
   total.skipped.push(...tally.skipped);
   const seconds = Math.round((performance.now() - started) / 1000);
   console.log(`=== ${name}: ${tally.passed} passed, ${tally.failed} failed, ${seconds} s`);
 }
 for (const name of total.skipped) console.log(`not run: ${name}`);
+for (const test of total.unsteady) console.log(`UNSTEADY, passed at the second try: ${test}`);
 for (const failure of total.failures) console.log(`FAILED: ${failure}`);
 if (total.passed === 0) total.failed += 1;
 console.log(`${total.passed} passed, ${total.failed} failed`);

@@ -93,7 +93,7 @@ export class Workbench implements AsyncDisposable {
 
   /** Waits until the extension's contributions are known; files opened earlier open as plain text. */
   async waitForCommand(title: string): Promise<void> {
-    await this.#findCommand(title, 40);
+    await this.#findCommand(title, 60_000);
     await this.page.keyboard.press('Escape');
   }
 
@@ -108,7 +108,7 @@ export class Workbench implements AsyncDisposable {
       .locator('.quick-input-list .monaco-list-row.focused')
       .filter({ has: page.getByText(title, { exact: true }) });
     for (let attempt = 1; attempt <= 5; attempt += 1) {
-      await this.#findCommand(title, 20);
+      await this.#findCommand(title, 45_000);
       for (let row = 0; row < 20 && !(await chosen.isVisible()); row += 1) {
         await page.keyboard.press('ArrowDown');
       }
@@ -125,9 +125,9 @@ export class Workbench implements AsyncDisposable {
     throw new Error(`"${title}" could not be chosen in the palette\n${this.log(30)}`);
   }
 
-  async #findCommand(title: string, attempts: number): Promise<void> {
+  async #findCommand(title: string, timeout: number): Promise<void> {
     const { page } = this;
-    for (let attempt = 0; attempt < attempts; attempt += 1) {
+    for (const deadline = Date.now() + timeout; Date.now() < deadline;) {
       await page.keyboard.press('F1');
       const input = page.locator('.quick-input-widget input').first();
       await input.fill(`>${title}`, { timeout: 5000 }).catch(() => {});
@@ -151,10 +151,20 @@ export class Workbench implements AsyncDisposable {
     if (!(await this.page.locator('.explorer-folders-view').first().isVisible())) {
       await this.command('View: Show Explorer');
     }
-    await this.page
-      .locator('.explorer-folders-view .monaco-list-row', { hasText: name })
-      .first()
-      .dblclick();
+    const row = this.page.locator('.explorer-folders-view .monaco-list-row', { hasText: name });
+    const tab = this.page.locator('.tabs-container .tab.active', { hasText: name });
+    // The explorer may draw itself anew between the two clicks.
+    await eventually(
+      60_000,
+      async () => {
+        await row.first().dblclick();
+        return tab.waitFor({ timeout: 10_000 }).then(
+          () => true,
+          () => undefined,
+        );
+      },
+      () => `${name} does not open`,
+    );
     await this.page.waitForSelector('.notebook-editor .code-cell-row, .editor-instance', {
       state: 'attached',
       timeout: 60_000,

@@ -90,6 +90,7 @@ const copies = [
   { from: 'extension/kernel/guest/python', to: 'python' },
   { from: 'runtime/starter-model/starter.gguf', to: 'starter.gguf' },
   { from: 'runtime/starter-model/starter-mmproj.gguf', to: 'starter-mmproj.gguf' },
+  { from: 'node_modules/@jsquash/webp/codec/dec/webp_dec.wasm', to: 'webp_dec.wasm' },
   ...pyodideFiles.map((file) => ({ from: `node_modules/pyodide/${file}`, to: `pyodide/${file}` })),
 ];
 

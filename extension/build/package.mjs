@@ -51,6 +51,7 @@ const budgets = {
   'dist/engine-thread.mjs': 600,
   'dist/starter.gguf': 7_168,
   'dist/starter-mmproj.gguf': 3_072,
+  'dist/webp_dec.wasm': 160,
   'dist/pyodide': 14_336,
   'dist/llama': 28_672,
   'dist/basedpyright': 12_288,
@@ -102,6 +103,7 @@ const engineParts = [
   'dist/engine-thread.mjs',
   'dist/starter.gguf',
   'dist/starter-mmproj.gguf',
+  'dist/webp_dec.wasm',
   'dist/llama',
 ];
 

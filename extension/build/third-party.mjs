@@ -59,6 +59,10 @@ const engine = {
     'MIT',
     'Copyright (c) 2023-2026 The ggml authors, https://github.com/ggml-org/llama.cpp',
   ],
+  'libwebp (in @jsquash/webp)': [
+    'BSD-3-Clause',
+    'Copyright (c) 2010, Google Inc. All rights reserved.',
+  ],
 };
 
 /** For packages whose npm archive has no licence file. */

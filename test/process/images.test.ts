@@ -41,6 +41,12 @@ const box = (colour: Colour, size = 144): Buffer =>
 const base64 = (image: Buffer): string => image.toString('base64');
 const redDisk = base64(disk(RED));
 const blueBox = base64(box(BLUE));
+/** The red disk as lossless WebP. */
+const webpDisk =
+  'UklGRu4AAABXRUJQVlA4TOEAAAAvj8AjAA9wGPyT4x8Gf/7jAW4DMGwaSsrICT7Fp5nTOIUTGNOVKil0toj+M3Db' +
+  'SFGW+bD9Q7aRwiNJOqCSJaCKBgBK2ZbN24fIwVfQI0ApRuTA6ZsgZsqJj28SocZPyOlKubD95Uj3kludfgn/cPsl' +
+  '0scgHwRI0A8GyH0aRunTMo4+HaPyOTGCz40R++TBSH0CGkZGzcmXlBG/zaG+rqG+5H7+kX7+tX7+2X7+/X40xFAe' +
+  'R50cBetH9xy1dBTVUV1HmQ31dhTecQHHKRw3MRzHcSXHuRx3MxzQcUnHSbdRyAAA';
 
 const DESCRIBE = 'Describe the image in one short sentence.';
 const asked = (images: number, question = DESCRIBE): string =>
@@ -169,8 +175,14 @@ describe('the runtime', () => {
     ]);
   });
 
+  it('sees the same in WebP', async () => {
+    const [png, webp] = [await describeImage(redDisk), await describeImage(webpDisk)];
+    expect(webp.text).toBe(png.text);
+    expect(webp.text).toMatch(/red/);
+  });
+
   it.each<[string, object, string]>([
-    ['no image', { image_data: 'aGVsbG8gd29ybGQ=' }, 'neither PNG, JPEG nor GIF'],
+    ['no image', { image_data: 'aGVsbG8gd29ybGQ=' }, 'neither PNG, JPEG, GIF nor WebP'],
     ['no base64', { image_data: 'what?!' }, 'neither base64, nor a URL'],
     ['a missing file', { image_data: '/missing/a.png' }, 'cannot read the image file'],
     ['an unreachable address', { image_data: 'http://127.0.0.1:1/a.png' }, 'cannot load the image'],

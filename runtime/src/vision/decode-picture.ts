@@ -2,10 +2,10 @@ import { decodeGif } from './gif.ts';
 import { decodeJpeg } from './jpeg.ts';
 import { type Picture, PictureError } from './picture.ts';
 import { decodePng } from './png.ts';
+import { decodeWebp } from './webp.ts';
 
 /** Formats that are told by their first bytes and cannot be read here. */
 const OTHERS: readonly (readonly [start: string, name: string])[] = [
-  ['RIFF', 'WebP'],
   ['BM', 'BMP'],
   ['II*\0', 'TIFF'],
   ['MM\0*', 'TIFF'],
@@ -13,10 +13,11 @@ const OTHERS: readonly (readonly [start: string, name: string])[] = [
   ['%PDF', 'PDF'],
 ];
 
-/** Decodes PNG, JPEG and GIF by their first bytes, whatever the file is called. Throws `PictureError`. */
-export function decodePicture(bytes: Uint8Array): Picture {
+/** Decodes PNG, JPEG, GIF and WebP by their first bytes, whatever the file is called. Throws `PictureError`. */
+export async function decodePicture(bytes: Uint8Array): Promise<Picture> {
   if (bytes.length === 0) throw new PictureError('FORMAT', 'The image is empty.');
   const start = Buffer.from(bytes.subarray(0, 12)).toString('latin1');
+  if (/^RIFF[^]{4}WEBP/.test(start)) return decodeWebp(bytes);
   try {
     if (start.startsWith('\x89PNG\r\n\x1a\n')) return decodePng(bytes);
     if (start.startsWith('\xff\xd8')) return decodeJpeg(bytes);
@@ -31,7 +32,7 @@ export function decodePicture(bytes: Uint8Array): Picture {
   throw new PictureError(
     'FORMAT',
     name === undefined
-      ? 'The image is neither PNG, JPEG nor GIF. Check that it is base64 of an image file, a data: URL, or the path of a file.'
-      : `The image is ${name}; this runtime reads PNG, JPEG and GIF. Save it as one of them.`,
+      ? 'The image is neither PNG, JPEG, GIF nor WebP. Check that it is base64 of an image file, a data: URL, or the path of a file.'
+      : `The image is ${name}; this runtime reads PNG, JPEG, GIF and WebP. Save it as one of them.`,
   );
 }

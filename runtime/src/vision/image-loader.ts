@@ -44,7 +44,7 @@ export class ImageLoader {
   }
 
   async #decode(bytes: Uint8Array): Promise<LoadedImage> {
-    const { picture, parts } = await this.#prepare(decodePicture(bytes));
+    const { picture, parts } = await this.#prepare(await decodePicture(bytes));
     const shape = `${picture.width} ${picture.height} `;
     const content = createHash('sha256').update(shape).update(picture.rgb).digest();
     const tokens = parts.map((_, part) =>

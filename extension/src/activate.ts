@@ -32,6 +32,7 @@ import { KernelSurvival } from './notebook/kernel-survival.ts';
 import type { KernelSession } from './kernel-client/kernel-session.ts';
 import { SglangNotebookController } from './notebook/notebook-controller.ts';
 import { CELL_LANGUAGE, NOTEBOOK_TYPE, SUPPORTED_LANGUAGES } from './notebook/notebook-type.ts';
+import { SafeSave } from './notebook/safe-save.ts';
 import { SglnbSerializer } from './notebook/sglnb-serializer.ts';
 import { UserQuestions } from './notebook/user-questions.ts';
 import { RuntimeMonitor } from './runtime-manager/runtime-monitor.ts';
@@ -47,10 +48,12 @@ let controller: SglangNotebookController | undefined;
 
 export function activate(context: ExtensionContext): void {
   const log = window.createOutputChannel('SGLang', { log: true });
+  const safeSave = new SafeSave();
   const serializer = new SglnbSerializer(
     (warnings) => warnings.forEach((warning) => log.warn(warning)),
     maximumImageSize,
     cellLanguage,
+    (data, bytes) => safeSave.check(data, bytes),
   );
   const page = new DiagnosticsPage(context.asAbsolutePath('dist'), () => controller);
   const models = new WorkspaceModels(context, () => controller);
@@ -68,6 +71,7 @@ export function activate(context: ExtensionContext): void {
   indexCells(client);
   context.subscriptions.push(
     log,
+    safeSave,
     workspace.registerNotebookSerializer(NOTEBOOK_TYPE, serializer),
     keepCellIds(),
     page,

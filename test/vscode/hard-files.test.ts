@@ -1,5 +1,6 @@
-/** Notebooks whose files change or are open in two windows, and wrong settings; in a real workbench. */
-import { writeFileSync } from 'node:fs';
+/** Notebooks whose files change, cannot be saved or are open in two windows, and wrong settings; in a real workbench. */
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { eventually, Workbench } from './workbench.ts';
 
@@ -135,3 +136,130 @@ describe('two windows on one notebook', () => {
     expect(workbench.processes('kernel.mjs')).toEqual([first]);
   });
 });
+
+/** A disk of its own below the workspace, in memory, until it is disposed of. */
+class SmallDisk {
+  readonly path: string;
+
+  constructor(path: string) {
+    this.path = path;
+    mkdirSync(path);
+    this.mount('size=1m');
+  }
+
+  mount(options: string): void {
+    const result = mount(options, this.path);
+    if (result.status !== 0) throw new Error(`mount: ${result.stderr}`);
+  }
+
+  /** Takes all the space that is left. */
+  fill(): void {
+    spawnSync('dd', ['if=/dev/zero', `of=${this.path}/filler`, 'bs=4096']);
+  }
+
+  free(): void {
+    rmSync(`${this.path}/filler`);
+  }
+
+  [Symbol.dispose](): void {
+    const result = spawnSync('umount', ['--lazy', this.path], { encoding: 'utf8' });
+    if (result.status !== 0) throw new Error(`umount: ${result.stderr}`);
+  }
+}
+
+const mount = (options: string, path: string) =>
+  spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', path], { encoding: 'utf8' });
+
+describe('a disk that refuses what is saved', () => {
+  let refused: Workbench;
+  /** Why this machine mounts nothing for us; null if it does. */
+  let denied: string | null;
+  beforeAll(async () => {
+    denied = mountDenied(workbench.path('may-mount'));
+    // VS Code in a browser saves by itself, which would take the test's place.
+    refused = await Workbench.start({
+      files: { '.vscode/settings.json': JSON.stringify({ 'files.autoSave': 'off' }) },
+    });
+  });
+  afterAll(() => refused[Symbol.asyncDispose]());
+  afterEach(async ({ task }) => {
+    if (task.result?.state === 'fail')
+      await refused.screenshot(`failed-${task.name.replaceAll(/\W+/g, '-')}`);
+    await refused.command('Notifications: Clear All Notifications');
+    await refused.closeAll();
+  });
+
+  /** Opens a new notebook on the disk. */
+  async function open(disk: SmallDisk, name: string, content: string): Promise<void> {
+    writeFileSync(`${disk.path}/${name}`, content);
+    await refused.quickOpen(name);
+    await refused.page.locator('.code-cell-row').first().waitFor();
+  }
+
+  async function typeInto(text: string): Promise<void> {
+    await refused.page.locator('.code-cell-row .view-lines').first().click();
+    await refused.page.keyboard.press('Control+End');
+    await refused.page.keyboard.type(text);
+  }
+
+  it('loses nothing when it is full: the old file stays whole, and is replaced once there is space', async ({
+    skip,
+  }) => {
+    skip(denied !== null, `a small disk could not be mounted: ${denied}`);
+    using disk = new SmallDisk(refused.path('full'));
+    const old = notebook('print("o" * 300_000)\nprint("run " + "is whole")');
+    await open(disk, 'precious.sglnb', old);
+    await refused.runAll();
+    await refused.waitForOutput('run is whole');
+    disk.fill();
+    expect(refused.read('full/precious.sglnb')).toBe(old);
+    await typeInto('\nedited = 1');
+    await refused.waitForText('.tab.dirty', 'precious');
+    await refused.save();
+    await notified(/Failed to save 'precious\.sglnb'.*no space.*Free some space/s, refused);
+    await refused.screenshot('save-on-full-disk');
+    expect(refused.read('full/precious.sglnb')).toBe(old);
+    expect(readdirSync(disk.path).toSorted()).toEqual(['filler', 'precious.sglnb']);
+    await refused.waitForText('.code-cell-row', /edited.=.1/);
+    expect(await refused.page.locator('.tab.dirty').count()).toBe(1);
+    disk.free();
+    await refused.save();
+    const saved = await refused.waitForFile('full/precious.sglnb', (text) => text !== old);
+    expect(saved).toContain('edited = 1');
+    expect(saved).toContain('o'.repeat(300_000));
+    expect(saved).toContain('run is whole');
+    expect(await refused.page.locator('.tab.dirty').count()).toBe(0);
+  });
+
+  it('says where to save when the disk takes nothing at all', async ({ skip }) => {
+    skip(denied !== null, `a small disk could not be mounted: ${denied}`);
+    using disk = new SmallDisk(refused.path('read-only'));
+    const old = notebook('print("run " + "is whole")');
+    await open(disk, 'fixed.sglnb', old);
+    disk.mount('remount,ro');
+    await typeInto('\nedited = 1');
+    await refused.waitForText('.tab.dirty', 'fixed');
+    await refused.runAll();
+    await refused.waitForOutput('run is whole');
+    await refused.save();
+    await notified(/Failed to save 'fixed\.sglnb'.*read-only.*Save As/s, refused);
+    await refused.screenshot('save-on-read-only-disk');
+    await refused.waitForText('.code-cell-row', /edited.=.1/);
+    expect(await refused.page.locator('.tab.dirty').count()).toBe(1);
+    expect(refused.read('read-only/fixed.sglnb')).toBe(old);
+    disk.mount('remount,rw');
+    await refused.save();
+    const saved = await refused.waitForFile('read-only/fixed.sglnb', (text) => text !== old);
+    expect(saved).toContain('edited = 1');
+    expect(saved).toContain('run is whole');
+  });
+});
+
+function mountDenied(path: string): string | null {
+  if (process.platform !== 'linux') return 'it takes Linux';
+  mkdirSync(path);
+  const result = mount('size=1m', path);
+  if (result.status !== 0) return result.stderr.trim();
+  spawnSync('umount', [path]);
+  return null;
+}

@@ -26,15 +26,19 @@ export class SglnbSerializer implements NotebookSerializer {
   readonly #onWarnings: (warnings: readonly string[]) => void;
   readonly #maximumImageSize: () => number;
   readonly #cellLanguage: () => string;
+  readonly #beforeSave: (data: NotebookData, bytes: Uint8Array) => Promise<void>;
 
+  /** An error of `beforeSave` ends a save before the file is touched, and is shown. */
   constructor(
     onWarnings: (warnings: readonly string[]) => void,
     maximumImageSize: () => number,
     cellLanguage: () => string,
+    beforeSave: (data: NotebookData, bytes: Uint8Array) => Promise<void> = async () => {},
   ) {
     this.#onWarnings = onWarnings;
     this.#maximumImageSize = maximumImageSize;
     this.#cellLanguage = cellLanguage;
+    this.#beforeSave = beforeSave;
   }
 
   deserializeNotebook(content: Uint8Array): NotebookData {
@@ -46,7 +50,13 @@ export class SglnbSerializer implements NotebookSerializer {
     }
   }
 
-  serializeNotebook(data: NotebookData): Uint8Array {
+  async serializeNotebook(data: NotebookData): Promise<Uint8Array> {
+    const bytes = this.#bytesOf(data);
+    await this.#beforeSave(data, bytes);
+    return bytes;
+  }
+
+  #bytesOf(data: NotebookData): Uint8Array {
     // SAFETY: this class alone writes notebook metadata of this notebook type.
     const metadata = (data.metadata ?? {}) as SglnbNotebookMetadata;
     if (metadata.broken) return fromBase64(metadata.broken.base64);

@@ -4,7 +4,6 @@ import {
   notebooks,
   NotebookControllerAffinity,
   l10n,
-  Uri,
   window,
   workspace,
   type Disposable,
@@ -12,9 +11,8 @@ import {
   type NotebookCell,
   type NotebookController,
   type NotebookDocument,
+  type Uri,
 } from 'vscode';
-import { dirname } from 'node:path';
-import { homedir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AttachedRun, KernelRecord } from '../../protocol/attach-protocol.ts';
 import type {
@@ -39,6 +37,7 @@ import { onNotebookClosed } from './closed-notebooks.ts';
 import type { KernelSurvival } from './kernel-survival.ts';
 import { LongOutput } from './long-output.ts';
 import { openOutputFile } from './output-file.ts';
+import { notebookFolder } from './notebook-folder.ts';
 import { NOTEBOOK_TYPE, SUPPORTED_LANGUAGES } from './notebook-type.ts';
 import { linkTraceback } from './traceback-links.ts';
 import type { UserQuestions } from './user-questions.ts';
@@ -310,7 +309,10 @@ export class SglangNotebookController implements Disposable {
     const detached = this.#survival.options(notebook);
     return {
       entry: this.#kernelEntry,
-      cwd: notebookFolder(notebook),
+      cwd: notebookFolder(
+        notebook.uri,
+        (workspace.workspaceFolders ?? []).map(({ uri }) => uri),
+      ),
       endpoint: settings.endpoint,
       endpointOptions: this.#models.options(notebook.uri),
       model: settings.modelPath,
@@ -358,11 +360,4 @@ export class SglangNotebookController implements Disposable {
       chooseModel: (name, signal) => this.#models.choose(name, notebook.uri, signal),
     };
   }
-}
-
-/** Where a notebook's relative paths start: its folder, else the workspace, else home. */
-function notebookFolder(notebook: NotebookDocument): string {
-  if (notebook.uri.scheme === 'file') return dirname(notebook.uri.fsPath);
-  const folder = workspace.workspaceFolders?.[0]?.uri ?? Uri.file(homedir());
-  return folder.fsPath;
 }

@@ -51,7 +51,9 @@ async function itemsFor(notebook: Uri | undefined, current: string): Promise<Pyt
     env: process.env,
     folders: [
       ...(notebook?.scheme === 'file' ? [dirname(notebook.fsPath)] : []),
-      ...(workspace.workspaceFolders ?? []).map(({ uri }) => uri.fsPath),
+      ...(workspace.workspaceFolders ?? []).flatMap(({ uri }) =>
+        uri.scheme === 'file' ? [uri.fsPath] : [],
+      ),
     ],
   });
   const mark = (python: string): string => (python === current ? '$(check) ' : '');

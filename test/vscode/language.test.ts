@@ -3,7 +3,8 @@
  * as an author meets them. One notebook serves all tests, in order.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { freePort, Workbench } from './workbench.ts';
+import type { Locator } from 'playwright-core';
+import { eventually, freePort, Workbench } from './workbench.ts';
 
 let workbench: Workbench;
 
@@ -82,6 +83,30 @@ async function until(act: () => Promise<void>, selector: string, text: RegExp): 
   }
 }
 
+function appears(element: Locator, timeout: number): Promise<boolean> {
+  return element.waitFor({ timeout }).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Opens the box for a new name; a line that moves meanwhile, as its lens is drawn, escapes the mouse. */
+async function startRename(text: string, offset: number): Promise<Locator> {
+  // A notebook behind the editor has a box of its own, which is not shown.
+  const box = workbench.page.locator('.rename-box input:visible');
+  return eventually(
+    60_000,
+    async () => {
+      await clickText(text, offset);
+      await workbench.command('Rename Symbol');
+      if (await appears(box, 5000)) return box;
+      await workbench.page.keyboard.press('Escape');
+      return undefined;
+    },
+    () => `${text} cannot be renamed`,
+  );
+}
+
 const hovered = (text: string, offset: number, shown: RegExp): Promise<void> =>
   until(() => workbench.hoverText(text, offset), '.monaco-hover', shown);
 
@@ -98,14 +123,19 @@ describe('a typo', () => {
   });
 
   it('is repaired by the quick fix', async () => {
-    const ask = async () => {
+    const fix = workbench.page.locator('.action-widget .monaco-list-row', { hasText: 'capital' });
+    const repair = async () => {
       await clickText('town = state["capitol"]', 16);
       await workbench.page.keyboard.press('Control+Period');
+      if (!(await appears(fix.first(), 5000))) return;
+      await workbench.screenshot('typing-quick-fix');
+      // By mouse: Enter would break the line if the menu has closed meanwhile.
+      await fix
+        .first()
+        .click({ timeout: 2000 })
+        .catch(() => {});
     };
-    await until(ask, '.action-widget', /capital/);
-    await workbench.screenshot('typing-quick-fix');
-    await workbench.page.keyboard.press('Enter');
-    await workbench.waitForText('.view-line', 'town = state["capital"]');
+    await until(repair, '.view-line', /town\s=\sstate\["capital"\]/);
     await workbench.waitForText('#status\\.problems', /^\s*0/);
   });
 });
@@ -159,11 +189,9 @@ describe('editing', () => {
   });
 
   it('renames a variable in all cells, strings included', async () => {
-    await clickText('gen("capital"', 6);
-    await workbench.command('Rename Symbol');
-    await workbench.page.locator('.rename-box input').waitFor({ timeout: 10_000 });
+    const box = await startRename('gen("capital"', 6);
     await workbench.screenshot('typing-rename');
-    await workbench.page.locator('.rename-box input').fill('town');
+    await box.fill('town');
     await workbench.page.keyboard.press('Enter');
     await workbench.waitForText('.view-line', 'print(state["town"])');
     await workbench.save();
@@ -179,11 +207,7 @@ describe('editing', () => {
     await workbench.open('programs.py');
     // The lens moves the lines below it.
     await workbench.waitForText('.codelens-decoration', /Run/);
-    await clickText('sgl.gen("reply")', 10);
-    await workbench.command('Rename Symbol');
-    // The notebook behind has a box of its own, which is not shown.
-    const box = workbench.page.locator('.rename-box input:visible');
-    await box.waitFor({ timeout: 10_000 });
+    const box = await startRename('sgl.gen("reply")', 10);
     await box.fill('answer');
     await workbench.page.keyboard.press('Enter');
     const renamed = await workbench.waitForFile('closed.sglnb', (content) =>

@@ -15,7 +15,7 @@ import {
 import { LanguageClient } from 'vscode-languageclient/browser';
 import { indexCells } from './cell-index.ts';
 import { COMMANDS } from './commands/command-ids.ts';
-import { exportNotebook, importNotebook } from './commands/convert-commands.ts';
+import { exportNotebook, importFiles, importNotebook } from './commands/convert-commands.ts';
 import { newNotebook, openTour } from './commands/notebook-commands.ts';
 import { languageSelector } from './language-selector.ts';
 import { LanguageStatus } from './language-status.ts';
@@ -48,6 +48,7 @@ export function activate(context: ExtensionContext): void {
       return notebook?.notebookType === NOTEBOOK_TYPE ? exportNotebook(notebook) : undefined;
     },
     importNotebook,
+    importFile: importFiles,
     showLog: () => log.show(),
   };
   const folders = workspace.workspaceFolders ?? [];

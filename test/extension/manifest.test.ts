@@ -28,12 +28,25 @@ interface Manifest {
       readonly configuration: string;
       readonly icon: { readonly light: string; readonly dark: string };
     }[];
+    readonly snippets: readonly { readonly path: string }[];
     readonly grammars: readonly { readonly path: string }[];
     readonly notebookRenderer: readonly { readonly mimeTypes: readonly string[] }[];
     readonly walkthroughs: readonly {
       readonly steps: readonly { readonly media: { readonly markdown: string } }[];
     }[];
   };
+}
+
+interface Setting {
+  readonly description?: string;
+  readonly markdownDescription?: string;
+  readonly enum?: readonly string[];
+  readonly enumDescriptions?: readonly string[];
+  readonly markdownEnumDescriptions?: readonly string[];
+  readonly additionalProperties?: Pick<
+    Setting,
+    'enum' | 'enumDescriptions' | 'markdownEnumDescriptions'
+  >;
 }
 
 describe('manifest', () => {
@@ -80,6 +93,25 @@ describe('manifest', () => {
     expect(declared['sglang.diagnostics.severity'].propertyNames.enum).toEqual([...rules.keys()]);
   });
 
+  it('explains every setting in Markdown, and every value of one that has a list of them', () => {
+    const declared: Record<string, Setting> = Object.assign(
+      {},
+      ...contributes.configuration.map((part) => part.properties),
+    );
+    const settings = Object.entries(declared);
+    const isBare = ({ markdownDescription, description }: Setting): boolean =>
+      markdownDescription === undefined || description !== undefined;
+    expect(settings.filter(([, setting]) => isBare(setting)).map(([key]) => key)).toEqual([]);
+    const lists = settings.flatMap(([key, setting]) =>
+      [setting, setting.additionalProperties ?? {}].map((list) => ({ key, ...list })),
+    );
+    const unexplained = lists.filter(
+      ({ enum: values, enumDescriptions, markdownEnumDescriptions }) =>
+        values && (markdownEnumDescriptions ?? enumDescriptions)?.length !== values.length,
+    );
+    expect(unexplained.map(({ key }) => key)).toEqual([]);
+  });
+
   it('points at files that exist', () => {
     const files = [
       manifest.icon,
@@ -89,6 +121,7 @@ describe('manifest', () => {
         icon.dark,
       ]),
       ...contributes.grammars.map((grammar) => grammar.path),
+      ...contributes.snippets.map((snippets) => snippets.path),
       ...contributes.walkthroughs.flatMap(({ steps }) => steps.map((step) => step.media.markdown)),
     ];
     expect(files.filter((file) => !existsSync(join(root, file)))).toEqual([]);

@@ -13,6 +13,7 @@ export const COMMANDS = {
   previewPrompt: 'sglang.previewPrompt',
   exportNotebook: 'sglang.exportNotebook',
   importNotebook: 'sglang.importNotebook',
+  importFile: 'sglang.importFile',
   chooseModel: 'sglang.chooseModel',
   connectToServer: 'sglang.connectToServer',
   showLog: 'sglang.showLog',

@@ -14,6 +14,8 @@ const EXPORTS: Readonly<Record<string, (document: FileDocument, title: string) =
   html: (document, title) => exportHtml(document, title),
 };
 
+const IMPORTED = /\.(ipynb|py)$/;
+
 export async function exportNotebook(notebook: NotebookDocument): Promise<void> {
   // The saved bytes are what every export starts from: one path from the editor to a document.
   if (notebook.isDirty || notebook.isUntitled) {
@@ -52,7 +54,17 @@ export async function importNotebook(): Promise<void> {
     (await window.showOpenDialog({
       filters: { [l10n.t('Notebooks and Python')]: ['ipynb', 'py'] },
     })) ?? [];
-  if (!source) return;
+  if (source) await importFrom(source);
+}
+
+/** From the explorer, which says what was clicked and everything that is selected. */
+export async function importFiles(clicked?: Uri, selected?: readonly Uri[]): Promise<void> {
+  for (const source of selected ?? (clicked ? [clicked] : [])) {
+    if (IMPORTED.test(source.path)) await importFrom(source);
+  }
+}
+
+async function importFrom(source: Uri): Promise<void> {
   const text = new TextDecoder().decode(await workspace.fs.readFile(source));
   let document: FileDocument;
   try {
@@ -69,7 +81,7 @@ export async function importNotebook(): Promise<void> {
 
 /** `base.sglnb`, or the first `base-2.sglnb` … that does not exist: importing overwrites nothing. */
 async function freeName(source: Uri): Promise<Uri> {
-  const base = source.path.replace(/\.(ipynb|py)$/, '');
+  const base = source.path.replace(IMPORTED, '');
   for (let number = 1; ; number += 1) {
     const path = number === 1 ? `${base}.sglnb` : `${base}-${number}.sglnb`;
     const target = source.with({ path });

@@ -21,7 +21,7 @@ import type { DiagnosticsPage } from '../views/diagnostics-page.ts';
 import { notebookOf, type SessionNode } from '../views/sessions-view.ts';
 import type { ApiKeys } from '../api-keys.ts';
 import { COMMANDS } from './command-ids.ts';
-import { exportNotebook, importNotebook } from './convert-commands.ts';
+import { exportNotebook, importFiles, importNotebook } from './convert-commands.ts';
 import { newNotebook, openTour } from './notebook-commands.ts';
 import { runCells } from '../notebook/run-cells.ts';
 import { choosePython, setPython } from '../notebook/select-python.ts';
@@ -119,6 +119,7 @@ export function registerCommands(context: CommandContext): Disposable[] {
     refreshVariables: () => context.controller()?.refreshViews(),
     exportNotebook: onNotebook(exportNotebook),
     importNotebook,
+    importFile: importFiles,
     chooseModel: () => context.models.chooseModel(),
     connectToServer: () => context.models.connectToServer(),
     setApiKey: () => context.apiKeys.set(),

@@ -6,12 +6,16 @@ import {
   window,
   workspace,
   languages,
+  lm,
   notebooks,
   type ExtensionContext,
   type NotebookDocument,
 } from 'vscode';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ApiKeys } from './api-keys.ts';
+import { CHAT_VENDOR, ChatProvider } from './chat/chat-provider.ts';
+import { OwnRuntime } from './chat/own-runtime.ts';
 import { ProgramCodeLensProvider } from './code-lens.ts';
 import { PromptPreview } from './commands/preview-prompt.ts';
 import { ProgramHomes } from './commands/program-homes.ts';
@@ -37,7 +41,7 @@ import { SglnbSerializer } from './notebook/sglnb-serializer.ts';
 import { UserQuestions } from './notebook/user-questions.ts';
 import { RuntimeMonitor } from './runtime-manager/runtime-monitor.ts';
 import { RuntimeStatusBar } from './runtime-manager/runtime-status.ts';
-import { cellLanguage, maximumImageSize } from './settings.ts';
+import { cellLanguage, kernelSettings, maximumImageSize } from './settings.ts';
 import { SettingsWarning } from './settings-warning.ts';
 import { registerLanguageTools } from './tools/language-tools.ts';
 import { DiagnosticsPage } from './views/diagnostics-page.ts';
@@ -125,10 +129,25 @@ export function activate(context: ExtensionContext): void {
       changed: () => {
         sessions.refresh();
         runtimeStatus.refresh();
+        chat.refresh();
       },
       log: (message) => log.warn(message),
     });
     const health = (pid: number) => monitor.health(pid);
+    const chat = new ChatProvider({
+      runtimes: () =>
+        [...(controller?.sessions.values() ?? [])]
+          .flatMap(watched)
+          .filter(({ pid }) => health(pid)?.kind === 'ready'),
+      own: existsSync(context.asAbsolutePath('dist/engine-thread.mjs'))
+        ? new OwnRuntime({
+            entry: context.asAbsolutePath('dist/runtime.mjs'),
+            environment: () => models.environment(undefined),
+            log: (line) => log.info(line),
+          })
+        : null,
+      ownModel: () => kernelSettings(undefined).modelPath ?? 'starter',
+    });
     const runtimeStatus = new RuntimeStatusBar({
       active: () => {
         const notebook = window.activeNotebookEditor?.notebook;
@@ -183,6 +202,7 @@ export function activate(context: ExtensionContext): void {
           sessions.refresh();
           monitor.refresh();
           runtimeStatus.refresh();
+          chat.refresh();
           void variables.refresh();
         },
       },
@@ -204,6 +224,8 @@ export function activate(context: ExtensionContext): void {
       monitor,
       runtimeStatus,
       variables,
+      chat,
+      lm.registerLanguageModelChatProvider(CHAT_VENDOR, chat),
       notebooks.registerNotebookCellStatusBarItemProvider(NOTEBOOK_TYPE, cellStatus),
       languages.registerCodeLensProvider(selector, lenses),
       workspace.onDidChangeConfiguration((change) => {

@@ -33,13 +33,13 @@ export function verifyCertificates(resource: Uri): boolean {
 }
 
 /** What runs `launch_server`: `null` decides by what is on this machine. */
-export function launchedServer(resource: Uri): 'bundled' | 'sglang' | null {
+export function launchedServer(resource: Uri | undefined): 'bundled' | 'sglang' | null {
   const value = text('runtime.server', resource);
   return value === 'bundled' || value === 'sglang' ? value : null;
 }
 
 /** Whether programs that the notebook has not started need a runtime's key. */
-export function runtimeWantsKey(resource: Uri): boolean {
+export function runtimeWantsKey(resource: Uri | undefined): boolean {
   return truth('runtime.requireKey', resource, true);
 }
 
@@ -80,7 +80,7 @@ export function codeLensEnabled(resource: Uri): boolean {
   return truth('codeLens.enabled', resource, true);
 }
 
-function truth(key: string, resource: Uri, fallback: boolean): boolean {
+function truth(key: string, resource: Uri | undefined, fallback: boolean): boolean {
   const value: unknown = workspace.getConfiguration('sglang', resource).get(key);
   return typeof value === 'boolean' ? value : fallback;
 }

@@ -46,7 +46,7 @@ export class WorkspaceModels implements KernelModels, Disposable {
     return this.#connections.options(notebook);
   }
 
-  environment(notebook: Uri): Readonly<Record<string, string>> {
+  environment(notebook: Uri | undefined): Readonly<Record<string, string>> {
     const { folder } = modelSettings();
     const server = launchedServer(notebook);
     return {

@@ -114,6 +114,7 @@ export function startServer({
   const scheduled = new Set<string>();
   const engineDiagnostics = new Map<string, readonly Diagnostic[]>();
   let engine: TypeEngine | null = null;
+  let isEnding = false;
   let canConfigure = false;
 
   /* -------------------------------------------------------------- documents */
@@ -153,15 +154,24 @@ export function startServer({
     }
     syncEngine(uris);
   };
+  /** Once our own diagnostics are out, and only for who has a notebook: it takes a second and 200 MiB. */
+  const wantEngine = () => {
+    if (isEnding) return null;
+    engine ??=
+      startEngine?.((uri, diagnostics) => {
+        engineDiagnostics.set(uri, diagnostics);
+        publishSoon([uri]);
+      }) ?? null;
+    return engine;
+  };
   /** The engine gets the same cells, each followed by the types of its programs. */
   const syncEngine = (uris: readonly string[]) => {
-    if (!engine) return;
     const changed = new Set(uris.map((uri) => notebooks.findNotebookDocumentForCell(uri)));
     for (const notebook of changed) {
       if (notebook?.notebookType !== NOTEBOOK_TYPE) continue;
       const analysis = service.analysis(service.unitsOf(notebook.uri)[0] ?? '');
       if (!analysis) continue;
-      engine.setNotebook(notebook.uri, {
+      wantEngine()?.setNotebook(notebook.uri, {
         types: stateTypes(analysis),
         cells: analysis.units.map(({ uri }) => ({
           uri,
@@ -237,14 +247,13 @@ export function startServer({
   };
   connection.onInitialized(() => {
     void configure();
-    engine =
-      startEngine?.((uri, diagnostics) => {
-        engineDiagnostics.set(uri, diagnostics);
-        publishSoon([uri]);
-      }) ?? null;
   });
-  connection.onShutdown(() => engine?.stop());
-  connection.onExit(() => engine?.stop());
+  const end = () => {
+    isEnding = true;
+    engine?.stop();
+  };
+  connection.onShutdown(end);
+  connection.onExit(end);
   connection.onDidChangeConfiguration(() => void configure());
 
   /* -------------------------------------------------------------- features */

@@ -1,4 +1,5 @@
 // oxlint-disable typescript/no-explicit-any -- answers are JSON; the expectations check their shape
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -48,6 +49,11 @@ afterEach(async () => {
   client.notify('exit', {});
   expect(await exited).toBe(0);
 });
+
+function childrenOf(pid: number | undefined): string[] {
+  const { stdout } = spawnSync('ps', ['-eo', 'ppid=,args='], { encoding: 'utf8' });
+  return stdout.split('\n').filter((row) => row.trim().startsWith(`${pid} `));
+}
 
 const position = (uri: string, line: number, character: number) => ({
   textDocument: { uri },
@@ -218,6 +224,21 @@ describe('the language server over its protocol', () => {
 });
 
 describe('the type engine', () => {
+  it('is started by the first notebook, not by Python files', async () => {
+    const file = new Client();
+    await file.request('initialize', { processId: null, rootUri: null, capabilities: {} });
+    file.notify('initialized', {});
+    const uri = 'file:///alone.py';
+    const textDocument = { uri, languageId: 'python', version: 1, text: cells.join('') };
+    file.notify('textDocument/didOpen', { textDocument });
+    expect(await file.diagnostics(uri, 1)).toMatchObject([{ code: 'unknown-variable' }]);
+    expect(await file.request('textDocument/hover', position(uri, 6, 6))).not.toBeNull();
+    expect(childrenOf(file.child.pid)).toEqual([]);
+    await expect.poll(() => childrenOf(client.child.pid).length).toBe(1);
+    await file.request('shutdown', {});
+    file.notify('exit', {});
+  });
+
   it(
     'carries gen types into plain Python of later cells, and leaves one report per place',
     { timeout: 60_000 },

@@ -45,7 +45,7 @@ function variables(
   const read = readAt(analysis, uri, offset);
   if (!read || !isInside(read.node, offset)) return null;
   const span = textSpan(read.node);
-  return [...read.available].map(([name, type]) => ({
+  return [...read.available()].map(([name, type]) => ({
     label: name,
     kind: 'variable' as const,
     detail: formatType(type),

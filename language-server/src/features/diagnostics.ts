@@ -104,7 +104,7 @@ function unsetProblem(analysis: ModuleAnalysis, read: ReadFact): Problem {
       : `"${name}" is never set on the path that leads here, or only in a fork that was not joined.`;
     return { ...base, code: 'read-before-gen', message, fixes: [] };
   }
-  const names = [...read.available.keys()];
+  const names = [...read.available().keys()];
   const meant = closest(name, names);
   const known =
     names.length === 0

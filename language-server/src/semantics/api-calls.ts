@@ -166,6 +166,7 @@ const keywordVersions: Readonly<Record<string, string>> = {
 };
 
 function checkVersion(machine: Machine, bound: BoundArguments, args: CallArguments): void {
+  if (machine.backend.version === null) return;
   for (const [name, version] of Object.entries(keywordVersions)) {
     const argument = bound.get(name) ?? args.keywords.get(name);
     if (argument) reportVersion(machine, `\`${name}\``, version, argument.span);

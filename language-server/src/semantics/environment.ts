@@ -126,8 +126,9 @@ export function joinEnvironments(a: Environment | null, b: Environment | null): 
     if (!x || !y) return undefined;
     return x === y ? x : new Set([...x, ...y]);
   });
+  const paths = new Paths(a.pathFacts, b.pathFacts);
   result.states = LayeredMap.join(a.states, b.states, (x, y) =>
-    x && y ? joinStates(x, y, a, b) : (x ?? y),
+    x && y ? joinStates(x, y, paths) : (x ?? y),
   );
   return result;
 }
@@ -140,16 +141,33 @@ export function continueWith(env: Environment, paths: readonly (Environment | nu
   return true;
 }
 
-function joinStates(
-  a: ProgramStateInfo,
-  b: ProgramStateInfo,
-  inA: Environment,
-  inB: Environment,
-): ProgramStateInfo {
+/** What tells two paths apart, found out once for all variables of a join. */
+class Paths {
+  readonly a: PathFacts;
+  readonly b: PathFacts;
+  #tellingKeys: readonly string[] | null = null;
+
+  constructor(a: PathFacts, b: PathFacts) {
+    this.a = a;
+    this.b = b;
+  }
+
+  /** Conditions that have another outcome on the way `a` than on `b`. */
+  get tellingKeys(): readonly string[] {
+    this.#tellingKeys ??= [...LayeredMap.differingKeys(this.a, this.b)].filter((key) => {
+      const [values, others] = [this.a.get(key), this.b.get(key)];
+      if (!values || !others) return false;
+      return others.size > values.size || [...values].some((value) => !others.has(value));
+    });
+    return this.#tellingKeys;
+  }
+}
+
+function joinStates(a: ProgramStateInfo, b: ProgramStateInfo, paths: Paths): ProgramStateInfo {
   if (a === b) return a;
   const variables = new Map<string, VariableInfo>();
   for (const name of new Set([...a.variables.keys(), ...b.variables.keys()])) {
-    const merged = joinVariable(a.variables.get(name), b.variables.get(name), inA, inB);
+    const merged = joinVariable(a.variables.get(name), b.variables.get(name), paths);
     if (merged) variables.set(name, merged);
   }
   let result: ProgramStateInfo = {
@@ -168,13 +186,12 @@ function joinStates(
 function joinVariable(
   a: VariableInfo | undefined,
   b: VariableInfo | undefined,
-  inA: Environment,
-  inB: Environment,
+  paths: Paths,
 ): VariableInfo | undefined {
   const any = a ?? b;
   if (!any || a === b) return any;
   const both = a?.presence === 'set' && b?.presence === 'set';
-  const guard = both ? null : joinGuards(a, b, inA, inB);
+  const guard = both ? null : joinGuards(a, b, paths);
   return {
     presence: both || guard === 'always' ? 'set' : 'maybe',
     type: a && b ? joinTypes(a.type, b.type) : any.type,
@@ -190,20 +207,12 @@ function joinVariable(
 function joinGuards(
   a: VariableInfo | undefined,
   b: VariableInfo | undefined,
-  inA: Environment,
-  inB: Environment,
+  paths: Paths,
 ): Guard | 'always' | null {
-  const keys = new Set([a?.guard?.key, b?.guard?.key].filter((key) => key !== undefined));
-  for (const key of LayeredMap.differingKeys(inA.pathFacts, inB.pathFacts)) {
-    const values = inA.pathFacts.get(key);
-    const others = inB.pathFacts.get(key);
-    if (!values) continue;
-    if (others && ![...values].every((value) => others.has(value))) keys.add(key);
-    else if (others && others.size > values.size) keys.add(key);
-  }
-  for (const key of keys) {
-    const factsA = inA.pathFacts.get(key);
-    const factsB = inB.pathFacts.get(key);
+  const guards = [a?.guard?.key, b?.guard?.key].filter((key) => key !== undefined);
+  for (const key of new Set([...guards, ...paths.tellingKeys])) {
+    const factsA = paths.a.get(key);
+    const factsB = paths.b.get(key);
     if (!factsA || !factsB) continue;
     const all = new Set([...factsA, ...factsB]);
     const values = [...all].filter(

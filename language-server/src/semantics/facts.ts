@@ -24,8 +24,8 @@ export interface ReadFact {
   readonly presence: 'set' | 'maybe' | 'unset';
   readonly type: GenType;
   readonly sites: readonly GenSite[];
-  /** Names that can be read here, with their types. */
-  readonly available: ReadonlyMap<string, GenType>;
+  /** Names that can be read here, with their types; put together when asked, for few reads are. */
+  readonly available: () => ReadonlyMap<string, GenType>;
   readonly program: string | null;
   /** The program whose body reads, through any number of helpers. */
   readonly reader: FunctionDef | null;

@@ -4,7 +4,14 @@ import type { Environment } from './environment.ts';
 import { joinTypes, literalType, literalValues, unknownType, type GenType } from './gen-type.ts';
 import type { Machine } from './machine.ts';
 import { formatPattern, type NamePattern } from './name-pattern.ts';
-import { lookup, lookupPattern, mergeSites, withVariable, type Lookup } from './program-state.ts';
+import {
+  lookup,
+  lookupPattern,
+  mergeSites,
+  withVariable,
+  type Lookup,
+  type ProgramStateInfo,
+} from './program-state.ts';
 import { constantText, unknown, type Value } from './value.ts';
 
 /** Key of the path fact "which of its choices this variable has". */
@@ -79,7 +86,7 @@ export function readVariable(
       presence: found.presence,
       type,
       sites: found.sites,
-      available: availableNames(env, stateIds),
+      available: () => availableNames(states),
       program: states[0]?.program ?? null,
       reader: machine.frame.programNode,
       inProgram: machine.frame.program !== null && states[0]?.program === machine.frame.program,
@@ -109,15 +116,11 @@ function describeGuard(key: string, values: ReadonlySet<string>): string | null 
   return `${variable} is ${[...values].map((value) => `"${value}"`).join(' or ')}`;
 }
 
-function availableNames(
-  env: Environment,
-  stateIds: readonly number[],
-): ReadonlyMap<string, GenType> {
+function availableNames(states: readonly ProgramStateInfo[]): ReadonlyMap<string, GenType> {
   const names = new Map<string, GenType>();
-  for (const id of stateIds) {
-    const state = env.state(id);
-    for (const [name, info] of state?.variables ?? []) names.set(name, info.type);
-    for (const info of state?.patterns ?? []) names.set(formatPattern(info.pattern), info.type);
+  for (const { variables, patterns } of states) {
+    for (const [name, info] of variables) names.set(name, info.type);
+    for (const info of patterns) names.set(formatPattern(info.pattern), info.type);
   }
   return names;
 }

@@ -12,7 +12,7 @@ import type {
   ProgramFact,
   ReadFact,
 } from './facts.ts';
-import { joinTypes } from './gen-type.ts';
+import { joinTypes, type GenType } from './gen-type.ts';
 import { mergeSites } from './program-state.ts';
 import type { SourceUnit } from './source-unit.ts';
 import { joinValues, type Value } from './value.ts';
@@ -167,19 +167,26 @@ export class Recorder {
 
 function mergeReads(a: ReadFact, b: ReadFact): ReadFact {
   const better = presenceRank[a.presence] >= presenceRank[b.presence] ? a : b;
-  const available = new Map(a.available);
-  for (const [name, type] of b.available) {
-    const known = available.get(name);
-    available.set(name, known ? joinTypes(known, type) : type);
-  }
   const found = [a, b].filter((read) => read.presence !== 'unset');
   const type = found.length === 0 ? a.type : found.map((read) => read.type).reduce(joinTypes);
   return {
     ...better,
-    available,
+    available: () => joinNames(a.available(), b.available()),
     type,
     sites: mergeSites(a.sites, b.sites),
     certain: a.certain && b.certain,
     tolerant: a.tolerant || b.tolerant,
   };
+}
+
+function joinNames(
+  a: ReadonlyMap<string, GenType>,
+  b: ReadonlyMap<string, GenType>,
+): ReadonlyMap<string, GenType> {
+  const joined = new Map(a);
+  for (const [name, type] of b) {
+    const known = joined.get(name);
+    joined.set(name, known ? joinTypes(known, type) : type);
+  }
+  return joined;
 }

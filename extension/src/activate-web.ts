@@ -11,14 +11,16 @@ import {
   workspace,
   type ExtensionContext,
   type NotebookController,
+  type NotebookDocument,
 } from 'vscode';
 import { LanguageClient } from 'vscode-languageclient/browser';
-import { indexCells } from './cell-index.ts';
+import { CellIndex, indexCells } from './cell-index.ts';
 import { COMMANDS } from './commands/command-ids.ts';
 import { exportNotebook, importFiles, importNotebook } from './commands/convert-commands.ts';
 import { newNotebook, openTour } from './commands/notebook-commands.ts';
 import { languageSelector } from './language-selector.ts';
 import { LanguageStatus } from './language-status.ts';
+import { NotebookProblems } from './notebook-problems.ts';
 import { keepCellIds } from './notebook/cell-identity.ts';
 import { CELL_LANGUAGE, NOTEBOOK_TYPE, SUPPORTED_LANGUAGES } from './notebook/notebook-type.ts';
 import { SglnbSerializer } from './notebook/sglnb-serializer.ts';
@@ -53,17 +55,23 @@ export function activate(context: ExtensionContext): void {
   };
   const folders = workspace.workspaceFolders ?? [];
   const worker = new Worker(file('dist/web/language-server.js').toString(true));
+  const cells = new CellIndex<NotebookDocument>();
+  const problems = new NotebookProblems(cells);
   const client = new LanguageClient('sglang', 'SGLang Language Server', worker, {
     documentSelector: languageSelector([...new Set(folders.map(({ uri }) => uri.scheme))]),
     outputChannel: log,
+    middleware: {
+      handleDiagnostics: (uri, diagnostics, next) => problems.handle(uri, diagnostics, next),
+    },
   });
-  indexCells(client);
+  indexCells(client, cells);
   context.subscriptions.push(
     log,
     workspace.registerNotebookSerializer(NOTEBOOK_TYPE, serializer),
     keepCellIds(),
     settingsWarning,
     client,
+    problems,
     new LanguageStatus(client, { language: CELL_LANGUAGE, notebookType: NOTEBOOK_TYPE }),
     explainingController(),
     ...Object.entries(COMMANDS).map(([name, id]) =>

@@ -29,8 +29,9 @@ import { answerRenderers, RENDERER } from './insight/renderer-messages.ts';
 import { NotebookInsight } from './insight/notebook-insight.ts';
 import { KernelStatusBar } from './kernel-status.ts';
 import { LanguageStatus } from './language-status.ts';
-import { indexCells } from './cell-index.ts';
+import { CellIndex, indexCells } from './cell-index.ts';
 import { createLanguageClient, sendGeneratedValue } from './language-client.ts';
+import { NotebookProblems } from './notebook-problems.ts';
 import { keepCellIds } from './notebook/cell-identity.ts';
 import { KernelSurvival } from './notebook/kernel-survival.ts';
 import type { KernelSession } from './kernel-client/kernel-session.ts';
@@ -71,8 +72,11 @@ export function activate(context: ExtensionContext): void {
     homes,
     controller: () => controller,
   });
-  const client = createLanguageClient(context.asAbsolutePath('dist/language-server.mjs'), log);
-  indexCells(client);
+  const cells = new CellIndex<NotebookDocument>();
+  const problems = new NotebookProblems(cells);
+  const server = context.asAbsolutePath('dist/language-server.mjs');
+  const client = createLanguageClient(server, log, problems);
+  indexCells(client, cells);
   context.subscriptions.push(
     log,
     safeSave,
@@ -81,6 +85,7 @@ export function activate(context: ExtensionContext): void {
     page,
     preview,
     client,
+    problems,
     new LanguageStatus(client, { language: CELL_LANGUAGE, notebookType: NOTEBOOK_TYPE }),
     models,
     apiKeys,

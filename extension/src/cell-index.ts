@@ -41,8 +41,10 @@ export class CellIndex<Open extends Notebook> {
 export const LOOKUP = 'findNotebookDocumentAndCell';
 
 /** Gives the client's notebook feature an index in place of its search. */
-export function indexCells(client: Pick<BaseLanguageClient, 'getFeature'>): void {
-  const index = new CellIndex<NotebookDocument>();
+export function indexCells(
+  client: Pick<BaseLanguageClient, 'getFeature'>,
+  index: CellIndex<NotebookDocument>,
+): void {
   const feature = client.getFeature('notebookDocument/sync');
   Reflect.set(feature, LOOKUP, (document: TextDocument) =>
     index.find(workspace.notebookDocuments, document),

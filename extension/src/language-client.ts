@@ -3,15 +3,26 @@ import type { LogOutputChannel, NotebookDocument } from 'vscode';
 import { LanguageClient, TransportKind } from 'vscode-languageclient/node';
 import type { GenRecord } from '../protocol/kernel-protocol.ts';
 import { languageSelector } from './language-selector.ts';
+import type { NotebookProblems } from './notebook-problems.ts';
 
 /** The server reads text and never runs it, so it also serves untrusted folders. */
-export function createLanguageClient(serverModule: string, log: LogOutputChannel): LanguageClient {
+export function createLanguageClient(
+  serverModule: string,
+  log: LogOutputChannel,
+  problems: NotebookProblems,
+): LanguageClient {
   const run = { module: serverModule, transport: TransportKind.stdio };
   return new LanguageClient(
     'sglang',
     'SGLang Language Server',
     { run, debug: run },
-    { documentSelector: languageSelector(['file']), outputChannel: log },
+    {
+      documentSelector: languageSelector(['file']),
+      outputChannel: log,
+      middleware: {
+        handleDiagnostics: (uri, diagnostics, next) => problems.handle(uri, diagnostics, next),
+      },
+    },
   );
 }
 

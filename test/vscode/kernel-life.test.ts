@@ -261,11 +261,17 @@ describe('a runtime', () => {
 describe('files', () => {
   it('opens a file with conflict markers as it is, and runs the rest', async () => {
     await workbench.open('conflict.sglnb');
+    // Each marker is one problem; those of the notebooks before are gone with them.
+    await workbench.waitForText('#status\\.problems', /^\s*3\s*0/);
     await workbench.runAll();
     await workbench.waitForOutput(/SyntaxError/);
     await workbench.screenshot('conflict-markers');
     await workbench.save();
     expect(workbench.read('conflict.sglnb')).toContain(CONFLICT.slice(CONFLICT.indexOf('<<<')));
+    await workbench.closeAll();
+    await workbench.waitForText('#status\\.problems', /^\s*0\s*0/);
+    await workbench.open('conflict.sglnb');
+    await workbench.waitForText('#status\\.problems', /^\s*3\s*0/);
   });
 
   it('shows what another program wrote to an open file; the kernel stays', async () => {

@@ -19,7 +19,7 @@ export function onNotebookClosed(
   closed: (notebook: NotebookDocument) => void,
 ): Disposable[] {
   const check = (): void => {
-    const shown = shownUris();
+    const shown = shownNotebooks();
     for (const notebook of candidates()) if (!shown.has(notebook.uri.toString())) closed(notebook);
   };
   return [
@@ -30,7 +30,8 @@ export function onNotebookClosed(
   ];
 }
 
-function shownUris(): Set<string> {
+/** Addresses of the notebooks that have a tab. */
+export function shownNotebooks(): ReadonlySet<string> {
   const tabs = window.tabGroups.all.flatMap((group) => group.tabs);
   return new Set(
     tabs.flatMap(({ input }) => {

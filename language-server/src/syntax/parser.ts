@@ -11,6 +11,7 @@ import type {
   TypeParameter,
   WithItem,
 } from './ast.ts';
+import { withoutConflicts } from './conflict-markers.ts';
 import { tokenize } from './lexer.ts';
 import { PatternParser } from './pattern-parser.ts';
 
@@ -31,12 +32,18 @@ const augmented = new Set([
   '<<=',
 ]);
 
+const unresolved =
+  'A conflict of a merge is not resolved: keep one side or both, and delete the lines of the markers.';
+
 export function parse(text: string): Module {
-  const { tokens, comments, errors } = tokenize(text);
-  const parser = new Parser(text, tokens);
+  const { text: code, markers } = withoutConflicts(text);
+  const { tokens, comments, errors } = tokenize(code);
+  const parser = new Parser(code, tokens);
   const body = parser.module();
   const all = [...errors, ...parser.errors].sort((a, b) => a.start - b.start);
-  return { text, body, errors: all, comments };
+  // What else is wrong may be so only because two versions stand in one text.
+  const conflicts = markers.map((span) => ({ ...span, message: unresolved }));
+  return { text, body, errors: conflicts.length > 0 ? conflicts : all, comments };
 }
 
 class Parser extends PatternParser {

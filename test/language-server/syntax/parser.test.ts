@@ -181,3 +181,38 @@ describe('strings', () => {
     ['"\\\n"', ''],
   ])('%s', (source, expected) => expect(value(source)).toBe(expected));
 });
+
+describe('conflict markers', () => {
+  const unresolved =
+    'A conflict of a merge is not resolved: keep one side or both, and delete the lines of the markers.';
+  const errorLines = (text: string): number[] =>
+    parse(text).errors.map(({ start, message }) => {
+      expect(message).toBe(unresolved);
+      return text.slice(0, start).split('\n').length;
+    });
+
+  it('are one problem each; the first side is the code', () => {
+    const text =
+      'a = 1\n<<<<<<< HEAD\nb = 2\nif b:\n=======\nb = (\n>>>>>>> other branch\n    c = 3\n';
+    expect(errorLines(text)).toEqual([2, 5, 7]);
+    expect(outline(parse(text).body)).toBe('Assign Assign If(Assign)');
+    expect(parse(text).text).toBe(text);
+  });
+
+  it('with the common ancestor between the sides', () => {
+    const text = '<<<<<<< HEAD\na = 1\n||||||| 4f3a\na = 0\n=======\na = 2\n>>>>>>> x\nb = a\n';
+    expect(errorLines(text)).toEqual([1, 3, 5, 7]);
+    expect(outline(parse(text).body)).toBe('Assign Assign');
+  });
+
+  it('may stand in different cells', () => {
+    expect(errorLines('<<<<<<< HEAD\na = 1\n')).toEqual([1]);
+    const end = 'a = 1\n=======\na = 2\n>>>>>>> x\nb = a\n';
+    expect(errorLines(end)).toEqual([2, 4]);
+    expect(outline(parse(end).body)).toBe('Assign Assign');
+  });
+
+  it('are not what a text of headings or a shift has', () => {
+    expect(parse('x = """\nTitle\n=======\n"""\ny = x << 7\n').errors).toEqual([]);
+  });
+});

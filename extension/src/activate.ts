@@ -27,6 +27,7 @@ import { CellDiagnostics } from './insight/cell-diagnostics.ts';
 import { GenStatusProvider } from './insight/cell-status.ts';
 import { answerRenderers, RENDERER } from './insight/renderer-messages.ts';
 import { NotebookInsight } from './insight/notebook-insight.ts';
+import { onFirstDocument } from './first-document.ts';
 import { KernelStatusBar } from './kernel-status.ts';
 import { LanguageStatus } from './language-status.ts';
 import { CellIndex, indexCells } from './cell-index.ts';
@@ -104,9 +105,12 @@ export function activate(context: ExtensionContext): void {
       tour: Uri.file(context.asAbsolutePath('extension/examples/sglang-tour.sglnb')),
     }),
   );
-  client
-    .start()
-    .catch((error: unknown) => log.error(`the language server did not start: ${String(error)}`));
+  // Chats also activate this extension, to ask for models, in windows without any Python.
+  const startClient = (): void =>
+    void client
+      .start()
+      .catch((error: unknown) => log.error(`the language server did not start: ${String(error)}`));
+  context.subscriptions.push(onFirstDocument(SUPPORTED_LANGUAGES, startClient));
   // An untrusted folder's notebooks open and show their outputs; nothing that runs exists yet.
   if (workspace.isTrusted) registerExecution();
   else context.subscriptions.push(workspace.onDidGrantWorkspaceTrust(registerExecution));

@@ -118,6 +118,7 @@ describe('in a trusted folder', () => {
     const answer = await ask({});
     expect(answer.models).toMatchObject([{ id: 'bundled', name: 'starter (bundled)' }]);
     expect(runtimes()).toEqual([]);
+    expect(workbench.processes('language-server.mjs')).toEqual([]);
   });
 
   it('answers in pieces as they come, and counts tokens', async () => {

@@ -118,13 +118,9 @@ async function pull(name: string, environment: ModelsEnvironment): Promise<numbe
   const files = plan.files.map((file) => file.path).join(', ');
   line(terminal, `${plan.repository}: ${files}, ${byteText(size)}`);
   if (plan.entry) line(terminal, `licence: ${plan.entry.licence}`);
-  const bar = new ProgressLine(terminal);
-  let model: InstalledModel;
-  try {
-    model = await manager.pull(plan, { signal: interrupt, onProgress: (at) => bar.show(at) });
-  } finally {
-    bar.end();
-  }
+  const model = await withProgressLine(terminal, (onProgress) =>
+    manager.pull(plan, { signal: interrupt, onProgress }),
+  );
   await manager.findGpus();
   line(terminal, `${model.path}\n${fitText(manager.fitOfInstalled(model))}`);
   return EXIT.ok;
@@ -135,7 +131,9 @@ async function verify(name: string | null, environment: ModelsEnvironment): Prom
   const models = name === null ? await manager.store.list() : [await manager.store.find(name)];
   let failures = 0;
   for (const model of models) {
-    const { ok, text } = await manager.store.verify(model, { signal: interrupt });
+    const { ok, text } = await withProgressLine(terminal, (onProgress) =>
+      manager.store.verify(model, { signal: interrupt, onProgress }),
+    );
     if (!ok) failures += 1;
     line(terminal, `${ok ? '✓' : '✗'} ${model.id}: ${text}`);
   }
@@ -144,7 +142,7 @@ async function verify(name: string | null, environment: ModelsEnvironment): Prom
 }
 
 async function importModel(name: string | null, environment: ModelsEnvironment): Promise<number> {
-  const { manager, terminal } = environment;
+  const { manager, terminal, interrupt } = environment;
   const found = await manager.importable();
   if (name === null) {
     for (const model of found) line(terminal, importableText(model));
@@ -152,7 +150,10 @@ async function importModel(name: string | null, environment: ModelsEnvironment):
       line(terminal, 'No models of LM Studio, Ollama, llama.cpp or Hugging Face were found.');
     return EXIT.ok;
   }
-  const model = await manager.import(await chooseImport(name, found));
+  const chosen = await chooseImport(name, found);
+  const model = await withProgressLine(terminal, (onProgress) =>
+    manager.import(chosen, { signal: interrupt, onProgress }),
+  );
   line(terminal, `linked as ${model.path}`);
   return EXIT.ok;
 }
@@ -210,6 +211,18 @@ export class ProgressLine {
 
   end(): void {
     if (this.#drawn) this.#terminal.write('\n');
+  }
+}
+
+async function withProgressLine<Result>(
+  terminal: Terminal,
+  action: (onProgress: (progress: DownloadProgress) => void) => Promise<Result>,
+): Promise<Result> {
+  const bar = new ProgressLine(terminal);
+  try {
+    return await action((at) => bar.show(at));
+  } finally {
+    bar.end();
   }
 }
 

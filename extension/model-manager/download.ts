@@ -18,7 +18,7 @@ export interface DownloadProgress {
   readonly received: number;
   readonly total: number;
   readonly bytesPerSecond: number;
-  /** What is being done; `checking` reads what an earlier attempt left. */
+  /** What is being done; `checking` reads a file that is here, such as what an earlier attempt left. */
   readonly phase: 'checking' | 'downloading';
 }
 

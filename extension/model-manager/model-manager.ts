@@ -8,6 +8,7 @@ import {
   type DownloadProgress,
 } from './download.ts';
 import { readGgufFacts } from './gguf-metadata.ts';
+import { CheckProgress } from './check-progress.ts';
 import { hashFile } from './file-hash.ts';
 import { probeGpus } from './gpu-probe.ts';
 import { HUB, HubClient, type HubModel } from './hub-client.ts';
@@ -123,8 +124,11 @@ export class ModelManager {
     return findImportable(this.#options.places);
   }
 
-  /** Links a model of another program, or any GGUF file, into the models folder. */
-  async import(model: ImportableModel): Promise<InstalledModel> {
+  /** Links a model of another program, or any GGUF file, into the models folder, and reads it once. */
+  async import(
+    model: ImportableModel,
+    { signal, onProgress }: PullOptions = {},
+  ): Promise<InstalledModel> {
     readGgufFacts(model.path);
     const folder = await this.store.folderFor('imported');
     const target = join(folder, model.fileName);
@@ -135,13 +139,23 @@ export class ModelManager {
       ...model.parts.map((part): [string, string] => [part, join(folder, basename(part))]),
       ...(model.projector === null ? [] : [[model.projector, beside] as [string, string]]),
     ];
+    const sizes = await Promise.all(links.map(async ([source]) => (await stat(source)).size));
+    const known = links.map(([, link]) => (link === target ? model.sha256 : null));
+    const unread = sizes.filter((_, index) => known[index] === null);
+    const progress = new CheckProgress(
+      unread.reduce((sum, size) => sum + size, 0),
+      onProgress,
+    );
     const made: string[] = [];
     const files: RecordedFile[] = [];
     try {
-      for (const [source, link] of links) {
+      for (const [index, [source, link]] of links.entries()) {
         await linkModel(source, link);
         made.push(link);
-        files.push(await recordOf(link, link === target ? model.sha256 : null));
+        progress.nextFile();
+        const read = () => hashFile(link, { signal, onBytes: progress.onBytes });
+        const sha256 = known[index] ?? (await read()).digest('hex');
+        files.push({ name: basename(link), size: sizes[index] ?? 0, sha256 });
       }
     } catch (error) {
       // Half of a model is none.
@@ -196,11 +210,6 @@ export class ModelManager {
     const sha256 = (await hashFile(path)).digest('hex');
     return sha256 === wanted.sha256 ? sha256 : null;
   }
-}
-
-async function recordOf(path: string, known: string | null): Promise<RecordedFile> {
-  const { size } = await stat(path);
-  return { name: basename(path), size, sha256: known ?? (await hashFile(path)).digest('hex') };
 }
 
 /** A GGUF file that the user names, as something to import. @throws ModelManagerError */

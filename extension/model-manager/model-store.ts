@@ -1,6 +1,8 @@
 /** The folder of models on this machine: what is there, is it sound, away with it. */
 import { mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
+import { CheckProgress } from './check-progress.ts';
+import type { DownloadProgress } from './download.ts';
 import { hashFile } from './file-hash.ts';
 import { readGgufFacts, type GgufFacts } from './gguf-metadata.ts';
 import { ModelManagerError } from './model-error.ts';
@@ -83,12 +85,20 @@ export class ModelStore {
   /** Reads every byte again. */
   async verify(
     { path, record, facts }: InstalledModel,
-    options: { readonly signal?: AbortSignal; readonly onBytes?: (bytes: number) => void } = {},
+    {
+      signal,
+      onProgress,
+    }: {
+      readonly signal?: AbortSignal;
+      readonly onProgress?: (progress: DownloadProgress) => void;
+    } = {},
   ): Promise<Verification> {
     if (facts === null) return { ok: false, text: 'it is no readable GGUF file' };
     if (record === null) {
       return { ok: true, text: 'its header is readable; its checksum is not known' };
     }
+    const total = record.files.reduce((sum, file) => sum + file.size, 0);
+    const progress = new CheckProgress(total, onProgress);
     for (const file of record.files) {
       const place = join(dirname(path), file.name);
       const size = await stat(place).then(
@@ -99,7 +109,8 @@ export class ModelStore {
       if (size !== file.size) {
         return { ok: false, text: `${file.name} has ${size} bytes instead of ${file.size}` };
       }
-      const sha256 = (await hashFile(place, options)).digest('hex');
+      progress.nextFile();
+      const sha256 = (await hashFile(place, { signal, onBytes: progress.onBytes })).digest('hex');
       if (sha256 !== file.sha256) {
         return { ok: false, text: `${file.name} has SHA-256 ${sha256} instead of ${file.sha256}` };
       }

@@ -16,7 +16,10 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { byteText } from '../../extension/model-manager/byte-text.ts';
 import { CATALOGUE, findInCatalogue } from '../../extension/model-manager/catalogue.ts';
-import { DOWNLOAD_DEFAULTS } from '../../extension/model-manager/download.ts';
+import {
+  DOWNLOAD_DEFAULTS,
+  type DownloadProgress,
+} from '../../extension/model-manager/download.ts';
 import { HubClient, isSafePath } from '../../extension/model-manager/hub-client.ts';
 import { importPlaces } from '../../extension/model-manager/import-sources.ts';
 import { fitText } from '../../extension/cli/models-command.ts';
@@ -249,6 +252,26 @@ describe('importing', () => {
     }
     await models.store.remove(await models.store.find('llama3.2:1b'));
     expect(statSync(join(root, 'ollama', 'blobs', `sha256-${digest}`)).size).toBe(tiny.length);
+  });
+
+  it('tells how far it has read, and undoes the link when it is cancelled', async () => {
+    const large = Buffer.concat([tiny, Buffer.alloc(5 << 20, 7)]);
+    const model = await importableFile(put('large.gguf', large));
+    const stop = new AbortController();
+    const linking = models.import(model, { signal: stop.signal, onProgress: () => stop.abort() });
+    await expect(linking).rejects.toMatchObject({ code: 'CANCELLED' });
+    expect(readdirSync(join(root, 'models', 'imported'))).toEqual([]);
+    const seen: DownloadProgress[] = [];
+    const installed = await models.import(model, { onProgress: (at) => seen.push(at) });
+    expect(seen.length).toBeGreaterThan(4);
+    expect(seen.at(-1)).toMatchObject({
+      phase: 'checking',
+      received: large.length,
+      total: large.length,
+    });
+    const verified: DownloadProgress[] = [];
+    await models.store.verify(installed, { onProgress: (at) => verified.push(at) });
+    expect(verified.at(-1)?.received).toBe(large.length);
   });
 
   it('links what a vision model sees with beside it', async () => {

@@ -16,7 +16,7 @@ import type { InstalledModel } from '../../model-manager/model-store.ts';
 import { kernelSettings } from '../settings.ts';
 import { fitWords } from './fit-words.ts';
 import { pickGgufFile } from './missing-model.ts';
-import { downloadModel } from './model-download.ts';
+import { downloadModel, linkModel } from './model-download.ts';
 import {
   catalogueRows,
   importRows,
@@ -156,8 +156,10 @@ async function apply(context: ChooseContext, action: ModelRowAction): Promise<vo
       return use(context, action.model);
     case 'catalogue':
       return fetchAndUse(context, action.entry.names[0]);
-    case 'import':
-      return use(context, await manager.import(action.model));
+    case 'import': {
+      const model = await linkModel(manager, action.model);
+      return model === null ? undefined : use(context, model);
+    }
     case 'browse': {
       const path = await pickGgufFile();
       if (path === null) return;

@@ -1,34 +1,49 @@
-/** Downloads with a notification that shows progress and can be cancelled. */
+/** Downloads and links with a notification that shows progress and can be cancelled. */
 import { l10n, ProgressLocation, window } from 'vscode';
 import { byteText } from '../../model-manager/byte-text.ts';
 import type { DownloadProgress } from '../../model-manager/download.ts';
 import { ModelManagerError } from '../../model-manager/model-error.ts';
-import type { ModelManager } from '../../model-manager/model-manager.ts';
+import type { ImportableModel } from '../../model-manager/import-sources.ts';
+import type { ModelManager, PullOptions } from '../../model-manager/model-manager.ts';
 import type { InstalledModel } from '../../model-manager/model-store.ts';
 
 /**
  * `null` when it was cancelled or failed, which the user has been told. A cancelled download continues
  * where it stopped when it is started again.
  */
-export async function downloadModel(
+export function downloadModel(
   manager: ModelManager,
   name: string,
+  stop?: AbortSignal,
+): Promise<InstalledModel | null> {
+  const fetchIt = async (options: PullOptions): Promise<InstalledModel> =>
+    manager.pull(await manager.plan(name, options.signal), options);
+  return withProgress(l10n.t('Downloading {0}', name), fetchIt, stop);
+}
+
+/** As `downloadModel`; a cancelled link is gone. */
+export function linkModel(
+  manager: ModelManager,
+  model: ImportableModel,
+): Promise<InstalledModel | null> {
+  const title = l10n.t('Linking {0}', model.name);
+  return withProgress(title, (options) => manager.import(model, options));
+}
+
+async function withProgress(
+  title: string,
+  action: (options: PullOptions) => Promise<InstalledModel>,
   stop?: AbortSignal,
 ): Promise<InstalledModel | null> {
   const cancelled = new AbortController();
   const signal = stop ? AbortSignal.any([stop, cancelled.signal]) : cancelled.signal;
   try {
     return await window.withProgress(
-      {
-        location: ProgressLocation.Notification,
-        title: l10n.t('Downloading {0}', name),
-        cancellable: true,
-      },
+      { location: ProgressLocation.Notification, title, cancellable: true },
       async (progress, token) => {
         token.onCancellationRequested(() => cancelled.abort());
-        const plan = await manager.plan(name, signal);
         let shown = 0;
-        return manager.pull(plan, {
+        return action({
           signal,
           onProgress: (at) => {
             const percent = (at.received / at.total) * 100;

@@ -24,6 +24,7 @@ export interface DiagnosticOptions {
   readonly syntaxErrors?: boolean;
 }
 
+/** A cell with an unresolved merge says only where; what else is wrong is known when it is resolved. */
 export function diagnose(
   analysis: ModuleAnalysis,
   options: DiagnosticOptions = {},
@@ -37,6 +38,7 @@ export function diagnose(
     ...(options.syntaxErrors === false ? [] : analysis.units.flatMap(syntaxProblems)),
   ];
   return problems
+    .filter(({ unit, code }) => unit.tree.code === undefined || code === 'syntax-error')
     .flatMap((problem) => toDiagnostic(problem, options.severities ?? {}) ?? [])
     .sort((a, b) => (a.uri === b.uri ? a.start - b.start : 0));
 }

@@ -454,4 +454,6 @@ export interface Module {
   readonly body: Block;
   readonly errors: readonly SyntaxProblem[];
   readonly comments: readonly Comment[];
+  /** What was parsed, if the text holds both versions of a merge: the first one, in its place. */
+  readonly code?: string;
 }

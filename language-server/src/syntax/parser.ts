@@ -1,4 +1,7 @@
-/** Python text → `{ body, errors }`. Never throws; a broken statement never hides the next one. */
+/**
+ * Python text → `{ body, errors }`. Never throws; a broken statement never hides the next one. Of a
+ * conflict that a merge left, only the first version is parsed, and only its markers are errors.
+ */
 import type {
   Block,
   ExceptHandler,
@@ -11,11 +14,12 @@ import type {
   TypeParameter,
   WithItem,
 } from './ast.ts';
-import { withoutConflicts } from './conflict-markers.ts';
+import { conflictMarkers, firstVersion } from './conflict-markers.ts';
 import { tokenize } from './lexer.ts';
 import { PatternParser } from './pattern-parser.ts';
 
 const maximumBlocks = 100;
+const mayHaveConflict = /^(?:<{7}|>{7})/m;
 const augmented = new Set([
   '+=',
   '-=',
@@ -32,18 +36,17 @@ const augmented = new Set([
   '<<=',
 ]);
 
-const unresolved =
-  'A conflict of a merge is not resolved: keep one side or both, and delete the lines of the markers.';
-
 export function parse(text: string): Module {
-  const { text: code, markers } = withoutConflicts(text);
-  const { tokens, comments, errors } = tokenize(code);
-  const parser = new Parser(code, tokens);
+  const { tokens, comments, errors } = tokenize(text);
+  const markers = mayHaveConflict.test(text) ? conflictMarkers(text, tokens) : [];
+  if (markers.length > 0) {
+    const first = parse(firstVersion(text, markers));
+    return { ...first, text, code: first.code ?? first.text, errors: markers };
+  }
+  const parser = new Parser(text, tokens);
   const body = parser.module();
   const all = [...errors, ...parser.errors].sort((a, b) => a.start - b.start);
-  // What else is wrong may be so only because two versions stand in one text.
-  const conflicts = markers.map((span) => ({ ...span, message: unresolved }));
-  return { text, body, errors: conflicts.length > 0 ? conflicts : all, comments };
+  return { text, body, errors: all, comments };
 }
 
 class Parser extends PatternParser {

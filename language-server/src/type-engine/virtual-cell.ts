@@ -51,13 +51,14 @@ export function virtualCell(analysis: ModuleAnalysis, uri: string): VirtualCell 
     .filter(([program]) => program.unit.uri === uri)
     .flatMap(([{ node }, id]) => insertionsFor(unit.text, node, id))
     .sort((a, b) => a.offset - b.offset);
+  const source = unit.tree.code ?? unit.text;
   let text = '';
   let done = 0;
   for (const insertion of found) {
-    text += unit.text.slice(done, insertion.offset) + insertion.text;
+    text += source.slice(done, insertion.offset) + insertion.text;
     done = insertion.offset;
   }
-  text += unit.text.slice(done);
+  text += source.slice(done);
   return {
     text,
     insertions: found.map(({ offset, text: added, isPrefix }) => ({

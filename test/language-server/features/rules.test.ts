@@ -27,3 +27,63 @@ describe('pages of the rules', () => {
     });
   }
 });
+
+describe('what a merge left', () => {
+  const program = '@function\ndef f(s):\n    s += gen("a")\n';
+  const cell = `state = f.run()
+<<<<<<< HEAD
+x = state["a"]
+||||||| 1f2e3d4
+x = state["c"
+=======
+x = state["b
+>>>>>>> other/branch
+print(x)
+`;
+  const found = (text: string) => {
+    const analysis = analyze(imports, program, text);
+    return diagnose(analysis).map((entry) => [
+      analysis.units.find(({ uri }) => uri === entry.uri)?.text.slice(entry.start, entry.end),
+      entry.message,
+    ]);
+  };
+
+  it('is one clear problem for each marker, and no other', () => {
+    const what = 'resolve the conflict, keep one version and remove this line';
+    expect(found(cell)).toEqual([
+      ['<<<<<<< HEAD', `merge conflict marker (your version starts here): ${what}`],
+      ['||||||| 1f2e3d4', `merge conflict marker (the version before both starts here): ${what}`],
+      ['=======', `merge conflict marker (the other version starts here): ${what}`],
+      ['>>>>>>> other/branch', `merge conflict marker (the other version ends here): ${what}`],
+    ]);
+    expect(found(cell.replaceAll('\n', '\r\n')).map(([text]) => text)).toEqual(
+      found(cell).map(([text]) => text),
+    );
+  });
+
+  it('leaves the first version to be read, in its place', () => {
+    const { units, facts } = analyze(imports, program, cell);
+    const [read, ...others] = facts.reads.filter(({ unit }) => unit === units[2]);
+    expect(others).toEqual([]);
+    expect(cell.slice(read?.node.start, read?.node.end)).toBe('"a"');
+    expect(units[2]?.tree.code?.split('\n').map((line) => line.trim())).toEqual([
+      'state = f.run()',
+      '',
+      'x = state["a"]',
+      '',
+      '',
+      '',
+      '',
+      '',
+      'print(x)',
+      '',
+    ]);
+  });
+
+  it('is text where a prompt holds it, and Python without an end', () => {
+    const prompt = `p = """resolve:\n<<<<<<< HEAD\na\n=======\nb\n>>>>>>> x\n"""`;
+    expect(found(prompt)).toEqual([]);
+    expect(found(`${'>'.repeat(7)} x\ny = 1`).map(([text]) => text)).toEqual(['>>>>>>> x']);
+    expect(found('=======\n').every(([, message]) => !message?.includes('merge'))).toBe(true);
+  });
+});

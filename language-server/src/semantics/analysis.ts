@@ -17,6 +17,7 @@ import {
   type Machine,
 } from './machine.ts';
 import { checkDefinition } from './program-calls.ts';
+import { LayeredMap } from './layered-map.ts';
 import { emptyState } from './program-state.ts';
 import { Recorder } from './recorder.ts';
 import type { SourceUnit } from './source-unit.ts';
@@ -78,6 +79,7 @@ class ModuleInterpreter implements Machine {
   readonly #globals = new Map<string, Value>();
   /** Names of the module with different values over time: what a function finds depends on when it runs. */
   readonly #reassigned = new Set<string>();
+  #unknownNames = { size: 0, names: new LayeredMap<string, Value>() };
   readonly sharedNames: ReadonlySet<string>;
   readonly relevance: Relevance;
   #nextState = 1;
@@ -177,7 +179,7 @@ class ModuleInterpreter implements Machine {
   /** Follows a body with unknown arguments. */
   #checkBody(ref: FunctionRef, env: Environment): void {
     const inner = env.fork().enter(ref.closure);
-    for (const name of this.#reassigned) inner.names.set(name, unknown);
+    inner.names = this.#reassignedNames();
     this.#grant(callsPerBody);
     const frame: Frame = {
       ...topFrame(),
@@ -210,6 +212,16 @@ class ModuleInterpreter implements Machine {
       checkRolesEnded(this, state);
       this.frame = topFrame();
     }
+  }
+
+  /** Made anew only when a name has come: every body starts with them. */
+  #reassignedNames(): LayeredMap<string, Value> {
+    if (this.#unknownNames.size !== this.#reassigned.size) {
+      const names = new LayeredMap<string, Value>();
+      for (const name of this.#reassigned) names.set(name, unknown);
+      this.#unknownNames = { size: this.#reassigned.size, names };
+    }
+    return this.#unknownNames.names.fork();
   }
 
   #checkProgram(node: FunctionDef, ref: FunctionRef, frame: Frame): void {
@@ -290,7 +302,7 @@ class ModuleInterpreter implements Machine {
     message: string,
     fixes: readonly Fix[] = [],
   ): void {
-    reportAt(this, this.unit, code, span, message, fixes);
+    reportAt(this, this.unit, code, span, message, { fixes });
   }
 
   importedModule(path: string, level: number): ReadonlyMap<string, Value> | null {

@@ -97,6 +97,7 @@ export function setVariable(
       'duplicate-name',
       site.nameNode ?? site.call,
       `"${name}" was generated before and never read: this overwrites it.`,
+      { unlessRead: known.sites.map(({ call }) => call) },
     );
   }
   return withVariable(state, name, {

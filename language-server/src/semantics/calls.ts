@@ -80,6 +80,8 @@ function callValue(machine: Machine, callee: Value, args: CallArguments, env: En
   if (callee.kind === 'union') {
     return callee.members.map((member) => callValue(machine, member, args, env)).reduce(joinValues);
   }
+  const ran = runElsewhere(machine, args, env);
+  if (ran) return ran;
   giveAway(machine, args, env);
   return mayBuildExpressions(args.node.callee, env) ? opaque : unknown;
 }
@@ -108,6 +110,30 @@ const textModules: ReadonlySet<string> = new Set(
     'typing urllib uuid zlib numpy pandas requests httpx PIL jinja2 tqdm torch transformers datasets'
   ).split(' '),
 );
+
+/** Standard library functions that call the one they are given, with the place of that argument. */
+const callers: ReadonlyMap<string, number> = new Map([
+  ['to_thread', 0],
+  ['run_in_executor', 1],
+]);
+
+/** `await asyncio.to_thread(program.run, topic="x")` is a call like any other. */
+function runElsewhere(machine: Machine, args: CallArguments, env: Environment): Value | null {
+  const { callee } = args.node;
+  const name =
+    callee.kind === 'Attribute' ? callee.attribute.id : callee.kind === 'Name' ? callee.id : '';
+  const place = callers.get(name);
+  const called = place === undefined ? undefined : args.positional[place];
+  if (place === undefined || !called || !isCallable(called.value)) return null;
+  return callValue(
+    machine,
+    called.value,
+    { ...args, positional: args.positional.slice(place + 1) },
+    env,
+  );
+}
+
+const isCallable = ({ kind }: Value): boolean => ['function', 'program', 'method'].includes(kind);
 
 /** States handed to code that is not seen. */
 function giveAway(machine: Machine, args: CallArguments, env: Environment): void {
@@ -231,11 +257,14 @@ function dictMethod(
   const owner = ownerName(args);
   if (dictChanges.has(name) && owner !== null) env.change(owner, anyDict, anyDict);
   const values = [...(dict.entries?.values() ?? [])];
+  const { element } = dict;
   if (name === 'get') {
     const key = constantText(args.positional[0]?.value ?? unknown);
-    return (key === null ? undefined : dict.entries?.get(key)) ?? unknown;
+    return (key === null ? undefined : dict.entries?.get(key)) ?? element ?? unknown;
   }
+  if (name === 'values' && element) return listOf(element);
   if (name === 'values') return values.length === 0 ? unknown : tuple(values);
+  if (name === 'items' && element) return listOf(tuple([unknown, element]));
   if (name !== 'items' || !dict.entries) return unknown;
   return tuple([...dict.entries].map(([key, value]) => tuple([text(key), value])));
 }
@@ -269,6 +298,7 @@ function textMethod(object: Value, name: string): Value {
 
 function callBuiltin(machine: Machine, name: string, args: CallArguments, env: Environment): Value {
   const first = args.positional[0]?.value ?? unknown;
+  if (sorters.has(name)) followKey(machine, args, env);
   switch (name) {
     case 'range':
       return rangeValue(args);
@@ -318,6 +348,9 @@ function callBuiltin(machine: Machine, name: string, args: CallArguments, env: E
       return unknown;
     case 'map':
       return mapValue(machine, args, env);
+    case 'filter':
+      mapValue(machine, args, env);
+      return listOf(elementOf(args.positional[1]?.value ?? unknown, env));
     default:
       useWhole(machine, args, env);
       if (name.startsWith('functools.')) giveAway(machine, args, env);
@@ -333,6 +366,17 @@ function useWhole(machine: Machine, args: CallArguments, env: Environment): void
       if (program !== null && program !== undefined) machine.recorder.consumed.add(program);
     }
   }
+}
+
+const sorters: ReadonlySet<string> = new Set(['sorted', 'min', 'max']);
+
+/** `max(states, key=lambda state: state["score"])` reads a variable of each. */
+function followKey(machine: Machine, args: CallArguments, env: Environment): void {
+  const [items] = args.positional;
+  const key = args.keywords.get('key');
+  if (!items || args.positional.length > 1 || key?.value.kind !== 'function') return;
+  const item = { ...items, value: elementOf(items.value, env) };
+  callValue(machine, key.value, { ...args, positional: [item], keywords: new Map() }, env);
 }
 
 function mapValue(machine: Machine, args: CallArguments, env: Environment): Value {

@@ -1,7 +1,8 @@
 /** `with`: roles, scopes and copies of states. */
-import type { With } from '../syntax/ast.ts';
+import type { Expression, With } from '../syntax/ast.ts';
 import { appendEvents } from './append.ts';
 import type { Environment } from './environment.ts';
+import { namesKeyError } from './exceptions.ts';
 import type { Machine } from './machine.ts';
 import { openStates } from './reads.ts';
 import { joinForks } from './state-methods.ts';
@@ -20,9 +21,21 @@ export function executeWith(machine: Machine, node: With, env: Environment): boo
     } else openStates(machine, env, value);
     if (target) assignTarget(machine, env, target, entered);
   }
+  const catches = node.items.some(({ context }) => suppressesKeyError(context)) ? 1 : 0;
+  machine.recorder.catching += catches;
   const ends = machine.execute(node.body, env);
+  machine.recorder.catching -= catches;
   if (ends) for (const exit of exits.reverse()) leaveContext(machine, exit, env);
   return ends;
+}
+
+/** `with suppress(KeyError):` */
+function suppressesKeyError(context: Expression): boolean {
+  if (context.kind !== 'Call') return false;
+  const { callee, args } = context;
+  const name =
+    callee.kind === 'Attribute' ? callee.attribute.id : callee.kind === 'Name' && callee.id;
+  return name === 'suppress' && args.some(({ value }) => namesKeyError(value));
 }
 
 function enterContext(machine: Machine, exit: ContextExit, env: Environment): void {

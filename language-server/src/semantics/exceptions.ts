@@ -73,10 +73,13 @@ const harmlessCalls: ReadonlySet<string> = new Set([
 
 function catchesKeyError({ type }: ExceptHandler): boolean {
   if (!type) return true;
-  const types = type.kind === 'Tuple' ? type.elements : [type];
-  return types.some(
-    (each) =>
-      each.kind === 'Name' &&
-      ['KeyError', 'LookupError', 'Exception', 'BaseException'].includes(each.id),
+  return (type.kind === 'Tuple' ? type.elements : [type]).some(namesKeyError);
+}
+
+/** `KeyError` or what it derives from. */
+export function namesKeyError(type: Expression): boolean {
+  return (
+    type.kind === 'Name' &&
+    ['KeyError', 'LookupError', 'Exception', 'BaseException'].includes(type.id)
   );
 }

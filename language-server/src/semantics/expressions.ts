@@ -437,9 +437,9 @@ function comprehensionValue(machine: Machine, node: Comprehension, env: Environm
     }
   }
   const element = machine.evaluate(node.element, inner);
-  if (node.value) machine.evaluate(node.value, inner);
+  const value = node.value ? machine.evaluate(node.value, inner) : unknown;
   env.states = inner.states;
-  if (node.type === 'dict') return { kind: 'dict', entries: null };
+  if (node.type === 'dict') return { kind: 'dict', entries: null, element: value };
   return listOf(element);
 }
 
@@ -460,7 +460,8 @@ function subscriptValue(machine: Machine, node: Subscript, env: Environment): Va
       : listItem(object, index);
   }
   if (object.kind === 'dict') {
-    return object.entries?.get(constantText(index) ?? '') ?? unknown;
+    const { entries, element } = object;
+    return (entries ? entries.get(constantText(index) ?? '') : element) ?? unknown;
   }
   if (object.kind === 'json') {
     return jsonItem(machine, node, object.schema, index);

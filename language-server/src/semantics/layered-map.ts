@@ -12,6 +12,8 @@ interface Layer<Key, Value> {
   readonly depth: number;
 }
 
+const none: ReadonlySet<never> = new Set<never>();
+
 export class LayeredMap<Key, Value> {
   #own: Map<Key, Value> | null = null;
   #below: Layer<Key, Value> | null;
@@ -21,8 +23,10 @@ export class LayeredMap<Key, Value> {
   }
 
   get(key: Key): Value | undefined {
-    const own = this.#own?.get(key);
-    if (own !== undefined) return own;
+    if (this.#own !== null) {
+      const own = this.#own.get(key);
+      if (own !== undefined) return own;
+    }
     for (let layer = this.#below; layer; layer = layer.below) {
       const value = layer.entries.get(key);
       if (value !== undefined) return value;
@@ -72,6 +76,7 @@ export class LayeredMap<Key, Value> {
   ): ReadonlySet<Key> {
     a.#freeze();
     b.#freeze();
+    if (a.#below === b.#below) return none;
     const common = commonLayer(a.#below, b.#below);
     const keys = new Set<Key>();
     for (const top of [a.#below, b.#below]) {
@@ -89,6 +94,7 @@ export class LayeredMap<Key, Value> {
     merge: (a: Value | undefined, b: Value | undefined, key: Key) => Value | undefined,
   ): LayeredMap<Key, Value> {
     const keys = LayeredMap.differingKeys(a, b);
+    if (keys.size === 0) return new LayeredMap(a.#below);
     const result = new LayeredMap(commonLayer(a.#below, b.#below));
     for (const key of keys) {
       const merged = merge(a.get(key), b.get(key), key);

@@ -2,7 +2,7 @@
 import type { Block, Call, Expression, FunctionDef, Lambda, Span } from '../syntax/ast.ts';
 import type { Environment } from './environment.ts';
 import type { Fix } from './facts.ts';
-import type { Recorder } from './recorder.ts';
+import type { ProblemDetails, Recorder } from './recorder.ts';
 import type { Relevance } from './relevance.ts';
 import type { SourceUnit } from './source-unit.ts';
 import type { BackendKind, FunctionRef, Value } from './value.ts';
@@ -115,9 +115,9 @@ export function reportAt(
   code: string,
   span: Span,
   message: string,
-  fixes: readonly Fix[] = [],
+  more: ProblemDetails = {},
 ): void {
   const { frame } = machine;
   const owner = frame.owner && frame.owner !== frame.programNode ? frame.owner : null;
-  machine.recorder.problem({ unit, owner, context: frame.context }, code, span, message, fixes);
+  machine.recorder.problem({ unit, owner, context: frame.context }, code, span, message, more);
 }

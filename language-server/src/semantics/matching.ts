@@ -15,7 +15,7 @@ export function executeMatch(machine: Machine, node: Match, env: Environment): b
     const path: Environment = (rest ?? env).fork();
     const texts = patternTexts(machine, item.pattern, path, subject);
     bindPattern(machine, item.pattern, path, subject);
-    if (texts) keepValues(path, subject, texts, true);
+    keepMatched(machine, item.pattern, path, subject);
     if (item.guard) machine.evaluate(item.guard, path);
     paths.push(machine.execute(item.body, path) ? path : null);
     if (item.guard || !rest) continue;
@@ -24,6 +24,27 @@ export function executeMatch(machine: Machine, node: Match, env: Environment): b
   }
   if (rest && isExhausted(node, subject)) rest = null;
   return continueWith(env, [...paths, rest]);
+}
+
+/** What holds where the pattern matched, part by part: `match a, b:`. */
+function keepMatched(machine: Machine, pattern: Pattern, env: Environment, subject: Value): void {
+  const parts = partsOf(pattern, subject);
+  for (const [part, value] of parts) keepMatched(machine, part, env, value);
+  if (parts.length > 0) return;
+  machine.recorder.quiet++;
+  const texts = patternTexts(machine, pattern, env, subject);
+  machine.recorder.quiet--;
+  if (texts) keepValues(env, subject, texts, true);
+}
+
+/** The patterns of a sequence with their values, where these are known and none is starred. */
+function partsOf(pattern: Pattern, subject: Value): readonly (readonly [Pattern, Value])[] {
+  if (pattern.kind !== 'SequencePattern' || subject.kind !== 'list') return [];
+  const { items } = subject;
+  if (items?.length !== pattern.children.length) return [];
+  if (pattern.children.some((child) => child.kind === 'CapturePattern' && child.isStarred))
+    return [];
+  return pattern.children.map((child, i) => [child, items[i] ?? unknown]);
 }
 
 function isCatchAll(pattern: Pattern): boolean {
@@ -79,8 +100,13 @@ function bindPattern(machine: Machine, pattern: Pattern, env: Environment, subje
       return;
     case 'ValuePattern':
       return;
+    case 'SequencePattern': {
+      const known = new Map(partsOf(pattern, subject));
+      for (const child of pattern.children)
+        bindPattern(machine, child, env, known.get(child) ?? unknown);
+      return;
+    }
     case 'OrPattern':
-    case 'SequencePattern':
     case 'MappingPattern':
     case 'ClassPattern':
       for (const child of pattern.children) bindPattern(machine, child, env, unknown);

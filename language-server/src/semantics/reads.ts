@@ -22,9 +22,10 @@ export function variableKey(name: string, version: number): string {
 /** The value with what conditions on this path say about it. */
 export function refine(env: Environment, value: Value): Value {
   if (value.kind !== 'gen' || !value.origin) return value;
-  const facts = env.pathFacts.get(variableKey(value.origin.name, value.origin.version));
   const values = literalValues(value.type);
-  if (!facts || !values) return value;
+  if (!values) return value;
+  const facts = env.pathFacts.get(variableKey(value.origin.name, value.origin.version));
+  if (!facts) return value;
   const left = values.filter((candidate) => facts.has(candidate));
   if (left.length === values.length || left.length === 0) return value;
   return { ...value, type: literalType(left) };
@@ -102,6 +103,7 @@ export function readVariable(
 }
 
 function narrowedType(env: Environment, name: string, found: Lookup): GenType {
+  if (literalValues(found.type) === null) return found.type;
   const value = refine(env, {
     kind: 'gen',
     type: found.type,
@@ -157,6 +159,9 @@ export function openStates(machine: Machine, env: Environment, value: Value): vo
       if (state.program !== null) machine.recorder.consumed.add(state.program);
       if (!state.open) env.setState(id, { ...state, open: true });
     }
+    // `pool.submit(program.run, …)`: what reads the states of these runs is out of sight.
+    if (member.kind === 'method' && member.object.kind === 'program')
+      machine.recorder.consumed.add(member.object.ref.name);
     if (member.kind === 'list') openStates(machine, env, member.element);
   }
 }

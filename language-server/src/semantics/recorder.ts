@@ -24,6 +24,13 @@ interface PendingProblem {
   readonly contexts: Set<number>;
   /** Seen on a path that can run. */
   isReal: boolean;
+  readonly unlessRead: Set<Expression>;
+}
+
+export interface ProblemDetails {
+  readonly fixes?: readonly Fix[];
+  /** It is no problem if the value of one of these is read on any path. */
+  readonly unlessRead?: readonly Expression[];
 }
 
 const presenceRank = { unset: 0, maybe: 1, set: 2 } as const;
@@ -121,8 +128,7 @@ export class Recorder {
     code: string,
     span: Span,
     message: string,
-    fixes: readonly Fix[] = [],
-    mild = false,
+    { fixes = [], unlessRead = [] }: ProblemDetails = {},
   ): void {
     if (this.quiet > 0) return;
     const { unit, owner, context } = where;
@@ -132,6 +138,7 @@ export class Recorder {
     if (known) {
       known.contexts.add(context);
       known.isReal ||= isReal;
+      for (const site of unlessRead) known.unlessRead.add(site);
       return;
     }
     const problem: Problem = {
@@ -140,16 +147,19 @@ export class Recorder {
       span: { start: span.start, end: span.end },
       message,
       fixes,
-      mild,
     };
-    this.#problems.set(key, { problem, owner, contexts: new Set([context]), isReal });
+    const excuses = new Set(unlessRead);
+    const contexts = new Set([context]);
+    this.#problems.set(key, { problem, owner, contexts, isReal, unlessRead: excuses });
   }
 
   finish(): Facts {
     const problems = [...this.#problems.values()]
       .filter(
-        ({ owner, contexts, isReal }) =>
-          isReal && (!owner || contexts.size >= (this.#visits.get(owner)?.size ?? 0)),
+        ({ owner, contexts, isReal, unlessRead }) =>
+          isReal &&
+          (!owner || contexts.size >= (this.#visits.get(owner)?.size ?? 0)) &&
+          ![...unlessRead].some((site) => this.readSites.has(site)),
       )
       .map(({ problem }) => problem);
     return {

@@ -5,7 +5,15 @@ import { elementOf } from './iteration.ts';
 import type { Machine } from './machine.ts';
 import { stateIdsOf } from './reads.ts';
 import { assignVariable } from './state-methods.ts';
-import { constantText, joinValues, unknown, type Value } from './value.ts';
+import {
+  constantText,
+  joinValues,
+  listOf,
+  tuple,
+  unknown,
+  withEntry,
+  type Value,
+} from './value.ts';
 
 export function assignTarget(
   machine: Machine,
@@ -22,16 +30,7 @@ export function assignTarget(
     return;
   }
   if (target.kind === 'Tuple' || target.kind === 'List') {
-    target.elements.forEach((element, i) => {
-      const inner = element.kind === 'Starred' ? element.value : element;
-      const item = value.kind === 'list' && value.items ? value.items[i] : undefined;
-      assignTarget(
-        machine,
-        env,
-        inner,
-        element.kind === 'Starred' ? unknown : (item ?? elementOf(value, env)),
-      );
-    });
+    assignParts(machine, env, target.elements, value);
     return;
   }
   if (target.kind === 'Subscript') {
@@ -46,10 +45,27 @@ export function assignTarget(
   machine.evaluate(target, env);
 }
 
-function withEntry(dict: Extract<Value, { kind: 'dict' }>, key: Value, value: Value): Value {
-  const name = constantText(key);
-  if (name === null || !dict.entries) return { kind: 'dict', entries: null };
-  return { kind: 'dict', entries: new Map(dict.entries).set(name, value) };
+/** `first, *others, last = values` */
+function assignParts(
+  machine: Machine,
+  env: Environment,
+  targets: readonly Expression[],
+  value: Value,
+): void {
+  const items = value.kind === 'list' ? value.items : null;
+  const star = targets.findIndex(({ kind }) => kind === 'Starred');
+  // Behind the star places count from the end.
+  const shift = star === -1 ? 0 : (items?.length ?? 0) - targets.length;
+  targets.forEach((target, i) => {
+    if (target.kind === 'Starred') {
+      const element = elementOf(value, env);
+      const rest = items ? tuple(items.slice(i, i + shift + 1)) : listOf(element);
+      assignTarget(machine, env, target.value, rest);
+      return;
+    }
+    const place = star !== -1 && i > star ? i + shift : i;
+    assignTarget(machine, env, target, items?.[place] ?? elementOf(value, env));
+  });
 }
 
 /** Members are seen by all instances and at all times: only what never changes is known of them. */
@@ -89,6 +105,6 @@ function assignSubscript(
   const { id } = target.object;
   const anyDict: Value = { kind: 'dict', entries: null };
   const anyList: Value = { kind: 'list', items: null, element: unknown };
-  if (object.kind === 'dict') env.change(id, withEntry(object, key, value), anyDict);
+  if (object.kind === 'dict') env.change(id, withEntry(object, constantText(key), value), anyDict);
   if (object.kind === 'list') env.change(id, anyList, anyList);
 }

@@ -83,7 +83,12 @@ export type Value =
       /** What a loop finds first, where that is known and the rest is not. */
       readonly first?: Value;
     }
-  | { readonly kind: 'dict'; readonly entries: ReadonlyMap<string, Value> | null }
+  | {
+      readonly kind: 'dict';
+      readonly entries: ReadonlyMap<string, Value> | null;
+      /** What any key gives, where keys are not known and values are. */
+      readonly element?: Value;
+    }
   | { readonly kind: 'json'; readonly schema: JsonSchema }
   /** A class or an instance of one: its members by name, filled as they are assigned. */
   | {
@@ -228,7 +233,7 @@ export function joinValues(a: Value, b: Value): Value {
     return { kind: 'gen', type: joinTypes(a.type, b.type), origin: sameOrigin ? a.origin : null };
   }
   if (a.kind === 'list' && b.kind === 'list') return joinLists(a, b);
-  if (a.kind === 'dict' && b.kind === 'dict') return { kind: 'dict', entries: null };
+  if (a.kind === 'dict' && b.kind === 'dict') return joinDicts(a, b);
   if (a.kind === 'json' && b.kind === 'json') return a.schema === b.schema ? a : instance('dict');
   const members = [...membersOfValue(a)];
   for (const member of membersOfValue(b)) {
@@ -242,6 +247,34 @@ export function joinValues(a: Value, b: Value): Value {
 
 function mergeable(a: Value, b: Value): boolean {
   return a.kind === b.kind && ['gen', 'list', 'dict', 'json'].includes(a.kind);
+}
+
+export type DictValue = Extract<Value, { kind: 'dict' }>;
+
+/** What any key of the dict gives; `null` if that is not known. */
+function dictElement({ entries, element }: DictValue): Value | null {
+  if (!entries || entries.size === 0) return element ?? null;
+  return [...entries.values()].reduce(joinValues);
+}
+
+/** Of an empty dict nothing is lost: it is filled later. */
+function joinDicts(a: DictValue, b: DictValue): Value {
+  if (a.entries?.size === 0) return { kind: 'dict', entries: null, ...elementPart(dictElement(b)) };
+  if (b.entries?.size === 0) return joinDicts(b, a);
+  const [one, other] = [dictElement(a), dictElement(b)];
+  return { kind: 'dict', entries: null, ...elementPart(one && other && joinValues(one, other)) };
+}
+
+const elementPart = (element: Value | null): Pick<DictValue, 'element'> =>
+  element === null ? {} : { element };
+
+/** The dict after `dict[key] = value`; `null`: any key. */
+export function withEntry(dict: DictValue, key: string | null, value: Value): Value {
+  if (key !== null && dict.entries)
+    return { kind: 'dict', entries: new Map(dict.entries).set(key, value) };
+  const known = dictElement(dict);
+  if (known === null && dict.entries?.size !== 0) return { kind: 'dict', entries: null };
+  return { kind: 'dict', entries: null, element: known ? joinValues(known, value) : value };
 }
 
 export type ListValue = Extract<Value, { kind: 'list' }>;

@@ -382,7 +382,12 @@ export interface Match extends Span {
 /** `children` are the sub-patterns of sequences, mappings and classes, in source order. */
 export type Pattern =
   | ({ readonly kind: 'ValuePattern'; readonly value: Expression } & Span)
-  | ({ readonly kind: 'CapturePattern'; readonly name: Name | null } & Span)
+  | ({
+      readonly kind: 'CapturePattern';
+      readonly name: Name | null;
+      /** `*rest` in a sequence. */
+      readonly isStarred?: true;
+    } & Span)
   | ({ readonly kind: 'OrPattern'; readonly children: readonly Pattern[] } & Span)
   | ({ readonly kind: 'AsPattern'; readonly pattern: Pattern; readonly name: Name } & Span)
   | ({ readonly kind: 'SequencePattern'; readonly children: readonly Pattern[] } & Span)

@@ -63,7 +63,7 @@ export class PatternParser extends ExpressionParser {
     if (operator === '-') return this.#number();
     if (this.accept('*')) {
       const name = this.#captureName();
-      return { kind: 'CapturePattern', name, start, end: this.previousEnd };
+      return { kind: 'CapturePattern', name, isStarred: true, start, end: this.previousEnd };
     }
     return this.#lost();
   }

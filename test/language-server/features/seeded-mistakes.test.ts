@@ -68,6 +68,32 @@ const mistakes: Readonly<Record<string, readonly string[]>> = {
   'a typo in a copy': [
     body('with s.copy() as c:\n    c += gen("draft")\nx = s[«unknown-variable:"darft"»]'),
   ],
+  'a typo after a run in a thread': [
+    `import asyncio\n${body('s += gen("tip")')}\nasync def go():\n    state = await asyncio.to_thread(f.run, q="x")\n    return state[«unknown-variable:"tpi"»]`,
+  ],
+  'wrong arguments of a run in a thread': [
+    `import asyncio\n@function\ndef f(s, q):\n    s += q + gen("tip")\nasync def go():\n    return await «call-arguments:asyncio.to_thread»(f.run, «call-arguments:p»="x")`,
+  ],
+  'a typo where another exception is suppressed': [
+    `from contextlib import suppress\n${body('s += gen("tip")')}\nwith suppress(ValueError):\n    print(f.run(q="x")[«unknown-variable:"tpi"»])`,
+  ],
+  'a typo in a key function': [
+    body('s += gen("tip")'),
+    'states = f.run_batch([{"q": "x"}])\nbest = max(states, key=lambda st: len(st[«unknown-variable:"tpi"»]))',
+  ],
+  'typos in dicts of runs': [
+    body('s += gen("tip")'),
+    'runs = {q: f.run(q=q) for q in ["a", "b"]}\nfor q, run in runs.items():\n    print(run[«unknown-variable:"tpi"»])\nfilled = {}\nfor q in ["a", "b"]:\n    filled[q] = f.run(q=q)\nprint(filled["a"][«unknown-variable:"tpo"»])',
+  ],
+  'a typo in the rest of a list': [
+    body('s += gen("tip")'),
+    'first, *others = f.run_batch([{"q": "x"}])\nprint([o[«unknown-variable:"tpi"»] for o in others])',
+  ],
+  'the other part of a tuple that matched': [
+    body(
+      's += gen("t", choices=["x", "y"])\nmatch s["t"], q:\n    case ("x", _):\n        s += gen("a")\n    case ("y", _):\n        s += s[«read-before-gen:"a"»]',
+    ),
+  ],
   'a name beyond the unrolled loop': [
     body('for i in range(3):\n    s += gen(f"tip_{i}")\nx = s[«unknown-variable:"tip_3"»]'),
   ],

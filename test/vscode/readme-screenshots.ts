@@ -102,9 +102,11 @@ await page.locator('.editor-instance .view-line', { hasText: 'im_start' }).first
 await workbench.command('View: Close Editor');
 
 await workbench.theme(DARK);
-await scrollTo('def second_opinions', 180);
+await workbench.tall(1000);
+await scrollTo('def second_opinions', 150);
 await rest();
 await picture('forks');
+await workbench.tall(HEIGHT);
 await workbench.theme(LIGHT);
 await workbench.closeAll();
 

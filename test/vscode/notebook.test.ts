@@ -87,7 +87,7 @@ describe('the tour', () => {
   it('runs all cells, shows their outputs, saves them, and shows them again without a kernel', async () => {
     await workbench.open('tour.sglnb');
     await workbench.runAll();
-    await workbench.waitForOutput('The server is fired up');
+    await workbench.waitForOutput('The server is ready');
     let saved = '';
     await eventually(
       90_000,

@@ -52,12 +52,16 @@ type Handlers = {
   ) => Promise<BridgeCalls[Name]['answer']>;
 };
 
+const NEVER = new AbortController().signal;
+
 class InterpreterBridge implements HostBridge {
   readonly #options: HostBridgeOptions;
   readonly #backends: BackendCalls;
   readonly #states: StateTable;
   readonly #exchanges: HttpExchanges;
   readonly #calls: Handlers;
+  /** Questions of the moment that are on their way, by URL: requests that start meanwhile share the answer. */
+  readonly #asked = new Map<string, Promise<LocalServerState | null>>();
   /** Wakes every waiting call when the cell is interrupted. */
   #interruption = new AbortController();
 
@@ -158,9 +162,25 @@ class InterpreterBridge implements HostBridge {
     moment: StateMoment,
     signal: AbortSignal,
   ): Promise<LocalServerState | null> {
-    const { processCall } = this.#options;
-    if (processCall === undefined || !isLoopback(url)) return null;
-    const reply = await processCall({ op: 'server_state', url, moment }, signal);
+    // A batch sends thousands of requests at once, and each question goes to another thread and back.
+    const asked = moment === 'now' ? this.#asked.get(url) : undefined;
+    if (asked) return asked;
+    if (this.#options.processCall === undefined || !isLoopback(url)) return null;
+    if (moment !== 'now') return this.#askState(url, moment, signal);
+    // Whoever is interrupted must not end it for the others; it is answered at once.
+    const answer = this.#askState(url, moment, NEVER).finally(() => this.#asked.delete(url));
+    this.#asked.set(url, answer);
+    return answer;
+  }
+
+  async #askState(
+    url: string,
+    moment: StateMoment,
+    signal: AbortSignal,
+  ): Promise<LocalServerState | null> {
+    const message = { op: 'server_state', url, moment };
+    const reply = await this.#options.processCall?.(message, signal);
+    if (reply === undefined) return null;
     // SAFETY: the kernel's own processes answer it, to this type.
     return 'ok' in reply ? (reply.ok as unknown as LocalServerState | null) : null;
   }

@@ -186,6 +186,75 @@ describe('trouble', () => {
   });
 });
 
+describe('the key of a server of this machine', () => {
+  let questions: { answer(key: string): void }[];
+
+  const authorizations = (): (string | undefined)[] =>
+    server.requests
+      .filter(({ path }) => path === '/generate')
+      .map(({ headers }) => headers['authorization']);
+  const answerNext = async (key: string): Promise<void> => {
+    await expect.poll(() => questions.length).toBeGreaterThan(0);
+    questions.shift()?.answer(key);
+  };
+
+  beforeEach(async () => {
+    await bridge.dispose();
+    questions = [];
+    bridge = open({
+      processCall: () =>
+        new Promise((resolve) =>
+          questions.push({
+            answer: (key) => resolve({ ok: { key, serves: true, absence: null } }),
+          }),
+        ),
+    });
+    const url = `http://127.0.0.1:${server.port}`;
+    const connecting = ask({ op: 'backend', kind: 'sglang', url, options: {} });
+    await answerNext('first');
+    backend = ((await connecting) as { id: number }).id;
+    expect(questions).toEqual([]);
+  });
+
+  test('requests that start together ask for it once, and all carry it', async () => {
+    for (let sid = 1; sid <= 50; sid += 1) {
+      begin(sid);
+      submit(sid, gen('x'));
+    }
+    await answerNext('second');
+    await Promise.all(Array.from({ length: 50 }, (_, sid) => ask({ op: 'sync', sid: sid + 1 })));
+    expect(questions).toEqual([]);
+    expect(authorizations()).toEqual(Array.from({ length: 50 }, () => 'Bearer second'));
+  });
+
+  test('a request after the answer asks anew: a server that was started again has another key', async () => {
+    for (const [sid, key] of ['second', 'third'].entries()) {
+      begin(sid);
+      submit(sid, gen('x'));
+      await answerNext(key);
+      await ask({ op: 'sync', sid });
+    }
+    expect(authorizations()).toEqual(['Bearer second', 'Bearer third']);
+  });
+
+  test('an interrupt fails only the requests that were there', async () => {
+    begin(1);
+    submit(1, gen('x'));
+    await expect.poll(() => questions.length).toBe(1);
+    bridge.interrupt();
+    begin(2);
+    submit(2, gen('x'));
+    await answerNext('second');
+    expect(await ask({ op: 'get', sid: 2, name: 'x', outer: false })).toMatchObject({
+      status: 'value',
+    });
+    expect(await ask({ op: 'get', sid: 1, name: 'x', outer: false })).toMatchObject({
+      status: 'failed',
+    });
+    expect(authorizations()).toEqual(['Bearer second']);
+  });
+});
+
 describe('interrupts', () => {
   test('an aborted call is a KeyboardInterrupt', async () => {
     const controller = new AbortController();

@@ -38,6 +38,7 @@ import { KernelSurvival } from './notebook/kernel-survival.ts';
 import type { KernelSession } from './kernel-client/kernel-session.ts';
 import { SglangNotebookController } from './notebook/notebook-controller.ts';
 import { CELL_LANGUAGE, NOTEBOOK_TYPE, SUPPORTED_LANGUAGES } from './notebook/notebook-type.ts';
+import { OwnPython } from './notebook/own-python.ts';
 import { SafeSave } from './notebook/safe-save.ts';
 import { SglnbSerializer } from './notebook/sglnb-serializer.ts';
 import { UserQuestions } from './notebook/user-questions.ts';
@@ -187,6 +188,7 @@ export function activate(context: ExtensionContext): void {
       },
       survival,
       questions,
+      new OwnPython(context.workspaceState),
       {
         status: (notebook, kernelStatus) => {
           status.status(notebook, kernelStatus);

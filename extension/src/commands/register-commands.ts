@@ -96,8 +96,9 @@ export function registerCommands(context: CommandContext): Disposable[] {
       const python = await choosePython(notebook?.uri);
       if (python === undefined) return;
       const controller = context.controller();
-      const change = () => setPython(notebook?.uri, python);
-      await (controller && notebook ? controller.changePython(notebook, change) : change());
+      await (controller && notebook?.notebookType === NOTEBOOK_TYPE
+        ? controller.changePython(notebook, python)
+        : setPython(notebook?.uri, python));
     },
     shutDownKernel: onSurvivorOr(
       (record, controller) => controller.endSurvivor(record),

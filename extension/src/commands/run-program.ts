@@ -16,6 +16,7 @@ import {
 import { basename, dirname, relative } from 'node:path';
 import { CELL_LANGUAGE } from '../notebook/notebook-type.ts';
 import { runCells } from '../notebook/run-cells.ts';
+import type { SglangNotebookController } from '../notebook/notebook-controller.ts';
 import type { ScannedProgram } from '../program-scan.ts';
 import { batchCode } from './batch-code.ts';
 import { readColumns, type RowsProblem } from './batch-rows.ts';
@@ -25,11 +26,13 @@ import type { ProgramHome, ProgramHomes } from './program-homes.ts';
 export interface RunContext {
   readonly memory: Memento;
   readonly homes: ProgramHomes;
+  /** Undefined until the workspace is trusted. */
+  readonly controller: () => SglangNotebookController | undefined;
 }
 
 /** Asks for the arguments, then runs the program. `source` is a cell's or a Python file's. */
 export async function runProgram(
-  { memory, homes }: RunContext,
+  { memory, homes, controller }: RunContext,
   source: Uri,
   program: ScannedProgram,
 ): Promise<void> {
@@ -38,12 +41,13 @@ export async function runProgram(
   const literals = await askArguments(memory, program);
   if (!literals) return;
   const values = Object.entries(literals).map(([name, value]) => `${name}=${value}`);
-  await runBelow(home, `state = ${program.name}.run(${values.join(', ')})\nstate`);
+  const code = `state = ${program.name}.run(${values.join(', ')})\nstate`;
+  await runBelow(home, code, controller());
 }
 
 /** Runs the program over the rows of a CSV, JSON or JSONL file. */
 export async function runBatch(
-  { homes }: RunContext,
+  { homes, controller }: RunContext,
   source: Uri,
   program: ScannedProgram,
 ): Promise<void> {
@@ -71,7 +75,7 @@ export async function runBatch(
     await window.showErrorMessage(l10n.t('{0} is no CSV, JSON or JSONL file.', file.fsPath));
     return;
   }
-  await runBelow(home, code);
+  await runBelow(home, code, controller());
 }
 
 function problemText(problem: RowsProblem, file: string, program: string): string {
@@ -112,7 +116,11 @@ function rowsFolder({ notebook }: ProgramHome, source: Uri): string {
  * Runs `code` in a new cell, after the cell that it needs if that has not run as it is now. Resolves with
  * the new cell when its run has ended.
  */
-export async function runBelow(home: ProgramHome, code: string): Promise<NotebookCell> {
+export async function runBelow(
+  home: ProgramHome,
+  code: string,
+  controller: Pick<SglangNotebookController, 'ready'> | undefined,
+): Promise<NotebookCell> {
   const { notebook, cell, last } = home;
   if (notebook.isUntitled && !isShown(home)) {
     await window.showNotebookDocument(notebook, {
@@ -120,6 +128,7 @@ export async function runBelow(home: ProgramHome, code: string): Promise<Noteboo
       preserveFocus: true,
     });
   }
+  await controller?.ready(notebook);
   const below = last.index + 1;
   await insertCell(last, code);
   const needed = home.isStale ? [{ start: cell.index, end: cell.index + 1 }] : [];

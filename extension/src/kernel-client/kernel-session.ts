@@ -99,6 +99,7 @@ export class KernelSession {
   readonly #processes = new Map<number, ChildProcessInfo>();
   #nextQuery = 1;
   #python: string | null = null;
+  #guest: GuestChoice['kind'] | null = null;
   /** Makes the names of this window's runs unlike those of an earlier window. */
   readonly #window = randomUUID().slice(0, 8);
   #process: KernelConnection | null = null;
@@ -135,6 +136,11 @@ export class KernelSession {
   /** Version of the running kernel's Python. */
   get python(): string | null {
     return this.#python;
+  }
+
+  /** Which Python the running kernel has; `null` without one. */
+  get guest(): GuestChoice['kind'] | null {
+    return this.#process?.alive ? this.#guest : null;
   }
 
   /** Programs that the kernel's cells started and that still run, and runtimes that were given up. */
@@ -257,6 +263,7 @@ export class KernelSession {
     if (this.#process?.alive) return this.#process;
     this.#setStatus('starting', null);
     this.#launch = this.#nextLaunch();
+    this.#guest = this.#launch.guest.kind;
     const kernel = this.#startProcess();
     this.#process = kernel;
     this.#initialize(kernel);
@@ -297,6 +304,7 @@ export class KernelSession {
     switch (event.type) {
       case 'ready':
         this.#python = event.python;
+        this.#guest = event.guest;
         this.#listener.log(
           'info',
           `kernel ${event.pid} ready: Python ${event.python} in ${event.startupMilliseconds} ms`,
@@ -412,6 +420,7 @@ export class KernelSession {
   #onExit(reason: string): void {
     this.#process = null;
     this.#python = null;
+    this.#guest = null;
     this.#processes.clear();
     this.#stopSettling();
     this.#listener.processes();

@@ -1,19 +1,14 @@
-/** The one kernel entry of the picker: runs cells of `.sglnb` notebooks, one session a notebook. */
+/** Runs cells of `.sglnb` notebooks, one session a notebook, whichever Python is selected for it. */
 import {
-  commands,
-  notebooks,
-  NotebookControllerAffinity,
   l10n,
   window,
   workspace,
   type Disposable,
   type LogOutputChannel,
   type NotebookCell,
-  type NotebookController,
   type NotebookDocument,
   type Uri,
 } from 'vscode';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { AttachedRun, KernelRecord } from '../../protocol/attach-protocol.ts';
 import type {
   CellRef,
@@ -30,22 +25,20 @@ import {
   type RunSink,
   type SessionListener,
 } from '../kernel-client/kernel-session.ts';
-import { cellLanguage, kernelSettings } from '../settings.ts';
+import { kernelSettings } from '../settings.ts';
 import { CellExecution } from './cell-execution.ts';
 import { cellOfRun, cellReference, cellUri } from './cell-identity.ts';
 import { onNotebookClosed } from './closed-notebooks.ts';
+import { KernelPicker, type Guest } from './kernel-picker.ts';
 import type { KernelSurvival } from './kernel-survival.ts';
 import { LongOutput } from './long-output.ts';
 import { openOutputFile } from './output-file.ts';
 import { notebookFolder } from './notebook-folder.ts';
-import { NOTEBOOK_TYPE, SUPPORTED_LANGUAGES } from './notebook-type.ts';
+import { NOTEBOOK_TYPE } from './notebook-type.ts';
+import type { OwnPython } from './own-python.ts';
+import { choosePython, setPython } from './select-python.ts';
 import { linkTraceback } from './traceback-links.ts';
 import type { UserQuestions } from './user-questions.ts';
-
-const EXTENSION_ID = 'sglang-notebooks.sglang-notebooks';
-/** How often, and with which pause in milliseconds, a notebook is looked at until it has its controller. */
-const SELECTION_ATTEMPTS = 20;
-const SELECTION_DELAY = 250;
 
 /** A run of nothing, which only starts a kernel. */
 const NO_CELL: CellRef = { id: '', label: 'no cell' };
@@ -81,7 +74,8 @@ export interface KernelModels {
 }
 
 export class SglangNotebookController implements Disposable {
-  readonly #controller: NotebookController;
+  readonly #picker: KernelPicker;
+  readonly #ownPython: OwnPython;
   readonly #sessions = new Map<NotebookDocument, KernelSession>();
   readonly #orders = new WeakMap<NotebookDocument, Map<string, number>>();
   readonly #subscriptions: Disposable[] = [];
@@ -91,8 +85,8 @@ export class SglangNotebookController implements Disposable {
   readonly #models: KernelModels;
   readonly #survival: KernelSurvival;
   readonly #questions: UserQuestions;
-  /** Notebooks that this controller is selected for, as executions require. */
-  readonly #selected = new WeakSet<NotebookDocument>();
+  /** What the user selected in the kernel picker and is not in force yet. */
+  readonly #picks = new Map<NotebookDocument, { readonly guest: Guest }>();
   /** What cells wait for: the notebook gets back the kernel it had, or another Python. */
   readonly #changes = new Map<NotebookDocument, Promise<void>>();
 
@@ -102,6 +96,7 @@ export class SglangNotebookController implements Disposable {
     models: KernelModels,
     survival: KernelSurvival,
     questions: UserQuestions,
+    ownPython: OwnPython,
     listener: ControllerListener,
   ) {
     this.#kernelEntry = kernelEntry;
@@ -110,43 +105,35 @@ export class SglangNotebookController implements Disposable {
     this.#survival = survival;
     this.#questions = questions;
     this.#listener = listener;
-    this.#controller = notebooks.createNotebookController(
-      'sglang-bundled',
-      NOTEBOOK_TYPE,
-      'SGLang',
-    );
-    this.#controller.description = l10n.t('bundled Python and runtime');
-    this.#orderLanguages();
-    this.#controller.supportsExecutionOrder = true;
-    this.#controller.executeHandler = (cells, notebook) => this.#execute(cells, notebook);
-    this.#controller.interruptHandler = (notebook) => this.#sessions.get(notebook)?.interrupt();
-    const prefer = (notebook: NotebookDocument) => {
+    this.#ownPython = ownPython;
+    this.#picker = new KernelPicker({
+      execute: (cells, notebook) => this.#execute(cells, notebook),
+      interrupt: (notebook) => this.#sessions.get(notebook)?.interrupt(),
+      guest: (notebook) =>
+        this.#picks.get(notebook)?.guest ??
+        this.#sessions.get(notebook)?.guest ??
+        preferredGuest(notebook.uri),
+      preferred: () => preferredGuest(undefined),
+      ownPython: () => ownPython.known,
+      picked: (notebook, guest) => void this.#picked(notebook, guest),
+    });
+    const reattach = (notebook: NotebookDocument) => {
       if (notebook.notebookType !== NOTEBOOK_TYPE) return;
-      this.#controller.updateNotebookAffinity(notebook, NotebookControllerAffinity.Preferred);
       if (this.#survival.hasKernelFor(notebook)) void this.attach(notebook);
     };
     this.#subscriptions.push(
       workspace.onDidChangeConfiguration((change) => {
-        if (change.affectsConfiguration('sglang.notebook.cellLanguage')) this.#orderLanguages();
+        if (!change.affectsConfiguration('sglang.kernel.python')) return;
+        ownPython.remember();
+        void this.#picker.refresh();
       }),
-      this.#controller.onDidChangeSelectedNotebooks(({ notebook, selected }) => {
-        if (selected) this.#selected.add(notebook);
-        else this.#selected.delete(notebook);
-      }),
-      workspace.onDidOpenNotebookDocument(prefer),
+      workspace.onDidOpenNotebookDocument(reattach),
       ...onNotebookClosed(
         () => [...this.#sessions.keys()],
         (notebook) => void this.#close(notebook),
       ),
     );
-    workspace.notebookDocuments.forEach(prefer);
-  }
-
-  /** New cells get the first language. */
-  #orderLanguages(): void {
-    const first = cellLanguage();
-    const rest = SUPPORTED_LANGUAGES.filter((language) => language !== first);
-    this.#controller.supportedLanguages = [first, ...rest];
+    workspace.notebookDocuments.forEach(reattach);
   }
 
   /** Notebooks that have had a kernel, with its session. */
@@ -161,7 +148,7 @@ export class SglangNotebookController implements Disposable {
   /** The notebook's session with a kernel that answers questions; starts one if need be. */
   async startedSession(notebook: NotebookDocument): Promise<KernelSession> {
     await this.#models.prepare(notebook.uri);
-    await this.#changes.get(notebook);
+    await this.ready(notebook);
     const session = this.#sessionFor(notebook);
     if (session.python === null) await session.execute(NO_CELL, '', NO_OUTPUT);
     return session;
@@ -182,7 +169,7 @@ export class SglangNotebookController implements Disposable {
   async dispose(): Promise<void> {
     for (const subscription of this.#subscriptions) subscription.dispose();
     await Promise.all([...this.#sessions.values()].map((session) => session.leave()));
-    this.#controller.dispose();
+    this.#picker.dispose();
   }
 
   /**
@@ -194,15 +181,57 @@ export class SglangNotebookController implements Disposable {
   }
 
   /**
-   * Ends the kernel of the Python that the notebook ran on until `change`. A cell that is run meanwhile
-   * runs in the next one, instead of being lost with the kernel before.
+   * Has the notebook run on `python`, the value of the setting; ends the kernel of another one. A cell
+   * that is run meanwhile runs in the next kernel, instead of being lost with the one before.
    */
-  async changePython(notebook: NotebookDocument, change: () => Promise<void>): Promise<void> {
+  changePython(notebook: NotebookDocument, python: string): Promise<void> {
+    return this.#change(notebook, this.#changeAfter(this.#changes.get(notebook), notebook, python));
+  }
+
+  async #changeAfter(
+    before: Promise<void> | undefined,
+    notebook: NotebookDocument,
+    choice: string | Promise<string | undefined>,
+  ): Promise<void> {
+    await before;
+    const python = await choice;
+    if (python === undefined) return;
+    const isNew = python !== (kernelSettings(notebook.uri).python ?? '');
+    if (isNew) await setPython(notebook.uri, python);
+    const session = this.#sessions.get(notebook);
+    if (session && (isNew || session.guest !== preferredGuest(notebook.uri))) await session.stop();
+    await this.#picker.show(notebook);
+  }
+
+  /** The kernel picker says what the setting shall be; asks when no Python of the user's is known. */
+  async #picked(notebook: NotebookDocument, guest: Guest): Promise<void> {
+    const pick = { guest };
+    this.#picks.set(notebook, pick);
+    const python = guest === 'wasm' ? '' : (this.#ownPython.known ?? choosePython(notebook.uri));
     const changed = async (): Promise<void> => {
-      await change();
-      await this.#sessions.get(notebook)?.stop();
+      try {
+        await this.#changeAfter(this.#changes.get(notebook), notebook, python);
+      } finally {
+        if (this.#picks.get(notebook) === pick) this.#picks.delete(notebook);
+        // After a choice that came to nothing, the picker shows again what runs.
+        await this.#picker.show(notebook);
+      }
     };
-    await this.#change(notebook, changed());
+    try {
+      await this.#change(notebook, changed());
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#log.error(`the Python of ${notebook.uri.path} was not changed: ${reason}`);
+      await window.showErrorMessage(l10n.t('The Python could not be changed: {0}', reason));
+    }
+  }
+
+  /** Resolves when cells of the notebook run at once, on the kernel that the picker shows. */
+  async ready(notebook: NotebookDocument): Promise<void> {
+    for (let change = this.#changes.get(notebook); change; change = this.#changes.get(notebook)) {
+      await change;
+    }
+    await this.#picker.show(notebook);
   }
 
   #change<Result>(notebook: NotebookDocument, change: Promise<Result>): Promise<Result> {
@@ -219,7 +248,7 @@ export class SglangNotebookController implements Disposable {
     const session = this.#sessionFor(notebook);
     if (session.pid !== undefined) return false;
     await this.#models.prepare(notebook.uri);
-    await this.#whenSelected(notebook);
+    await this.#picker.whenSelected(notebook);
     const orders = this.#ordersOf(notebook);
     for (const cell of notebook.getCells()) {
       const order = cell.executionSummary?.executionOrder;
@@ -233,7 +262,7 @@ export class SglangNotebookController implements Disposable {
 
   #sinkOf(notebook: NotebookDocument, run: AttachedRun): CellExecution | null {
     const cell = cellOfRun(notebook, run);
-    if (cell && this.#selected.has(notebook)) return this.#execution(cell);
+    if (cell && this.#picker.isSelected(notebook)) return this.#execution(cell);
     this.#log.warn(`the cell of a run that goes on, ${run.cell.label}, is no longer there`);
     return null;
   }
@@ -243,7 +272,7 @@ export class SglangNotebookController implements Disposable {
     const open = () =>
       openOutputFile((reason) => this.#log.error(`output of a cell was lost: ${reason}`));
     return new CellExecution(
-      this.#controller.createNotebookCellExecution(cell),
+      this.#picker.execution(cell),
       (traceback) => linkTraceback(traceback, this.#ordersOf(notebook)),
       new LongOutput(
         open,
@@ -254,23 +283,9 @@ export class SglangNotebookController implements Disposable {
     );
   }
 
-  /** The workbench remembers whom a notebook has run on and says so a moment after it opens. */
-  async #whenSelected(notebook: NotebookDocument): Promise<void> {
-    const { id } = this.#controller;
-    for (let attempt = 0; attempt < SELECTION_ATTEMPTS; attempt += 1) {
-      if (this.#selected.has(notebook)) return;
-      const shown = window.visibleNotebookEditors.find((editor) => editor.notebook === notebook);
-      if (attempt > SELECTION_ATTEMPTS / 2 && shown) {
-        const choice = { notebookEditor: shown, id, extension: EXTENSION_ID };
-        await commands.executeCommand('notebook.selectKernel', choice);
-      }
-      await sleep(SELECTION_DELAY);
-    }
-  }
-
   async #execute(cells: readonly NotebookCell[], notebook: NotebookDocument): Promise<void> {
     await this.#models.prepare(notebook.uri);
-    await this.#changes.get(notebook);
+    await this.ready(notebook);
     const session = this.#sessionFor(notebook);
     // All executions exist before the first starts, so that the workbench shows the queue.
     const queue = cells.map((cell) => ({ cell, execution: this.#execution(cell) }));
@@ -340,6 +355,8 @@ export class SglangNotebookController implements Disposable {
         if (survivor !== null) this.#survival.remember(notebook, survivor);
         this.#listener.status(notebook, status, reason);
         this.#listener.sessions();
+        // A change of the setting waits in the notebook whose kernel runs on another Python.
+        void this.#picker.show(notebook);
       },
       started: (cell: CellRef, executionOrder) => {
         this.#ordersOf(notebook).set(cell.label, executionOrder);
@@ -360,4 +377,9 @@ export class SglangNotebookController implements Disposable {
       chooseModel: (name, signal) => this.#models.choose(name, notebook.uri, signal),
     };
   }
+}
+
+/** Of a kernel that starts now. */
+function preferredGuest(notebook: Uri | undefined): Guest {
+  return kernelSettings(notebook).python === null ? 'wasm' : 'cpython';
 }

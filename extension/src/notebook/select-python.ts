@@ -23,7 +23,7 @@ interface PythonItem extends QuickPickItem {
   readonly python?: string | null;
 }
 
-/** Asks. What the setting has to become; `undefined`: nothing else than it is. */
+/** Asks. What the setting has to be; `undefined` when nothing was chosen. */
 export async function choosePython(notebook: Uri | undefined): Promise<string | undefined> {
   const current = kernelSettings(notebook).python ?? '';
   const chosen = await window.showQuickPick(itemsFor(notebook, current), {
@@ -32,8 +32,7 @@ export async function choosePython(notebook: Uri | undefined): Promise<string | 
     matchOnDescription: true,
     matchOnDetail: true,
   });
-  const python = chosen?.python === null ? await askForFile() : chosen?.python;
-  return python === current ? undefined : python;
+  return chosen?.python === null ? askForFile() : chosen?.python;
 }
 
 export async function setPython(notebook: Uri | undefined, python: string): Promise<void> {

@@ -148,6 +148,7 @@ async function runTask(
   if (!window.visibleNotebookEditors.some((editor) => editor.notebook === notebook)) {
     await window.showNotebookDocument(notebook, { preserveFocus: true, preview: false });
   }
+  await controller.ready(notebook);
   const cancelling = token.onCancellationRequested(() => controller.session(notebook)?.interrupt());
   try {
     const cell = await run();
@@ -179,7 +180,7 @@ function cellTask(input: unknown): Task {
   };
 }
 
-async function programTask({ homes }: ToolContext, input: unknown): Promise<Task> {
+async function programTask({ homes, controller }: ToolContext, input: unknown): Promise<Task> {
   const { notebook: wanted, program: wantedProgram, arguments: given } = readProgramInput(input);
   const notebook = findNotebook(wanted);
   const { cell, program } = findProgram(notebook, wantedProgram);
@@ -192,7 +193,7 @@ async function programTask({ homes }: ToolContext, input: unknown): Promise<Task
     progress: l10n.t('Running {0} of {1}', program.name, name),
     notebook,
     plan: [...neededCell(home), { place: l10n.t('New cell'), code }],
-    run: () => runBelow(home, code),
+    run: () => runBelow(home, code, controller()),
   };
 }
 

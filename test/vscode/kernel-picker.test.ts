@@ -1,0 +1,182 @@
+/**
+ * VS Code's own kernel picker in a real workbench: it offers the bundled Python and the user's own, and
+ * never disagrees with the setting, the command, and what the cells run on.
+ */
+import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { eventually, Workbench } from './workbench.ts';
+
+const BUNDLED = /^SGLang$/;
+const OWN = /^SGLang on your own Python$/;
+const WHERE = 'import sys\nprint("runs on", sys.platform, sys.executable)';
+const COUNTER =
+  'counter = globals().get("counter", 0) + 1\nimport sys\nprint("counter", counter, sys.platform)';
+
+const hasPython = spawnSync('python3', ['--version']).status === 0;
+let workbench: Workbench;
+
+beforeAll(async () => {
+  const cells = (...sources: string[]): string =>
+    sources.map((source) => `# %%\n${source}\n`).join('\n');
+  workbench = await Workbench.start({
+    files: {
+      '.vscode/settings.json': '{}',
+      'picked.sglnb': cells(WHERE),
+      'reloaded.sglnb': cells(COUNTER),
+      'fresh.sglnb': cells(WHERE),
+      'slow.sglnb': cells(
+        'import sys, time\nprint("begins on", sys.platform, flush=True)\nif sys.platform == "emscripten": time.sleep(600)',
+      ),
+    },
+  });
+});
+afterAll(() => workbench[Symbol.asyncDispose]());
+afterEach(async ({ task }) => {
+  if (task.result?.state === 'fail')
+    await workbench.screenshot(`failed-${task.name.replaceAll(/\W+/g, '-')}`);
+  await workbench.page.keyboard.press('Escape');
+  await workbench.closeAll();
+});
+
+/** What the toolbar of the notebook names as its kernel. */
+async function waitForSelected(label: RegExp): Promise<void> {
+  const shown = workbench.page.locator('a.kernel-label').first();
+  await eventually(
+    15_000,
+    async () => (label.test((await shown.innerText()).trim()) ? true : undefined),
+    () => `the toolbar never names ${String(label)}`,
+  );
+}
+
+const rows = () => workbench.page.locator('.quick-input-list .monaco-list-row');
+
+/** Chooses a row by its label in the kernel picker; `isFirst`: the entry was never selected before. */
+async function pick(label: RegExp, isFirst = false): Promise<void> {
+  await workbench.command('Notebook: Select Notebook Kernel');
+  if (isFirst) {
+    await rows().filter({ hasText: 'Select Another Kernel' }).first().click();
+    await rows().filter({ hasText: 'SGLang Notebooks' }).first().click();
+  }
+  await rows()
+    .filter({ has: workbench.page.locator('.label-name', { hasText: label }) })
+    .first()
+    .click();
+}
+
+function setting(): unknown {
+  const settings: unknown = JSON.parse(workbench.read('.vscode/settings.json'));
+  return typeof settings === 'object' && settings !== null
+    ? Reflect.get(settings, 'sglang.kernel.python')
+    : null;
+}
+
+describe.skipIf(!hasPython)('the kernel picker', () => {
+  it('asks for a Python when none is chosen yet, and takes no answer for no choice', async () => {
+    await workbench.open('picked.sglnb');
+    await waitForSelected(BUNDLED);
+    await workbench.command('Notebook: Select Notebook Kernel');
+    await rows().filter({ hasText: 'Select Another Kernel' }).first().click();
+    await workbench.screenshot('kernel-sources');
+    await workbench.page.keyboard.press('Escape');
+    await pick(OWN, true);
+    await workbench.waitForText('.quick-input-widget', 'Select Python');
+    await workbench.waitForText('.quick-input-list .monaco-list-row', /python3/);
+    await workbench.page.keyboard.press('Escape');
+    await waitForSelected(BUNDLED);
+    expect(setting()).toBeUndefined();
+    await workbench.runAll();
+    await workbench.waitForOutput('runs on emscripten');
+  });
+
+  it('switches between the two with one click, and a cell run at once goes to the new one', async () => {
+    await workbench.open('picked.sglnb');
+    await pick(OWN);
+    await rows()
+      .filter({ hasText: /python3/ })
+      .first()
+      .click();
+    await workbench.runAll();
+    const output = await workbench.waitForOutput(new RegExp(`runs on ${process.platform} /`));
+    await waitForSelected(OWN);
+    const python = setting();
+    expect(python).toMatch(/^\//);
+    expect(output).toContain('python');
+
+    await pick(BUNDLED);
+    await workbench.runAll();
+    await workbench.waitForOutput('runs on emscripten');
+    await waitForSelected(BUNDLED);
+    expect(setting()).toBe('');
+
+    // It is remembered, and named where it can be picked.
+    await workbench.command('Notebook: Select Notebook Kernel');
+    await workbench.waitForText('.quick-input-list .monaco-list-row', String(python));
+    await workbench.screenshot('kernel-picker');
+    await workbench.page.keyboard.press('Escape');
+    await pick(OWN);
+    await workbench.runAll();
+    await workbench.waitForOutput(new RegExp(`runs on ${process.platform} /`));
+    expect(setting()).toBe(python);
+    expect(workbench.processes('kernel.mjs')).toHaveLength(1);
+  });
+
+  it('shows the kernel that a reloaded window gets back', async () => {
+    await workbench.open('reloaded.sglnb');
+    await waitForSelected(OWN);
+    await workbench.runAll();
+    await workbench.waitForOutput(`counter 1 ${process.platform}`);
+    const pids = workbench.processes('kernel.mjs');
+    expect(pids).toHaveLength(1);
+    // VS Code has backed up what the cell shows.
+    await workbench.page.waitForTimeout(5000);
+    await workbench.reload();
+    await workbench.waitForKernel('idle');
+    await waitForSelected(OWN);
+    await workbench.runAll();
+    await workbench.waitForOutput(`counter 2 ${process.platform}`);
+    expect(workbench.processes('kernel.mjs')).toEqual(pids);
+    await pick(BUNDLED);
+    await workbench.runAll();
+    await workbench.waitForOutput('counter 1 emscripten');
+    expect(setting()).toBe('');
+  });
+
+  it('follows the command and the setting', async () => {
+    await workbench.open('fresh.sglnb');
+    await waitForSelected(BUNDLED);
+    await workbench.command('SGLang: Select Python…');
+    await rows()
+      .filter({ hasText: /python3/ })
+      .first()
+      .click();
+    await waitForSelected(OWN);
+    await workbench.runAll();
+    await workbench.waitForOutput(new RegExp(`runs on ${process.platform} /`));
+    // A running kernel stays what it is until it ends.
+    writeFileSync(workbench.path('.vscode/settings.json'), '{}');
+    await workbench.page.waitForTimeout(1500);
+    await waitForSelected(OWN);
+    await workbench.command('SGLang: Restart Kernel');
+    await waitForSelected(BUNDLED);
+    await workbench.runAll();
+    await workbench.waitForOutput('runs on emscripten');
+  });
+
+  it('ends the cell that runs on the other Python', async () => {
+    await workbench.open('slow.sglnb');
+    await workbench.runAll();
+    await workbench.waitForOutput('begins on emscripten');
+    await pick(OWN);
+    await workbench.waitForNoRunningCell();
+    await workbench.runAll();
+    await workbench.waitForOutput(`begins on ${process.platform}`);
+    await workbench.waitForNoRunningCell();
+    await pick(BUNDLED);
+    await waitForSelected(BUNDLED);
+    await workbench.runAll();
+    await workbench.waitForOutput('begins on emscripten');
+    await workbench.command('SGLang: Interrupt Kernel');
+    await workbench.waitForOutput('KeyboardInterrupt');
+  });
+});

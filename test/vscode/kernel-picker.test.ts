@@ -39,9 +39,23 @@ afterEach(async ({ task }) => {
   await workbench.closeAll();
 });
 
+/** Stands for Microsoft's Python extension where a folder's Python was chosen in it. */
+const PYTHON_EXTENSION = {
+  'package.json': JSON.stringify({
+    name: 'python',
+    publisher: 'ms-python',
+    version: '0.0.1',
+    engines: { vscode: '^1.104.0' },
+    activationEvents: ['onStartupFinished'],
+    main: './main.js',
+  }),
+  'main.js':
+    'exports.activate = () => ({ environments: { getActiveEnvironmentPath: () => ({ path: PATH }) } });',
+};
+
 /** What the toolbar of the notebook names as its kernel. */
-async function waitForSelected(label: RegExp): Promise<void> {
-  const shown = workbench.page.locator('a.kernel-label').first();
+async function waitForSelected(label: RegExp, window = workbench): Promise<void> {
+  const shown = window.page.locator('a.kernel-label').first();
   await eventually(
     15_000,
     async () => (label.test((await shown.innerText()).trim()) ? true : undefined),
@@ -49,17 +63,17 @@ async function waitForSelected(label: RegExp): Promise<void> {
   );
 }
 
-const rows = () => workbench.page.locator('.quick-input-list .monaco-list-row');
+const rows = (window = workbench) => window.page.locator('.quick-input-list .monaco-list-row');
 
 /** Chooses a row by its label in the kernel picker; `isFirst`: the entry was never selected before. */
-async function pick(label: RegExp, isFirst = false): Promise<void> {
-  await workbench.command('Notebook: Select Notebook Kernel');
+async function pick(label: RegExp, isFirst = false, window = workbench): Promise<void> {
+  await window.command('Notebook: Select Notebook Kernel');
   if (isFirst) {
-    await rows().filter({ hasText: 'Select Another Kernel' }).first().click();
-    await rows().filter({ hasText: 'SGLang Notebooks' }).first().click();
+    await rows(window).filter({ hasText: 'Select Another Kernel' }).first().click();
+    await rows(window).filter({ hasText: 'SGLang Notebooks' }).first().click();
   }
-  await rows()
-    .filter({ has: workbench.page.locator('.label-name', { hasText: label }) })
+  await rows(window)
+    .filter({ has: window.page.locator('.label-name', { hasText: label }) })
     .first()
     .click();
 }
@@ -178,5 +192,27 @@ describe.skipIf(!hasPython)('the kernel picker', () => {
     await workbench.waitForOutput('begins on emscripten');
     await workbench.command('SGLang: Interrupt Kernel');
     await workbench.waitForOutput('KeyboardInterrupt');
+  });
+});
+
+describe.skipIf(!hasPython)('beside the Python extension', () => {
+  it('the picker names the Python that was chosen there, and runs cells on it', async () => {
+    const python = spawnSync('python3', ['-c', 'import sys; print(sys.executable)'], {
+      encoding: 'utf8',
+    }).stdout.trim();
+    const main = PYTHON_EXTENSION['main.js'].replace('PATH', JSON.stringify(python));
+    await using other = await Workbench.start({
+      files: { '.vscode/settings.json': '{}', 'chosen.sglnb': `# %%\n${WHERE}\n` },
+      others: { 'ms-python.python-0.0.1': { ...PYTHON_EXTENSION, 'main.js': main } },
+    });
+    await other.open('chosen.sglnb');
+    await waitForSelected(BUNDLED, other);
+    await other.runAll();
+    await other.waitForOutput('runs on emscripten');
+    await pick(OWN, true, other);
+    await other.runAll();
+    await other.waitForOutput(`runs on ${process.platform} ${python}`);
+    await waitForSelected(OWN, other);
+    expect(other.read('.vscode/settings.json')).toContain(`"sglang.kernel.python": "${python}"`);
   });
 });

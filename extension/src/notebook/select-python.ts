@@ -101,19 +101,32 @@ async function choiceOfPythonExtension(notebook: Uri | undefined): Promise<strin
   const extension = extensions.getExtension('ms-python.python');
   if (extension === undefined) return null;
   try {
-    const api: unknown = await extension.activate();
-    // SAFETY: each step is checked; this is the documented part of that extension's API.
-    const environments = (api as { environments?: { getActiveEnvironmentPath?: unknown } } | null)
-      ?.environments;
-    const ask = environments?.getActiveEnvironmentPath;
-    if (typeof ask !== 'function') return null;
-    const answer: unknown = ask.call(environments, notebook);
-    const path =
-      typeof answer === 'object' && answer !== null && 'path' in answer ? answer.path : null;
-    return typeof path === 'string' && path !== '' ? path : null;
+    return activePath(await extension.activate(), notebook);
   } catch {
     return null;
   }
+}
+
+/** The same, if that extension runs already: it looks for environments when it starts. */
+export function knownChoiceOfPythonExtension(notebook: Uri | undefined): string | null {
+  const extension = extensions.getExtension('ms-python.python');
+  try {
+    return extension?.isActive ? activePath(extension.exports, notebook) : null;
+  } catch {
+    return null;
+  }
+}
+
+function activePath(api: unknown, notebook: Uri | undefined): string | null {
+  // SAFETY: each step is checked; this is the documented part of that extension's API.
+  const environments = (api as { environments?: { getActiveEnvironmentPath?: unknown } } | null)
+    ?.environments;
+  const ask = environments?.getActiveEnvironmentPath;
+  if (typeof ask !== 'function') return null;
+  const answer: unknown = ask.call(environments, notebook);
+  const path =
+    typeof answer === 'object' && answer !== null && 'path' in answer ? answer.path : null;
+  return typeof path === 'string' && path !== '' ? path : null;
 }
 
 async function askForFile(): Promise<string | undefined> {

@@ -82,7 +82,13 @@ export function activate(context: ExtensionContext): void {
   context.subscriptions.push(
     log,
     safeSave,
-    workspace.registerNotebookSerializer(NOTEBOOK_TYPE, serializer),
+    workspace.registerNotebookSerializer(NOTEBOOK_TYPE, {
+      deserializeNotebook: (content) => {
+        controller?.opening();
+        return serializer.deserializeNotebook(content);
+      },
+      serializeNotebook: (data) => serializer.serializeNotebook(data),
+    }),
     keepCellIds(),
     page,
     preview,

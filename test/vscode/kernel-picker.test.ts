@@ -25,6 +25,7 @@ beforeAll(async () => {
       'picked.sglnb': cells(WHERE),
       'reloaded.sglnb': cells(COUNTER),
       'fresh.sglnb': cells(WHERE),
+      'many.sglnb': cells(...Array.from({ length: 5000 }, (_, index) => `print("cell", ${index})`)),
       'slow.sglnb': cells(
         'import sys, time\nprint("begins on", sys.platform, flush=True)\nif sys.platform == "emscripten": time.sleep(600)',
       ),
@@ -84,6 +85,17 @@ function setting(): unknown {
     ? Reflect.get(settings, 'sglang.kernel.python')
     : null;
 }
+
+it('asks for no kernel when a cell is run before the extension has seen its notebook', async () => {
+  await workbench.open('picked.sglnb');
+  await waitForSelected(BUNDLED);
+  await workbench.quickOpen('many.sglnb');
+  const row = workbench.page.locator('.code-cell-row', { hasText: /print\("cell",\s0\)/ }).first();
+  await row.hover();
+  await row.locator('.codicon-notebook-execute').first().click();
+  await workbench.waitForOutput('cell 0', 120_000);
+  expect(await workbench.page.locator('.quick-input-widget').isVisible()).toBe(false);
+});
 
 describe.skipIf(!hasPython)('the kernel picker', () => {
   it('asks for a Python when none is chosen yet, and takes no answer for no choice', async () => {

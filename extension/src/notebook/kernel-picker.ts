@@ -21,6 +21,8 @@ const EXTENSION_ID = 'sglang-notebooks.sglang-notebooks';
 /** How often, and with which pause in milliseconds, an entry is selected until it is. */
 const ATTEMPTS = 20;
 const DELAY = 250;
+/** Milliseconds after which a notebook that was read is taken for one that nobody shows. */
+const OPENING = 10_000;
 
 export type Guest = GuestChoice['kind'];
 
@@ -46,26 +48,43 @@ export class KernelPicker implements Disposable {
   /** Selections of this class, whose events are nobody's choice. */
   readonly #asked = new WeakMap<NotebookDocument, Guest>();
   readonly #subscriptions: Disposable[];
+  #opening: ReturnType<typeof setTimeout> | null = null;
 
   constructor(owner: PickerOwner) {
     this.#owner = owner;
-    const first = owner.preferred();
-    this.#add(first);
+    this.#add(owner.preferred());
     this.#subscriptions = [
       window.onDidChangeVisibleNotebookEditors(() => void this.refresh()),
-      workspace.onDidOpenNotebookDocument((notebook) => this.#prefer(notebook)),
+      workspace.onDidOpenNotebookDocument((notebook) => {
+        if (notebook.notebookType !== NOTEBOOK_TYPE) return;
+        this.#prefer(notebook);
+        void this.whenSelected(notebook).then(() => this.#complete());
+      }),
       workspace.onDidChangeConfiguration((change) => {
         if (change.affectsConfiguration('sglang.notebook.cellLanguage')) this.#orderLanguages();
       }),
     ];
-    // While it is the only one, the workbench runs cells on it without asking.
-    void this.refresh().then(() => {
-      this.#add(first === 'wasm' ? 'cpython' : 'wasm');
-      return this.refresh();
-    });
+    void this.refresh().then(() => this.#complete());
+  }
+
+  /**
+   * A notebook is read, and may be shown. Until it has its entry, there is no other one: between two, the
+   * workbench asks whoever runs a cell at once.
+   */
+  opening(): void {
+    const other = otherThan(this.#owner.preferred());
+    const isUsed = workspace.notebookDocuments.some(
+      (notebook) => this.#selected.get(notebook) === other,
+    );
+    if (isUsed) return;
+    this.#entries.get(other)?.dispose();
+    this.#entries.delete(other);
+    if (this.#opening !== null) clearTimeout(this.#opening);
+    this.#opening = setTimeout(() => this.#complete(), OPENING);
   }
 
   dispose(): void {
+    if (this.#opening !== null) clearTimeout(this.#opening);
     for (const subscription of this.#subscriptions) subscription.dispose();
     for (const entry of this.#entries.values()) entry.dispose();
   }
@@ -105,9 +124,9 @@ export class KernelPicker implements Disposable {
         this.#settled.add(notebook);
         return;
       }
-      const entry = this.#entries.get(guest);
+      const entry = this.#entries.get(guest) ?? this.#add(guest);
       const editor = window.visibleNotebookEditors.find((shown) => shown.notebook === notebook);
-      if (!entry || !editor) return;
+      if (!editor) return;
       if (attempt > 0) await sleep(DELAY);
       this.#asked.set(notebook, guest);
       const choice = { notebookEditor: editor, id: entry.id, extension: EXTENSION_ID };
@@ -125,7 +144,16 @@ export class KernelPicker implements Disposable {
     }
   }
 
-  #add(guest: Guest): void {
+  /** Offers both. */
+  #complete(): void {
+    if (this.#opening !== null) clearTimeout(this.#opening);
+    this.#opening = null;
+    const other = otherThan(this.#owner.preferred());
+    if (!this.#entries.has(other)) this.#add(other);
+    void this.refresh();
+  }
+
+  #add(guest: Guest): NotebookController {
     const entry =
       guest === 'wasm'
         ? notebooks.createNotebookController('sglang-bundled', NOTEBOOK_TYPE, 'SGLang')
@@ -143,6 +171,7 @@ export class KernelPicker implements Disposable {
       if (selected) this.#onSelected(notebook, guest);
       else if (this.#selected.get(notebook) === guest) this.#selected.delete(notebook);
     });
+    return entry;
   }
 
   #onSelected(notebook: NotebookDocument, guest: Guest): void {
@@ -167,4 +196,8 @@ export class KernelPicker implements Disposable {
     const rest = SUPPORTED_LANGUAGES.filter((language) => language !== first);
     for (const entry of this.#entries.values()) entry.supportedLanguages = [first, ...rest];
   }
+}
+
+function otherThan(guest: Guest): Guest {
+  return guest === 'wasm' ? 'cpython' : 'wasm';
 }

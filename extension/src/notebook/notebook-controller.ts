@@ -226,6 +226,11 @@ export class SglangNotebookController implements Disposable {
     }
   }
 
+  /** A notebook is about to be opened. */
+  opening(): void {
+    this.#picker.opening();
+  }
+
   /** Resolves when cells of the notebook run at once, on the kernel that the picker shows. */
   async ready(notebook: NotebookDocument): Promise<void> {
     for (let change = this.#changes.get(notebook); change; change = this.#changes.get(notebook)) {

@@ -284,7 +284,7 @@ describe('bad requests', () => {
       400,
       'Unknown sampling parameter: max_tokens',
     ],
-    ['an image', { text, image_data: 'abc' }, 400, 'The image is neither PNG, JPEG nor GIF'],
+    ['an image', { text, image_data: 'abc' }, 400, 'The image is neither PNG, JPEG, GIF nor WebP'],
     [
       'long prompt',
       { text: 'word '.repeat(3000) },

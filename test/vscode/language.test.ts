@@ -69,20 +69,6 @@ async function clickText(text: string, offset: number): Promise<void> {
   await workbench.page.mouse.up();
 }
 
-/** Does it again while nothing comes of it: a busy workbench closes hovers and menus by itself. */
-async function until(act: () => Promise<void>, selector: string, text: RegExp): Promise<void> {
-  for (let attempt = 1; ; attempt += 1) {
-    await act();
-    try {
-      return await workbench.waitForText(selector, text, 5000);
-    } catch (error) {
-      if (attempt === 5) throw error;
-      await workbench.page.keyboard.press('Escape');
-      await workbench.page.mouse.move(5, 5);
-    }
-  }
-}
-
 function appears(element: Locator, timeout: number): Promise<boolean> {
   return element.waitFor({ timeout }).then(
     () => true,
@@ -108,7 +94,7 @@ async function startRename(text: string, offset: number): Promise<Locator> {
 }
 
 const hovered = (text: string, offset: number, shown: RegExp): Promise<void> =>
-  until(() => workbench.hoverText(text, offset), '.monaco-hover', shown);
+  workbench.waitForHover(text, offset, shown);
 
 describe('a typo', () => {
   it('is underlined and explained', async () => {
@@ -135,7 +121,7 @@ describe('a typo', () => {
         .click({ timeout: 2000 })
         .catch(() => {});
     };
-    await until(repair, '.view-line', /town\s=\sstate\["capital"\]/);
+    await workbench.until(repair, '.view-line', /town\s=\sstate\["capital"\]/);
     await workbench.waitForText('#status\\.problems', /^\s*0/);
   });
 });

@@ -83,8 +83,7 @@ it('opens a notebook and draws its saved outputs', async () => {
 
 it('reports, by the language server in its own worker, what is wrong in a cell', async () => {
   await workbench.waitForText('.statusbar-item', /^\s*1\b/);
-  await workbench.hoverText('"capitol"', 3);
-  await workbench.waitForText('.monaco-hover', /no variable "capitol"|capital/);
+  await workbench.waitForHover('"capitol"', 3, /no variable "capitol"|capital/);
 });
 
 it('says where cells run when one is run, and leaves no cell waiting', async () => {

@@ -272,6 +272,25 @@ export class Workbench implements AsyncDisposable {
     await line.hover({ position: { x, y: 8 } });
   }
 
+  /** Does it again while nothing comes of it: a busy workbench closes hovers and menus by itself. */
+  async until(act: () => Promise<void>, selector: string, text: RegExp): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      await act();
+      try {
+        return await this.waitForText(selector, text, 5000);
+      } catch (error) {
+        if (attempt === 5) throw error;
+        await this.page.keyboard.press('Escape');
+        await this.page.mouse.move(5, 5);
+      }
+    }
+  }
+
+  /** Rests the mouse there until the hover says so. */
+  waitForHover(text: string, offset: number, shown: RegExp): Promise<void> {
+    return this.until(() => this.hoverText(text, offset), '.monaco-hover', shown);
+  }
+
   /** Waits until the active notebook's kernel has this status. */
   async waitForKernel(status: string, timeout = 60_000): Promise<void> {
     await this.waitForText(

@@ -14,6 +14,8 @@ export default defineConfig({
           include: ['test/**/*.test.{ts,tsx}'],
           exclude: ['test/process/**', 'test/vscode/**', '**/node_modules/**'],
           pool: 'threads',
+          // Vitest leaves one core idle, which is half of a small machine.
+          maxWorkers: '100%',
           testTimeout: 20_000,
         },
       },

@@ -60,9 +60,7 @@ export function activate(context: ExtensionContext): void {
   const client = new LanguageClient('sglang', 'SGLang Language Server', worker, {
     documentSelector: languageSelector([...new Set(folders.map(({ uri }) => uri.scheme))]),
     outputChannel: log,
-    middleware: {
-      handleDiagnostics: (uri, diagnostics, next) => problems.handle(uri, diagnostics, next),
-    },
+    middleware: problems.middleware,
   });
   indexCells(client, cells);
   context.subscriptions.push(

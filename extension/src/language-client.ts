@@ -19,9 +19,7 @@ export function createLanguageClient(
     {
       documentSelector: languageSelector(['file']),
       outputChannel: log,
-      middleware: {
-        handleDiagnostics: (uri, diagnostics, next) => problems.handle(uri, diagnostics, next),
-      },
+      middleware: problems.middleware,
     },
   );
 }

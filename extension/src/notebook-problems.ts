@@ -10,7 +10,7 @@ import {
   type NotebookDocument,
   type Uri,
 } from 'vscode';
-import type { HandleDiagnosticsSignature } from 'vscode-languageclient';
+import type { HandleDiagnosticsSignature, Middleware } from 'vscode-languageclient';
 import type { CellIndex } from './cell-index.ts';
 import { shownNotebooks } from './notebook/closed-notebooks.ts';
 
@@ -25,32 +25,39 @@ export class NotebookProblems implements Disposable {
   /** By the cell's address; cells without problems have none. */
   readonly #reported = new Map<string, Reported>();
   readonly #subscription: Disposable;
+  /** For the client. */
+  readonly middleware: Middleware = {
+    handleDiagnostics: (cell, diagnostics, show) => this.#handle({ cell, diagnostics, show }),
+  };
 
   constructor(cells: CellIndex<NotebookDocument>) {
     this.#cells = cells;
     this.#subscription = window.tabGroups.onDidChangeTabs(({ opened, closed }) => {
-      if (opened.length > 0 || closed.length > 0) this.#draw();
+      if (opened.length > 0 || closed.length > 0) this.#draw(this.#reported.values());
     });
   }
 
-  /** For the client's middleware. */
-  handle(cell: Uri, diagnostics: Diagnostic[], show: HandleDiagnosticsSignature): void {
-    const [notebook] = this.#cells.find(workspace.notebookDocuments, { uri: cell });
-    if (diagnostics.length === 0 || notebook === undefined) {
+  #handle(report: Reported): void {
+    const { cell, diagnostics, show } = report;
+    if (diagnostics.length === 0 || this.#notebookOf(cell) === undefined) {
       this.#reported.delete(cell.toString());
       show(cell, diagnostics);
       return;
     }
-    this.#reported.set(cell.toString(), { cell, diagnostics, show });
-    show(cell, shownNotebooks().has(notebook.uri.toString()) ? diagnostics : []);
+    this.#reported.set(cell.toString(), report);
+    this.#draw([report]);
   }
 
-  #draw(): void {
+  #draw(reports: Iterable<Reported>): void {
     const shown = shownNotebooks();
-    for (const { cell, diagnostics, show } of this.#reported.values()) {
-      const [notebook] = this.#cells.find(workspace.notebookDocuments, { uri: cell });
+    for (const { cell, diagnostics, show } of reports) {
+      const notebook = this.#notebookOf(cell);
       show(cell, notebook && shown.has(notebook.uri.toString()) ? diagnostics : []);
     }
+  }
+
+  #notebookOf(cell: Uri): NotebookDocument | undefined {
+    return this.#cells.find(workspace.notebookDocuments, { uri: cell })[0];
   }
 
   dispose(): void {

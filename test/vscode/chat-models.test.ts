@@ -1,7 +1,7 @@
 /** The models that chats and other extensions get: asked by another extension, in a real workbench. */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { eventually, Workbench } from './workbench.ts';
+import { commandExtension, eventually, Workbench } from './workbench.ts';
 
 const NOTEBOOK = `# %%
 import requests
@@ -14,18 +14,9 @@ print("tokens:", answer.json()["count"])
 `;
 
 /** Asks as its file says, and writes down what it got. */
-const ASKER = {
-  'package.json': JSON.stringify({
-    name: 'asker',
-    publisher: 'test',
-    version: '0.0.1',
-    engines: { vscode: '^1.104.0' },
-    main: './main.js',
-    activationEvents: ['onCommand:asker.ask'],
-    capabilities: { untrustedWorkspaces: { supported: true } },
-    contributes: { commands: [{ command: 'asker.ask', title: 'Ask Model', category: 'Asker' }] },
-  }),
-  'main.js': `
+const ASKER = commandExtension(
+  { name: 'asker', verb: 'ask', title: 'Ask Model' },
+  `
 const vscode = require('vscode');
 const { commands, lm, workspace, Uri, CancellationTokenSource, LanguageModelChatMessage } = vscode;
 exports.activate = () => commands.registerCommand('asker.ask', async () => {
@@ -54,7 +45,7 @@ exports.activate = () => commands.registerCommand('asker.ask', async () => {
   await workspace.fs.writeFile(file('answer.json'), Buffer.from(JSON.stringify(answer)));
 });
 `,
-};
+);
 
 interface Question {
   readonly id?: string;

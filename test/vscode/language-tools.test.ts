@@ -1,7 +1,7 @@
 /** The tools for language models, called by another extension as chats call them, in a real workbench. */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { eventually, Workbench } from './workbench.ts';
+import { commandExtension, eventually, Workbench } from './workbench.ts';
 
 const NOTEBOOK = `# %%
 from sglang import Runtime, assistant, function, gen, set_default_backend, user
@@ -24,18 +24,9 @@ raise ValueError("as written")
 `;
 
 /** Calls a tool as its own file asks for, and writes down the answer. */
-const CALLER = {
-  'package.json': JSON.stringify({
-    name: 'caller',
-    publisher: 'test',
-    version: '0.0.1',
-    engines: { vscode: '^1.104.0' },
-    main: './main.js',
-    activationEvents: ['onCommand:caller.call'],
-    capabilities: { untrustedWorkspaces: { supported: true } },
-    contributes: { commands: [{ command: 'caller.call', title: 'Call Tool', category: 'Caller' }] },
-  }),
-  'main.js': `
+const CALLER = commandExtension(
+  { name: 'caller', verb: 'call', title: 'Call Tool' },
+  `
 const { commands, lm, workspace, Uri } = require('vscode');
 exports.activate = () => commands.registerCommand('caller.call', async () => {
   const file = (name) => Uri.joinPath(workspace.workspaceFolders[0].uri, name);
@@ -51,7 +42,7 @@ exports.activate = () => commands.registerCommand('caller.call', async () => {
   await workspace.fs.writeFile(file('answer.json'), Buffer.from(JSON.stringify(answer)));
 });
 `,
-};
+);
 
 interface Answer {
   readonly result?: Readonly<Record<string, unknown>>;

@@ -434,6 +434,28 @@ export class Workbench implements AsyncDisposable {
   }
 }
 
+/** Another extension, in any workspace: its command `Name: title` is `name.verb`, which `main` registers. */
+export function commandExtension(
+  { name, verb, title }: { readonly name: string; readonly verb: string; readonly title: string },
+  main: string,
+): Readonly<Record<'package.json' | 'main.js', string>> {
+  const command = `${name}.${verb}`;
+  const category = `${name.charAt(0).toUpperCase()}${name.slice(1)}`;
+  return {
+    'package.json': JSON.stringify({
+      name,
+      publisher: 'test',
+      version: '0.0.1',
+      engines: { vscode: '^1.104.0' },
+      main: './main.js',
+      activationEvents: [`onCommand:${command}`],
+      capabilities: { untrustedWorkspaces: { supported: true } },
+      contributes: { commands: [{ command, title, category }] },
+    }),
+    'main.js': main,
+  };
+}
+
 /** Installs a VSIX into a new folder of extensions, as a user's VS Code does. */
 export function installVsix(vsix: string): string {
   const vscode: string = ensureVsCodeServer();

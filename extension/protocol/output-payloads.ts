@@ -50,7 +50,7 @@ export type StateSegment =
       readonly timing: GenTiming | null;
       readonly tokens: readonly TokenProbability[] | null;
       readonly choices: readonly ChoiceScore[] | null;
-      /** How the choice was made; absent where a service decided by itself. */
+      /** How the choice was made; absent where a service, or the program itself, decided. */
       readonly decidedBy?: ChoicesMethod;
       readonly request: { readonly url: string; readonly body: unknown } | null;
     };

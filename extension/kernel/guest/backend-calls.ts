@@ -51,17 +51,20 @@ export class BackendCalls {
     backend: async (message: BridgeMessage, signal: AbortSignal): Answer<'backend'> => {
       const options = objectField(message, 'options');
       const [kind, url] = [stringField(message, 'kind'), stringField(message, 'url')];
-      const { id, backend, template } = await this.#table.connect(kind, url, options, signal);
-      return { id, modelInfo: backend.modelInfo, template };
+      return connection(await this.#table.connect(kind, url, options, signal));
+    },
+    choose_template: async (message: BridgeMessage): Answer<'choose_template'> => {
+      const connected = this.of(message);
+      connected.template = this.#table.chooseTemplate(connected.kind, connected.backend);
+      return connected.template;
     },
     default_backend: async (
-      _message: BridgeMessage,
+      message: BridgeMessage,
       signal: AbortSignal,
     ): Answer<'default_backend'> => {
-      const found = await this.#table.default(signal);
-      if (found === null) return null;
-      const { id, backend, template } = found;
-      return { id, url: backend.url, modelInfo: backend.modelInfo, template };
+      const options = { own_matches: message['own_matches'] === true };
+      const found = await this.#table.default(options, signal);
+      return found === null ? null : { ...connection(found), url: found.backend.url };
     },
     flush_cache: async (message: BridgeMessage, signal: AbortSignal): Answer<'flush_cache'> => {
       await this.of(message).backend.flushCache(signal);
@@ -73,7 +76,9 @@ export class BackendCalls {
       this.#cachePrefix(message, signal),
     templates: async (): Answer<'templates'> => this.#table.templates.all(),
     match_template: async (message: BridgeMessage): Answer<'match_template'> =>
-      this.#table.templates.match(stringField(message, 'model')),
+      message['sglang'] === true
+        ? this.#table.templates.matchAsSglang(stringField(message, 'model'))
+        : this.#table.templates.match(stringField(message, 'model')),
     http: (message: BridgeMessage, signal: AbortSignal): Answer<'http'> =>
       this.#request(message, signal),
   };
@@ -108,4 +113,9 @@ export class BackendCalls {
       stringMap(message, 'headers'),
     );
   }
+}
+
+/** What Python is told of a backend. */
+function connection({ id, backend, template, undecided }: ConnectedBackend) {
+  return { id, modelInfo: backend.modelInfo, template: undecided ? null : template };
 }

@@ -12,9 +12,12 @@ import { chooseTemplate } from './choose-template.ts';
 
 export interface ConnectedBackend {
   readonly id: number;
+  readonly kind: string;
   readonly backend: Backend;
   /** Programs may replace it: `endpoint.chat_template = …`. */
   template: ChatTemplate;
+  /** Whether the program is still to say which template it has for the model. */
+  readonly undecided: boolean;
 }
 
 export class BackendTable {
@@ -60,7 +63,10 @@ export class BackendTable {
     return found;
   }
 
-  /** Options of all kinds: `chat_template_name`; the rest is said at `connectSglang` and `createServiceBackend`. */
+  /**
+   * Options of all kinds: `chat_template_name`; `own_matches`: the program has rules of its own for models
+   * that SGLang's do not know. The rest is said at `connectSglang` and `createServiceBackend`.
+   */
   async connect(
     kind: string,
     url: string,
@@ -73,16 +79,28 @@ export class BackendTable {
         : createServiceBackend(kind, url, options, this.#local, this.#notice);
     this.#clients.push(client);
     const name = options['chat_template_name'];
+    const known =
+      typeof name === 'string' ? this.templates.get(name) : this.#knownTemplate(kind, backend);
+    const undecided = known === null && options['own_matches'] === true;
     const template =
-      typeof name === 'string' ? this.templates.get(name) : this.#chooseTemplate(kind, backend);
-    const connected: ConnectedBackend = { id: ++this.#lastId, backend, template };
+      known ?? (undecided ? this.templates.get('default') : this.chooseTemplate(kind, backend));
+    const connected = { id: ++this.#lastId, kind, backend, template, undecided };
     this.#connected.set(connected.id, connected);
     return connected;
   }
 
-  /** Services write the roles themselves; their template only shapes the text that people see. */
-  #chooseTemplate(kind: string, backend: Backend): ChatTemplate {
+  /**
+   * As SGLang chooses for each kind. Services write the roles themselves: there the template only gives
+   * the default system prompt, stop strings, and the text that people see.
+   */
+  #knownTemplate(kind: string, backend: Backend): ChatTemplate | null {
     if (kind === 'anthropic') return this.templates.get('claude');
+    if (kind === 'gemini' || kind === 'vertex') return this.templates.get('default');
+    return this.templates.matchAsSglang(backend.modelPath);
+  }
+
+  /** For a model that SGLang's rules do not know; a notice says where that is only "default". */
+  chooseTemplate(kind: string, backend: Backend): ChatTemplate {
     if (kind !== 'sglang') return this.templates.get('default');
     const { template, notice } = chooseTemplate(this.templates, backend.modelInfo);
     if (notice !== null) this.#notice(notice);
@@ -90,9 +108,9 @@ export class BackendTable {
   }
 
   /** The kernel's own default, connected at first use; `null` when it was started without one. */
-  async default(signal: AbortSignal): Promise<ConnectedBackend | null> {
+  async default(options: JsonObject, signal: AbortSignal): Promise<ConnectedBackend | null> {
     if (this.#defaultUrl === null) return null;
-    this.#default ??= this.connect('sglang', this.#defaultUrl, {}, signal);
+    this.#default ??= this.connect('sglang', this.#defaultUrl, options, signal);
     try {
       return await this.#default;
     } catch (error) {

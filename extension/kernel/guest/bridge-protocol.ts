@@ -33,7 +33,11 @@ export type WireExpression =
       readonly name: string | null;
       readonly choices: readonly string[];
       readonly temperature: number;
+      /** One of SGLang's; `own`: Python decides, by `evidence` and `decide`. */
       readonly method: string;
+      /** Of an own method: its number, and whether it needs the log probabilities without the prompt. */
+      readonly ticket?: number;
+      readonly unconditional?: boolean;
       readonly at: SourcePosition | null;
     }
   /** `path` is a real path of the host; the file is read when the expression is executed. */
@@ -88,6 +92,15 @@ export type BridgePost =
     }
   /** The program's body ended; `error` is what it raised. Iterators over the state now end. */
   | { readonly op: 'end'; readonly sid: number; readonly error: WireError | null }
+  /** What the program's own method decided about a select, or the exception that it raised. */
+  | {
+      readonly op: 'decide';
+      readonly sid: number;
+      readonly ticket: number;
+      readonly decision: string;
+      readonly meta: JsonObject;
+      readonly error: WireError | null;
+    }
   /** Python no longer refers to these states; they go when their queues are empty. */
   | { readonly op: 'drop'; readonly sids: readonly number[] }
   | { readonly op: 'set_template'; readonly backend: number; readonly template: WireChatTemplate }
@@ -115,6 +128,20 @@ export interface BridgeCalls {
   readonly meta: { sid: number; name: string | null; timeout: number | null; answer: JsonValue };
   /** All meta information so far, without waiting. */
   readonly metas: { sid: number; answer: JsonObject };
+  /**
+   * What a program's own method decides on, when its select is executed: log probabilities by choice.
+   * `null` when the state ended before.
+   */
+  readonly evidence: {
+    sid: number;
+    ticket: number;
+    answer: {
+      readonly normalized: readonly number[];
+      readonly tokens: JsonValue;
+      readonly outputTokens: JsonValue;
+      readonly unconditional: JsonValue;
+    } | null;
+  };
   /** The four waits for an empty queue. They do not raise when a gen failed; `error` tells. */
   readonly sync: { sid: number; answer: null };
   readonly text: { sid: number; answer: string };
@@ -167,16 +194,20 @@ export interface BridgeCalls {
     answer: {
       readonly id: number;
       readonly modelInfo: JsonObject;
-      readonly template: WireChatTemplate;
+      /** `null`: with the option `own_matches`, and a model that SGLang's rules do not know. */
+      readonly template: WireChatTemplate | null;
     };
   };
+  /** The template that a backend gets when neither SGLang's rules nor the program's know its model. */
+  readonly choose_template: { backend: number; answer: WireChatTemplate };
   /** The backend to use when the program sets none; `null` when the kernel has none either. */
   readonly default_backend: {
+    own_matches?: boolean;
     answer: {
       readonly id: number;
       readonly url: string;
       readonly modelInfo: JsonObject;
-      readonly template: WireChatTemplate;
+      readonly template: WireChatTemplate | null;
     } | null;
   };
   readonly flush_cache: { backend: number; answer: null };
@@ -194,8 +225,8 @@ export interface BridgeCalls {
   /** A video's frames as servers take them. */
   readonly video: { path: string; frames: number; answer: string };
   readonly templates: { answer: readonly WireChatTemplate[] };
-  /** The template that SGLang chooses for a model path. */
-  readonly match_template: { model: string; answer: WireChatTemplate };
+  /** The template of a model path; `sglang`: by SGLang's rules alone, `null` where none matches. */
+  readonly match_template: { model: string; sglang: boolean; answer: WireChatTemplate | null };
   /** Any HTTP request through the kernel's client: `sglang.utils.http_request`. */
   readonly http: {
     method: string;

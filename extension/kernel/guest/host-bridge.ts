@@ -137,6 +137,8 @@ class InterpreterBridge implements HostBridge {
         return this.#states.set(message);
       case 'end':
         return this.#states.end(message);
+      case 'decide':
+        return this.#states.decide(message);
       case 'drop':
         return this.#states.drop(message);
       case 'set_template':

@@ -68,6 +68,16 @@ export class StateTable {
     this.#state(message).end(errorField(message, 'error'));
   }
 
+  decide(message: BridgeMessage): void {
+    const error = errorField(message, 'error');
+    this.#state(message).decide(
+      numberField(message, 'ticket'),
+      error === null
+        ? { value: stringField(message, 'decision'), meta: objectField(message, 'meta') }
+        : new ProgramError(error.type, error.message),
+    );
+  }
+
   /** A state whose queue still runs goes on to its end; it only can no longer be named. */
   drop(message: BridgeMessage): void {
     for (const sid of numbersField(message, 'sids')) {
@@ -96,6 +106,8 @@ export class StateTable {
       ),
     metas: async (message: BridgeMessage): Answer<'metas'> =>
       namedEntries(this.#state(message).state.meta),
+    evidence: (message: BridgeMessage): Answer<'evidence'> =>
+      this.#state(message).evidence(numberField(message, 'ticket')),
     sync: async (message: BridgeMessage): Answer<'sync'> => {
       await this.#state(message).whenIdle();
       return null;

@@ -73,7 +73,10 @@ const MATCHERS: readonly Matcher[] = [
   ['granite-3-instruct', all('granite', 'instruct')],
   ['internvl-2-5', (p) => /internvl2[_.]5/.test(p)],
   ['interns1', (p) => /intern-?s1/.test(p)],
-  // Families that SGLang's rules leave to "default", although they speak one of the templates.
+];
+
+/** Families that SGLang's rules leave to "default", although they speak one of the templates. */
+const FURTHER_MATCHERS: readonly Matcher[] = [
   ['chatml', any('qwen3', 'smollm')],
   ['llama-4', all('llama-4', 'instruct')],
   // The model that ships with this project speaks ChatML with Qwen's default system prompt.
@@ -82,6 +85,7 @@ const MATCHERS: readonly Matcher[] = [
 
 export class UnknownChatTemplateError extends Error {
   readonly code = 'UNKNOWN_CHAT_TEMPLATE';
+  readonly pythonType = 'KeyError';
 }
 
 /** The templates that programs can name: SGLang's, plus those registered in this kernel. */
@@ -108,10 +112,20 @@ export class ChatTemplateRegistry {
     return [...this.#templates.values()];
   }
 
-  /** What SGLang chooses for a model path; `default` when no rule matches. */
+  /** What SGLang chooses for a model path; `null` when none of its rules matches. */
+  matchAsSglang(modelPath: string): ChatTemplate | null {
+    return this.#first(MATCHERS, modelPath);
+  }
+
+  /** By SGLang's rules, then by ours; `default` when no rule matches. */
   match(modelPath: string): ChatTemplate {
+    const found = this.matchAsSglang(modelPath) ?? this.#first(FURTHER_MATCHERS, modelPath);
+    return found ?? this.get('default');
+  }
+
+  #first(matchers: readonly Matcher[], modelPath: string): ChatTemplate | null {
     const path = modelPath.toLowerCase();
-    const hit = MATCHERS.find(([, matches]) => matches(path));
-    return this.get(hit === undefined ? 'default' : hit[0]);
+    const hit = matchers.find(([, matches]) => matches(path));
+    return hit === undefined ? null : this.get(hit[0]);
   }
 }

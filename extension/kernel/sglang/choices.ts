@@ -7,10 +7,12 @@ import type { ChoicesMethod } from '../../protocol/output-payloads.ts';
 import type { ChoiceEvidence, TokenLogprob } from '../backends/backend.ts';
 
 export interface Decision {
-  /** Index of the chosen one. */
+  /** Index of the chosen one; -1 where a program decided for something else. */
   readonly chosen: number;
   /** Mean log probability per token of each choice. */
   readonly normalized: readonly number[];
+  /** What is appended, where it need not be one of the choices. */
+  readonly value?: string;
   /** What `get_meta_info` answers, under SGLang's names. */
   readonly meta: JsonObject;
 }

@@ -1,10 +1,18 @@
 /** What each kind of expression does to a program state. */
 import type { JsonObject } from '../../protocol/kernel-protocol.ts';
 import type { GenTiming } from '../../protocol/output-payloads.ts';
-import type { Backend, Completion, FormPart, Prompt, SentRequest } from '../backends/backend.ts';
+import type {
+  Backend,
+  ChoiceEvidence,
+  Completion,
+  FormPart,
+  Prompt,
+  SentRequest,
+} from '../backends/backend.ts';
 import { choiceScores } from './choice-scores.ts';
-import { decide } from './choices.ts';
-import type { Expression, GenExpression, SelectExpression } from './ir.ts';
+import { decide, type Decision } from './choices.ts';
+import type { Expression, GenExpression, OwnMethod, SelectExpression } from './ir.ts';
+import type { OwnDecision, OwnEvidence } from './own-decisions.ts';
 import { FailedGenError, ProgramError } from './program-error.ts';
 import type { ProgramState } from './program-state.ts';
 import { reasoningName, splitReasoning } from './reasoning.ts';
@@ -45,6 +53,8 @@ export interface ExecutionHost {
   /** Base64 of an image file. @throws ProgramError */
   readonly readImage: (path: string) => Promise<string>;
   readonly readVideo: ReadVideo;
+  /** Has the program itself decide. @throws what its method raised */
+  readonly decideOwn: (ticket: number, evidence: OwnEvidence) => Promise<OwnDecision>;
 }
 
 type Running = Exclude<Expression, { kind: 'scope_begin' | 'scope_end' }>;
@@ -260,38 +270,64 @@ async function choose(expression: SelectExpression, host: ExecutionHost, progres
     'select',
     `choices ${choices.map((choice) => JSON.stringify(choice)).join(', ')}`,
   );
-  const picked = await host.backend.pickChoice?.(
-    state.prompt(),
-    choices,
-    method,
-    progress.onRequest,
-    host.signal,
-  );
-  if (picked !== undefined) return settle(expression, state, picked.chosen, picked.meta);
+  const signal = host.signal;
+  const prompt = state.prompt();
+  if (host.backend.pickChoice !== undefined) {
+    if (typeof method !== 'string') throw new ProgramError('NotImplementedError', NOT_SCORED);
+    const picked = await host.backend.pickChoice(
+      prompt,
+      choices,
+      method,
+      progress.onRequest,
+      signal,
+    );
+    return settle(expression, state, choices[picked.chosen] ?? '', picked.meta);
+  }
   const evidence = await host.backend.scoreChoices(
-    state.prompt(),
+    prompt,
     choices,
-    method === 'unconditional_likelihood_normalized',
+    typeof method === 'string'
+      ? method === 'unconditional_likelihood_normalized'
+      : method.unconditional,
     progress.onRequest,
-    host.signal,
+    signal,
   );
-  const decision = decide(method, evidence);
-  progress.choice = choiceProbability(evidence.tokens, decision.chosen);
+  const decision =
+    typeof method === 'string'
+      ? decide(method, evidence)
+      : await decideOwn(choices, method, evidence, host);
+  const chosen = choices[decision.chosen];
+  if (chosen !== undefined) progress.choice = choiceProbability(evidence.tokens, decision.chosen);
   state.updateGen({
     choices: choiceScores(choices, evidence, decision),
-    decidedBy: method,
+    ...(typeof method === 'string' ? { decidedBy: method } : {}),
   });
-  return settle(expression, state, decision.chosen, decision.meta);
+  return settle(expression, state, decision.value ?? chosen ?? '', decision.meta);
+}
+
+const NOT_SCORED =
+  'A choices_method of your own needs the log probabilities of the choices, and this service does not score given text: ' +
+  "use one of SGLang's methods, or a server that scores text, such as RuntimeEndpoint.";
+
+/** As `decide`; `value` may be no choice at all. */
+async function decideOwn(
+  choices: readonly string[],
+  { ticket }: OwnMethod,
+  evidence: ChoiceEvidence,
+  host: ExecutionHost,
+): Promise<Decision & { readonly value: string }> {
+  const { normalized } = decide('token_length_normalized', evidence);
+  const { value, meta } = await host.decideOwn(ticket, { ...evidence, normalized });
+  return { value, chosen: choices.indexOf(value), normalized, meta };
 }
 
 /** Appends the decision. */
 function settle(
-  { choices, name }: SelectExpression,
+  { name }: SelectExpression,
   state: ProgramState,
-  chosen: number,
+  value: string,
   meta: JsonObject,
 ): string {
-  const value = choices[chosen] ?? '';
   state.text += value;
   if (name !== null) {
     state.variables.set(name, value);

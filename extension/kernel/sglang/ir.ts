@@ -34,8 +34,15 @@ export interface SelectExpression {
   readonly name: string | null;
   readonly choices: readonly string[];
   readonly temperature: number;
-  readonly method: ChoicesMethod;
+  readonly method: ChoicesMethod | OwnMethod;
   readonly at: SourcePosition | null;
+}
+
+/** A way to decide that the program brings along: Python calls it, and knows it by the ticket. */
+export interface OwnMethod {
+  readonly ticket: number;
+  /** It asks for the log probabilities without the prompt, too. */
+  readonly unconditional: boolean;
 }
 
 /** Parses the list of a `submit`. A malformed expression becomes one that fails when executed. */
@@ -107,16 +114,12 @@ function parseExpression(value: JsonValue): Expression {
 
 function parseSelect(value: JsonObject): Expression {
   const choices = value['choices'];
-  const method = value['method'];
+  const method = methodOf(value);
   if (!Array.isArray(choices) || !choices.every((choice) => typeof choice === 'string')) {
     return bad('TypeError', 'The choices of a select must be a list of strings.');
   }
-  if (
-    method !== 'token_length_normalized' &&
-    method !== 'greedy_token_selection' &&
-    method !== 'unconditional_likelihood_normalized'
-  ) {
-    return bad('ValueError', `Unknown choices_method ${JSON.stringify(method ?? null)}.`);
+  if (method === null) {
+    return bad('ValueError', `Unknown choices_method ${JSON.stringify(value['method'] ?? null)}.`);
   }
   const temperature = value['temperature'];
   return {
@@ -127,6 +130,19 @@ function parseSelect(value: JsonObject): Expression {
     method,
     at: position(value),
   };
+}
+
+function methodOf(value: JsonObject): SelectExpression['method'] | null {
+  const { method, ticket } = value;
+  if (method === 'own') {
+    const unconditional = value['unconditional'] === true;
+    return { ticket: typeof ticket === 'number' ? ticket : 0, unconditional };
+  }
+  return method === 'token_length_normalized' ||
+    method === 'greedy_token_selection' ||
+    method === 'unconditional_likelihood_normalized'
+    ? method
+    : null;
 }
 
 function malformed(value: JsonValue | undefined): Expression {

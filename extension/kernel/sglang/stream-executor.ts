@@ -9,6 +9,7 @@ import type { Backend } from '../backends/backend.ts';
 import type { WireError } from '../guest/bridge-protocol.ts';
 import { executeExpression, type ExecutionHost } from './execute-expression.ts';
 import { definedNames, type Expression } from './ir.ts';
+import { OwnDecisions, type OwnDecision, type OwnEvidence } from './own-decisions.ts';
 import { InterruptedProgramError, wireError } from './program-error.ts';
 import { ProgramState } from './program-state.ts';
 
@@ -50,6 +51,7 @@ export class StreamExecutor {
   /** How often each variable is still to be written. */
   readonly #pending = new Map<string | null, number>();
   readonly #scopes = new Map<string, number>();
+  readonly #decisions = new OwnDecisions();
   #watchers: (() => void)[] = [];
   #abort = new AbortController();
 
@@ -152,6 +154,17 @@ export class StreamExecutor {
     return this.state.meta.get(name) ?? null;
   }
 
+  /** What a method of the program's own decides on; `null` when it never comes to that. */
+  async evidence(ticket: number): Promise<OwnEvidence | null> {
+    const asked = (): OwnEvidence | undefined => this.#decisions.evidence(ticket);
+    await this.#until(() => this.#failure !== null || asked() !== undefined);
+    return this.#failure === null ? (asked() ?? null) : null;
+  }
+
+  decide(ticket: number, decision: OwnDecision | Error): void {
+    this.#decisions.decide(ticket, decision);
+  }
+
   /**
    * Text that was not yet handed out. `name: undefined` is the whole text. While a program streams,
    * a piece comes as soon as there is one; otherwise the complete text comes once.
@@ -230,6 +243,12 @@ export class StreamExecutor {
   #host(): ExecutionHost {
     const { backend, state, stream, defaults, record, readImage, readVideo } = this.options;
     const changed = (): void => this.#notify();
+    const { signal } = this.#abort;
+    const decideOwn = (ticket: number, evidence: OwnEvidence): Promise<OwnDecision> => {
+      const decision = this.#decisions.ask(ticket, evidence, signal);
+      changed();
+      return decision;
+    };
     return {
       backend,
       state,
@@ -239,7 +258,8 @@ export class StreamExecutor {
       readImage,
       readVideo,
       changed,
-      signal: this.#abort.signal,
+      signal,
+      decideOwn,
       upcoming: () => this.#queue,
     };
   }

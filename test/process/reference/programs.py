@@ -141,6 +141,40 @@ def three_choice_methods():
     return [decide(token_length_normalized), decide(greedy_token_selection)]
 
 
+@case
+def an_own_choice_method():
+    from sglang.lang.choices import ChoicesDecision, ChoicesSamplingMethod
+
+    asked = []
+
+    class Worst(ChoicesSamplingMethod):
+        def __call__(
+            self,
+            *,
+            choices,
+            normalized_prompt_logprobs,
+            input_token_logprobs,
+            output_token_logprobs,
+            unconditional_token_logprobs=None,
+        ):
+            asked.append([choices, normalized_prompt_logprobs, input_token_logprobs, output_token_logprobs])
+            worst = min(range(len(choices)), key=normalized_prompt_logprobs.__getitem__)
+            return ChoicesDecision(decision=choices[worst], meta_info={"of": len(choices)})
+
+    def other(**evidence):
+        raise LookupError("no decision")
+
+    other.requires_unconditional_logprobs = False
+
+    @function
+    def p(s, method):
+        s += "The capital of France is" + select("c", [" Paris", " London town", " Rome"], choices_method=method)
+        s += "." + gen("g") + gen("d", choices=[" a b", " c d"], choices_method=method)
+
+    state = p.run(Worst())
+    return [seen(state, "c", "g", "d"), state.get_meta_info("c"), asked, seen(p.run(other), "c"), repr(p.run(other).error())]
+
+
 # ------------------------------------------------------------------ roles and templates
 
 
@@ -217,6 +251,34 @@ def a_registered_template():
         s += user("U") + assistant(gen("a", stop="x"))
 
     return [seen(p.run(backend=backend), "a"), get_chat_template("mine").get_prompt([{"role": "user", "content": "u"}])]
+
+
+@case
+def templates_of_model_paths():
+    from sglang.lang.chat_template import get_chat_template_by_model_path
+
+    paths = """deepseek-ai/DeepSeek-V3 deepseek-ai/DeepSeek-R1 deepseek-ai/DeepSeek-V3-Base databricks/dbrx-instruct
+    lmsys/vicuna-7b-v1.5 liuhaotian/llava-v1.5-7b lmms-lab/LLaVA-NeXT-Video-7B meta-llama/Llama-2-7b-chat-hf
+    mistralai/Mistral-7B-Instruct-v0.3 mistralai/Mixtral-8x7B-Instruct-v0.1 codellama/CodeLlama-7b-Instruct-hf
+    meta-llama/Meta-Llama-3-8B-Instruct meta-llama/Llama-3.1-8B-Instruct meta-llama/Meta-Llama-3-8B
+    TinyLlama/TinyLlama-1.1B-Chat-v1.0 Qwen/Qwen2.5-1.5B-Instruct Qwen/Qwen-7B-Chat Qwen/Qwen2.5-1.5B
+    liuhaotian/llava-v1.6-34b llava-v1.6-yi-34b lmms-lab/LLaVA-NeXT-Video-34B lmms-lab/llava-onevision-qwen2-7b-ov-chat
+    01-ai/Yi-VL-6B 01-ai/Yi-1.5-9B-Chat google/gemma-2b-it google/gemma-2-9b-it google/gemma-7b
+    CohereForAI/c4ai-command-r-v01 ibm-granite/granite-3.0-8b-instruct lmms-lab/llama3-llava-next-8b gpt2
+    microsoft/Phi-3-mini-4k-instruct gpt-4o""".split()
+    return {path: get_chat_template_by_model_path(path).name for path in paths}
+
+
+@case
+def an_own_template_rule():
+    from sglang.lang import chat_template as templates
+
+    def rule(model_path):
+        return templates.get_chat_template("gemma-it") if "wonder" in model_path else None
+
+    templates.register_chat_template_matching_function(rule)
+    paths = ("lab/wonder", "lab/other", "lab/wonder-vicuna")
+    return [templates.get_chat_template_by_model_path(path).name for path in paths]
 
 
 # ------------------------------------------------------------------ states, forks, variables

@@ -44,9 +44,9 @@ def cause_of(error):
     return exception_of(error["type"], error["message"])
 
 
-def failed(name, error):
-    """The GenerationError of a variable, with its cause attached."""
-    cause = cause_of(error)
+def failed(name, error, raised=None):
+    """The GenerationError of a variable, with its cause attached: ``raised``, where Python itself knows it."""
+    cause = raised or cause_of(error)
     problem = GenerationError(name, str(cause) or type(cause).__name__)
     problem.__cause__ = cause
     problem.request = error.get("request")

@@ -24,7 +24,9 @@ class AsyncProgramState(ProgramState):
         return self.get_var(name)
 
     async def get_meta_info(self, name):
-        return await self.stream_executor.call_async("meta", name=name, timeout=None)
+        executor = self.stream_executor
+        meta = await executor.call_async("meta", name=name, timeout=None)
+        return executor.own_meta.get(name, meta)
 
     async def text(self):
         return await self.stream_executor.call_async("text")

@@ -2,7 +2,7 @@
 
 import dataclasses
 import enum
-from typing import Dict, List, Optional, Tuple
+from typing import Callable, Dict, List, Optional, Tuple, Union
 
 from sglang import _transport
 
@@ -84,6 +84,39 @@ def get_chat_template(name: str) -> ChatTemplate:
     return template_of(known[name])
 
 
+# The program's own rules, in the order in which they were registered.
+matching_function_registry: List[Callable[[str], Union[None, str, ChatTemplate]]] = []
+
+
+def register_chat_template_matching_function(func):
+    """Asks ``func(model_path)`` for models that SGLang's own rules do not know, also as a decorator.
+
+    It answers the name of a registered template, as in newer SGLang versions, a ChatTemplate, or None.
+    Backends that are connected already keep their template.
+    """
+    matching_function_registry.append(func)
+    return func
+
+
 def get_chat_template_by_model_path(model_path: str) -> ChatTemplate:
-    """The template that SGLang chooses for a model path."""
-    return template_of(_transport.call({"op": "match_template", "model": model_path}))
+    """The template of a model path: by SGLang's rules, then by the program's own, else "default"."""
+    found = _transport.call({"op": "match_template", "model": model_path, "sglang": True})
+    if found is not None:
+        return template_of(found)
+    own = match_own(model_path)
+    return own or template_of(_transport.call({"op": "match_template", "model": model_path, "sglang": False}))
+
+
+def match_own(model_path: str) -> Optional[ChatTemplate]:
+    """What the program's own rules say."""
+    for func in matching_function_registry:
+        found = func(model_path)
+        if found is not None:
+            return found if isinstance(found, ChatTemplate) else get_chat_template(found)
+    return None
+
+
+def __getattr__(name):
+    if name == "chat_template_registry":
+        return {wire["name"]: template_of(wire) for wire in _transport.call({"op": "templates"})}
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

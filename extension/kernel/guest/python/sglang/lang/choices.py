@@ -1,10 +1,13 @@
 """How ``select`` decides between its choices.
 
-The kernel does the arithmetic of programs. Called from Python, with log probabilities of one's own, the
-methods decide in the same way.
+The kernel does the arithmetic of SGLang's own methods. Called from Python, with log probabilities of
+one's own, they decide in the same way. Any other callable is a method of the program's own: it is called
+with the same keywords when the select is executed, and answers a ``ChoicesDecision``.
 """
 
 import dataclasses
+import itertools
+import json
 from typing import Any, Dict, Optional
 
 
@@ -15,7 +18,10 @@ class ChoicesDecision:
 
 
 class ChoicesSamplingMethod:
-    """A way to decide; its name is what the kernel knows it by.
+    """A way to decide. Programs may derive their own, with a ``__call__`` like this one's.
+
+    Those that set ``requires_unconditional_logprobs`` also get the log probabilities of the same tokens
+    without the prompt.
 
     Token log probabilities are lists, one for each choice, of ``(log probability, token id, text)``.
     """
@@ -105,3 +111,67 @@ def _best(values):
 token_length_normalized = TokenLengthNormalized()
 greedy_token_selection = GreedyTokenSelection()
 unconditional_likelihood_normalized = UnconditionalLikelihoodNormalized()
+
+_KNOWN = (TokenLengthNormalized, GreedyTokenSelection, UnconditionalLikelihoodNormalized)
+_tickets = itertools.count(1)
+
+
+class OwnSelect(dict):
+    """A select on the bridge whose method the kernel does not know."""
+
+    def __init__(self, fields, method):
+        unconditional = bool(getattr(method, "requires_unconditional_logprobs", False))
+        super().__init__(fields, method="own", ticket=next(_tickets), unconditional=unconditional)
+        self.decider = method
+
+
+def select_wire(fields, method):
+    """The fields of a select, with how it is decided."""
+    if type(method) in _KNOWN:
+        return {**fields, "method": method.wire_name}
+    return OwnSelect(fields, method)
+
+
+def decide_own(executor, select):
+    """Waits until the kernel knows the log probabilities of a select, and tells it the decision."""
+    ticket, name = select["ticket"], select["name"]
+    evidence = executor.call("evidence", ticket=ticket)
+    if evidence is None:
+        return  # the state failed before
+    answer = {"decision": "", "meta": {}, "error": None}
+    try:
+        decision = _decision(select.decider, select["choices"], evidence)
+        answer["decision"] = decision.decision
+        answer["meta"] = _sendable(decision.meta_info)
+        if name is not None:
+            executor.own_meta[name] = decision.meta_info
+    except BaseException as error:
+        executor.own_error = error
+        answer["error"] = {"type": type(error).__name__, "message": str(error)}
+    executor.post("decide", ticket=ticket, **answer)
+
+
+def _decision(method, choices, evidence):
+    keywords = {
+        "choices": list(choices),
+        "normalized_prompt_logprobs": evidence["normalized"],
+        "input_token_logprobs": evidence["tokens"],
+        "output_token_logprobs": evidence["outputTokens"],
+        "unconditional_token_logprobs": evidence["unconditional"],
+    }
+    decision = method(**keywords)
+    text = getattr(decision, "decision", None)
+    if not isinstance(text, str):
+        raise TypeError(
+            f"choices_method {method!r} must answer a ChoicesDecision whose decision is a string, not {decision!r}"
+        )
+    return decision
+
+
+def _sendable(meta_info):
+    """Meta information as the kernel can keep it; what is no JSON stays in Python alone."""
+    try:
+        json.dumps(meta_info, allow_nan=False)
+    except (TypeError, ValueError):
+        return {}
+    return meta_info if isinstance(meta_info, dict) else {}

@@ -313,12 +313,12 @@ def resolve_backend(backend):
 
 
 def _connect_kernel_default():
-    from sglang.lang.backend.base_backend import BaseBackend
+    from sglang.lang.backend.base_backend import BaseBackend, own_matches
 
-    answer = _transport.call({"op": "default_backend"})
+    answer = _transport.call({"op": "default_backend", "own_matches": own_matches()})
     if answer is None:
         return None
-    backend = BaseBackend(answer["id"], answer["modelInfo"], answer["template"])
+    backend = BaseBackend(answer)
     backend.base_url = answer["url"]
     return backend
 

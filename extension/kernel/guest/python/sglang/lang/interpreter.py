@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import functools
 
 from sglang import _transport
 from sglang._display import STATE_MIME
 from sglang._errors import failed, unset
+from sglang.lang.choices import OwnSelect, decide_own
 from sglang.lang.ir import (
     SglExprList,
     SglRoleBegin,
@@ -39,7 +41,11 @@ class ProgramState:
         for item in exprs:
             if item["t"] in ("gen", "select", "scope_end"):
                 executor.local.pop(item["name"], None)
+                executor.own_meta.pop(item["name"], None)
         executor.post("submit", exprs=exprs)
+        for item in exprs:
+            if isinstance(item, OwnSelect):
+                _transport.spawn(functools.partial(decide_own, executor, item))
         if not executor.use_thread:
             executor.sync()
             error = executor.error()
@@ -134,7 +140,7 @@ class ProgramState:
         if name in executor.local:
             return value_of(executor.local[name])
         if reply["status"] == "failed":
-            raise failed(name, reply["error"])
+            raise failed(name, reply["error"], executor.own_error)
         raise unset(name, list(dict.fromkeys([*reply["known"], *executor.local])))
 
     def __getitem__(self, name):

@@ -13,7 +13,7 @@ import re
 import sys
 
 from sglang import _transport
-from sglang.lang.choices import token_length_normalized
+from sglang.lang.choices import select_wire, token_length_normalized
 
 REGEX_INT = r"[-+]?[0-9]+[ \n]*"
 REGEX_FLOAT = r"[-+]?[0-9]*\.?[0-9]+[ \n]*"
@@ -181,6 +181,8 @@ class SglSelect(SglExpr):
 
     def __init__(self, name, choices, temperature, choices_method=token_length_normalized):
         super().__init__()
+        if not callable(choices_method):
+            raise TypeError(f"choices_method must be a ChoicesSamplingMethod or another callable, not {choices_method!r}")
         self.name = name
         self.choices = choices
         self.temperature = temperature
@@ -188,14 +190,14 @@ class SglSelect(SglExpr):
         self._at = _position()
 
     def wire(self):
-        return {
+        fields = {
             "t": "select",
             "name": self.name,
             "choices": list(self.choices),
             "temperature": self.temperature,
-            "method": self.choices_method.wire_name,
             "at": self._at,
         }
+        return select_wire(fields, self.choices_method)
 
     def __repr__(self):
         return f"Select({self.name}, choices={self.choices}, choices_method={self.choices_method})"

@@ -23,6 +23,9 @@ class StreamExecutor:
         self.use_thread = use_thread
         # Values that only Python knows: what the program set itself, and joined lists.
         self.local = {}
+        # What choice methods of the program's own told about their decisions, and what one raised.
+        self.own_meta = {}
+        self.own_error = None
         # The body of a streamed run, until it was joined.
         self.task = None
         weakref.finalize(self, _transport.drop_later, self.sid).atexit = False
@@ -53,7 +56,7 @@ class StreamExecutor:
 
     @property
     def meta_info(self):
-        return self.call("metas")
+        return {**self.call("metas"), **self.own_meta}
 
     @property
     def text_(self):
@@ -88,7 +91,7 @@ class StreamExecutor:
         ProgramState(self).set_var(name, value)
 
     def get_meta_info(self, name, timeout=None):
-        return self.call("meta", name=name, timeout=timeout)
+        return self.own_meta.get(name, self.call("meta", name=name, timeout=timeout))
 
     def sync(self):
         self.call("sync")
@@ -101,7 +104,7 @@ class StreamExecutor:
 
     def error(self):
         error = self.call("error")
-        return None if error is None else cause_of(error)
+        return None if error is None else self.own_error or cause_of(error)
 
 
 class _VariableEvent:

@@ -1,6 +1,7 @@
 """What every backend has."""
 
 from sglang import _transport
+from sglang.lang import chat_template as templates
 from sglang.lang.chat_template import ChatTemplate, get_chat_template, template_of
 
 
@@ -9,10 +10,24 @@ class BaseBackend:
 
     support_concate_and_append = False
 
-    def __init__(self, backend_id=None, model_info=None, template=None):
-        self.id = backend_id
-        self.model_info = model_info or {}
-        self._template = None if template is None else template_of(template)
+    def __init__(self, answer=None):
+        self.id = None
+        self.model_info = {}
+        self._template = None
+        if answer is not None:
+            self._connected(answer)
+
+    def _connected(self, answer):
+        self.id = answer["id"]
+        self.model_info = answer["modelInfo"]
+        if answer["template"] is not None:
+            self._template = template_of(answer["template"])
+            return
+        own = templates.match_own(self.get_model_name() or "")
+        if own is not None:
+            self.chat_template = own
+        else:
+            self._template = template_of(_transport.call({"op": "choose_template", "backend": self.id}))
 
     @property
     def chat_template(self) -> ChatTemplate:
@@ -45,3 +60,8 @@ class BaseBackend:
 
     def shutdown(self):
         pass
+
+
+def own_matches():
+    """Whether the program has rules of its own for the templates of models."""
+    return bool(templates.matching_function_registry)

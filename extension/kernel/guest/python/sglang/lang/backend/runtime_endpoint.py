@@ -3,7 +3,7 @@
 from typing import Optional, Union
 
 from sglang import _transport, utils
-from sglang.lang.backend.base_backend import BaseBackend
+from sglang.lang.backend.base_backend import BaseBackend, own_matches
 from sglang.lang.backend.service import certificates
 
 
@@ -31,9 +31,10 @@ class RuntimeEndpoint(BaseBackend):
             "verify": certificates(verify),
             "chat_template_name": chat_template_name,
             "timeout": timeout,
+            "own_matches": own_matches(),
         }
         answer = _transport.call({"op": "backend", "kind": "sglang", "url": base_url, "options": options})
-        super().__init__(answer["id"], answer["modelInfo"], answer["template"])
+        super().__init__(answer)
 
     def start_profile(self):
         """Has the server record what it does, where it can."""

@@ -3,7 +3,7 @@
 import os
 
 from sglang import _transport
-from sglang.lang.backend.base_backend import BaseBackend
+from sglang.lang.backend.base_backend import BaseBackend, own_matches
 from sglang.lang.chat_template import ChatTemplate
 
 
@@ -79,8 +79,9 @@ class ServiceBackend(BaseBackend):
             options["verify"] = certificates(options["verify"])
         template = chat_template if isinstance(chat_template, str) else None
         options.update(model=model_name, chat_template_name=template)
+        options["own_matches"] = own_matches() and chat_template is None
         answer = _transport.call({"op": "backend", "kind": kind, "url": url, "options": options})
-        super().__init__(answer["id"], answer["modelInfo"], answer["template"])
+        super().__init__(answer)
         if isinstance(chat_template, ChatTemplate):
             self.chat_template = chat_template
         self.token_usage = TokenUsage(self)

@@ -74,11 +74,6 @@ function imageParts(encoder: VisionEncoder | null, call: number, picture: Pictur
   }
 }
 
-/** Saved sequences do not know where images on a plane stand. */
-function hostBytes(encoder: VisionEncoder | null): number {
-  return encoder instanceof MtmdEncoder && encoder.usesPlane ? 0 : data.hostCacheBytes;
-}
-
 function logImage(milliseconds: number): void {
   post({ type: 'log', line: `Image encoded in ${milliseconds.toFixed(1)} ms.` });
 }
@@ -88,7 +83,7 @@ function buildScheduler(engine: NativeEngine, encoder: VisionEncoder | null): Sc
   const { limits, model, vocabulary } = engine;
   const shares = model.supportsPartialRemoval && !data.disableRadixCache;
   const cache = shares
-    ? new RadixCache(engine, limits.sequences, hostTier(hostBytes(encoder)))
+    ? new RadixCache(engine, limits.sequences, hostTier(data.hostCacheBytes))
     : new NaiveCache(engine, limits.sequences);
   const forced = data.disableJumpForward ? null : new ForcedText(engine, cache);
   const sampler = new Sampler(vocabulary.size, vocabulary.endOfGeneration);

@@ -26,6 +26,9 @@ const references: readonly Reference[] = JSON.parse(
 const mtmd = findMtmd(process.env['SGLNB_MTMD_LIBRARY'] || null, {});
 const NO_MTMD = 'there is no libmtmd: `npm run build:mtmd` builds one';
 
+/** Of the runtimes with libmtmd: two long prompts, and not a third. */
+const CELLS = 2048;
+
 function png([width, height]: readonly [number, number]): string {
   const { rgb } = drawn(width, height);
   const pixel = (x: number, y: number, channel: number) => rgb[(y * width + x) * 3 + channel]!;
@@ -129,7 +132,8 @@ describe.each(Object.entries(OTHERS))('%s', (name, { model: beside, tower }) => 
         sampling_params: { ...greedy, max_new_tokens },
       });
     beforeAll(async () => {
-      runtime = await start(beside, tower, ['--mtmd-library', mtmd ?? '']);
+      const cells = ['--max-total-tokens', `${CELLS}`];
+      runtime = await start(beside, tower, ['--mtmd-library', mtmd ?? '', ...cells]);
     });
     afterAll(() => runtime?.stop());
 
@@ -151,6 +155,22 @@ describe.each(Object.entries(OTHERS))('%s', (name, { model: beside, tower }) => 
       expect(ids(together)).toEqual(ids(alone));
       expect(cached.output_ids).toEqual(alone[0].output_ids);
       expect(await runtime.freeCells()).toEqual({ inUse: 0, running: 0, queued: 0 });
+    });
+
+    it('keeps the picture in host memory when others need its place', async () => {
+      const text = `${prompt} Four?`;
+      const first = await ask(text);
+      for (const token of [400, 401, 402, 403]) {
+        const input_ids = Array.from({ length: CELLS / 2 }, () => token);
+        await runtime.generate({ input_ids, sampling_params: { ...greedy, max_new_tokens: 1 } });
+      }
+      const again = await ask(text);
+      // All but the question, which is too short to be worth keeping.
+      expect(again.meta_info.cached_tokens).toBeGreaterThan(again.meta_info.prompt_tokens - 8);
+      expect(again.output_ids).toEqual(first.output_ids);
+      await runtime.post('/flush_cache', {});
+      const alone = await ask(text);
+      expect([alone.meta_info.cached_tokens, alone.output_ids]).toEqual([0, first.output_ids]);
     });
 
     it('takes several pictures beside text, and goes on behind them', async () => {

@@ -148,7 +148,7 @@ class LlamaEngine implements NativeEngine {
     this.#checkSequence(target);
     const [first, end] = [from, to].map((index) => this.#positionOf(source, index));
     this.#llama.sequenceCopy(this.#memory, source, target, first ?? from, end ?? to);
-    this.#plane?.copy(source, target, from, to);
+    this.#plane?.copy(source, target, to);
   }
 
   removeSequence(sequence: number, from: number, to: number): boolean {
@@ -165,22 +165,29 @@ class LlamaEngine implements NativeEngine {
 
   saveSequence(sequence: number): Uint8Array {
     this.#checkSequence(sequence);
-    const size = this.savedBytes(sequence);
-    const state = new Uint8Array(new ArrayBuffer(size));
-    const written = Number(this.#llama.stateGet(this.#context, state, size, sequence));
+    const places = placesAsBytes(this.#plane?.save(sequence));
+    const size = Number(this.#llama.stateSize(this.#context, sequence));
+    const state = new Uint8Array(new ArrayBuffer(places.length + size));
+    state.set(places);
+    const cells = state.subarray(places.length);
+    const written = Number(this.#llama.stateGet(this.#context, cells, size, sequence));
     if (written === 0) throw failed(`cannot save sequence ${sequence}`);
-    return state.subarray(0, written);
+    return state.subarray(0, places.length + written);
   }
 
   savedBytes(sequence: number): number {
     this.#checkSequence(sequence);
-    return Number(this.#llama.stateSize(this.#context, sequence));
+    const places = placesAsBytes(this.#plane?.save(sequence));
+    return places.length + Number(this.#llama.stateSize(this.#context, sequence));
   }
 
   restoreSequence(sequence: number, state: Uint8Array): boolean {
     this.#checkSequence(sequence);
-    this.#llama.sequenceRemove(this.#memory, sequence, -1, -1);
-    return Number(this.#llama.stateSet(this.#context, state, state.byteLength, sequence)) > 0;
+    this.removeSequence(sequence, 0, -1);
+    const { cells, places } = this.#plane === null ? { cells: state, places: [] } : split(state);
+    const read = Number(this.#llama.stateSet(this.#context, cells, cells.byteLength, sequence));
+    if (read > 0) this.#plane?.restore(sequence, places);
+    return read > 0;
   }
 
   clear(): void {
@@ -279,6 +286,19 @@ class LlamaEngine implements NativeEngine {
   #checkAlive(): void {
     if (this.#disposed) throw failed('the engine was disposed');
   }
+}
+
+/** In front of llama.cpp's state: how many numbers follow, and where images stand on a plane. */
+function placesAsBytes(places: readonly number[] | undefined): Uint8Array {
+  if (places === undefined) return new Uint8Array();
+  return new Uint8Array(Uint32Array.from([places.length, ...places]).buffer);
+}
+
+function split(state: Uint8Array): { places: readonly number[]; cells: Uint8Array } {
+  const numbers = new DataView(state.buffer, state.byteOffset);
+  const count = numbers.getUint32(0, true);
+  const places = Array.from({ length: count }, (_, at) => numbers.getUint32(4 * (at + 1), true));
+  return { places, cells: state.subarray(4 * (count + 1)) };
 }
 
 /** Neighbours of a batch that llama.cpp computes in one call: token ids, or embeddings. */

@@ -56,11 +56,11 @@ export class PlanePositions {
     });
   }
 
-  copy(source: number, target: number, from: number, to: number): void {
-    const inside = this.#of(source).filter(({ start }) => start >= from && start < to);
-    const before = this.#of(target).filter(({ start }) => start < from);
+  /** `target` got tokens of `source` up to `to`; what it has before those is the same, or nothing. */
+  copy(source: number, target: number, to: number): void {
+    const before = this.#of(source).filter(({ start }) => start < to);
     const behind = this.#of(target).filter(({ start }) => start >= to);
-    this.#spans.set(target, [...before, ...inside, ...behind]);
+    this.#spans.set(target, [...before, ...behind]);
     this.#lengths.set(target, Math.max(Math.min(to, this.length(source)), this.length(target)));
   }
 
@@ -71,6 +71,25 @@ export class PlanePositions {
       this.#of(sequence).filter(({ start }) => start < from),
     );
     this.#lengths.set(sequence, Math.min(this.length(sequence), Math.max(0, from)));
+  }
+
+  /** What `restore` needs, in a list of numbers: the tokens, then each image. */
+  save(sequence: number): number[] {
+    const images = this.#of(sequence).map(({ start, length, positions }) => [
+      start,
+      length,
+      positions,
+    ]);
+    return [this.length(sequence), ...images.flat()];
+  }
+
+  restore(sequence: number, [tokens = 0, ...numbers]: readonly number[]): void {
+    const images = Array.from({ length: numbers.length / 3 }, (_, index) => {
+      const [start = 0, length = 0, positions = 0] = numbers.slice(index * 3);
+      return { start, length, positions };
+    });
+    this.#spans.set(sequence, images);
+    this.#lengths.set(sequence, tokens);
   }
 
   clear(): void {

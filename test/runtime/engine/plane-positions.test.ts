@@ -54,7 +54,7 @@ describe('positions of images on a plane', () => {
   it('go along when a beginning is shared, and are forgotten with what is removed', () => {
     const positions = new PlanePositions();
     positions.place(prompt());
-    positions.copy(0, 1, 0, 8);
+    positions.copy(0, 1, 8);
     expect([positions.length(1), positions.positionOf(1, 8)]).toEqual([8, 5]);
     const second = [8, 9, 10, 11, 12, 13].map((index) => row(8, index, 1));
     expect(positions.place(second)[5]?.place).toEqual({ row: 6, column: 7 });
@@ -64,5 +64,18 @@ describe('positions of images on a plane', () => {
     positions.remove(1, 0, -1);
     expect([positions.length(1), positions.positionOf(1, 14)]).toEqual([0, 14]);
     expect(positions.positionOf(0, 8)).toBe(5);
+  });
+
+  it('are known behind what was not copied, and of what was saved', () => {
+    const positions = new PlanePositions();
+    positions.place(prompt());
+    // As a copy of its last token alone does.
+    positions.copy(0, 1, 9);
+    const saved = positions.save(1);
+    positions.remove(1, 0, -1);
+    positions.restore(2, saved);
+    expect([1, 2].map((sequence) => positions.length(sequence))).toEqual([0, 9]);
+    expect(positions.positionOf(2, 8)).toBe(5);
+    expect(positions.save(2)).toEqual(saved);
   });
 });

@@ -5,6 +5,7 @@ import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
+import { ensureLibmtmd } from './support/libmtmd.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const results = join(root, 'test', 'results');
@@ -80,10 +81,10 @@ function readReport(file, exitedCleanly) {
       .filter((test) => test.status === 'passed' && test.failureMessages.length > 0)
       .map((test) => nameWithError(suite, test)),
   );
-  const skipped = report.testResults.flatMap((suite) =>
-    suite.assertionResults
-      .filter((test) => test.status !== 'passed' && test.status !== 'failed')
-      .map((test) => test.fullName),
+  const skipped = reasons(
+    report.testResults
+      .flatMap((suite) => suite.assertionResults)
+      .filter((test) => test.status !== 'passed' && test.status !== 'failed'),
   );
   return {
     passed: report.numPassedTests,
@@ -93,6 +94,16 @@ function readReport(file, exitedCleanly) {
     unsteady,
     skipped,
   };
+}
+
+/** Tests that did not run: by name, or counted where the title of their suite has the reason. */
+function reasons(tests) {
+  const reason = ({ ancestorTitles, fullName }) =>
+    ancestorTitles.find((title) => title.startsWith('skipped: '))?.slice('skipped: '.length) ??
+    fullName;
+  return Array.from(Map.groupBy(tests, reason), ([text, { length }]) =>
+    length === 1 ? text : `${length} tests: ${text}`,
+  );
 }
 
 function nameWithError(suite, test) {
@@ -105,10 +116,17 @@ function firstLines(message = '') {
   return text.split('\n').slice(0, 3).join('\n    ').slice(0, 400);
 }
 
+function runProcessTests() {
+  const reason = ensureLibmtmd(root);
+  const tally = runVitest('process');
+  if (reason !== null) tally.skipped.push(`vision models by libmtmd: ${reason}`);
+  return tally;
+}
+
 const suites = {
   check: runChecks,
   unit: () => runVitest('unit'),
-  process: () => runVitest('process'),
+  process: runProcessTests,
   vscode: () => runVitest('vscode'),
 };
 

@@ -215,6 +215,46 @@ print("bundled runtime" in raised(lambda: sgl.ServerArgs()))`,
   );
 
   cell(
+    'what cannot run here says so',
+    `from sglang.lang.backend.base_backend import BaseBackend
+from sglang.lang.ir import SglArgument, SglConcateAndAppend
+class Mine(BaseBackend):
+    def generate(self, s, params): return "x", {}
+    def __repr__(self): return "<Mine>"
+print(raised(lambda: qa.run("q", backend=Mine()))[:60])
+print(raised(lambda: qa.run("q", backend="http://localhost"))[:60])
+@function
+def appends(s, expr): s += expr
+print(repr(appends.run(SglArgument("q")).error()))
+print(str(appends.run(SglConcateAndAppend([])).error())[:52])
+Mine().chat_template = __import__("sglang.lang.chat_template").lang.chat_template.get_chat_template("chatml")
+print(callable(sgl.api.Runtime), callable(sgl.api.Engine))`,
+    'TypeError: <Mine> is not connected to a server, so no progra',
+    "TypeError: 'http://localhost' is not connected to a server, ",
+    "ValueError('Argument(name=q, value=None) is part of a trace and cannot be appended to a program that runs')",
+    'ConcateAndAppend cannot be appended; call forks.join',
+    'True True',
+  );
+
+  cell(
+    'a gen can be looked into and changed; a state can be made by hand, with a template of its own',
+    `from sglang.lang.chat_template import get_chat_template
+from sglang.lang.interpreter import ProgramState, StreamExecutor
+from sglang.lang.ir import SglCommitLazy, SglSamplingParams
+expr = gen("x", max_tokens=3, seed=7)
+expr.sampling_params.max_new_tokens = 5
+print(expr.sampling_params.wire())
+backend = sgl.lang.function.resolve_backend(None)
+state = ProgramState(StreamExecutor(backend, {"q": 1}, SglSamplingParams(), get_chat_template("gemma-it"), False))
+state += user("q") + assistant(expr + SglCommitLazy())
+print(repr(state.text()), state.stream_executor.arguments, state.stream_executor.error_)
+print([len(fork.messages()) for fork in state.stream_executor.fork(2)])`,
+    "{'max_new_tokens': 5, 'seed': 7}",
+    "'<start_of_turn>user\\nq<end_of_turn>\\n<start_of_turn>model\\n Paris is nice<end_of_turn>\\n' {'q': 1} None",
+    '[2, 2]',
+  );
+
+  cell(
     'what a coroutine raises comes out of asyncio.run as it is',
     `async def bad():
     await asyncio.sleep(0.01)

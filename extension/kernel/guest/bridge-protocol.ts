@@ -44,6 +44,8 @@ export type WireExpression =
   | { readonly t: 'image'; readonly path: string | null; readonly base64: string | null }
   | { readonly t: 'video'; readonly path: string; readonly frames: number }
   | { readonly t: 'scope_begin' | 'scope_end'; readonly name: string }
+  /** Has the server compute the text so far. */
+  | { readonly t: 'commit' }
   /** Something that cannot be executed: the state fails with this error when it gets there. */
   | { readonly t: 'bad'; readonly error: WireError };
 
@@ -81,6 +83,8 @@ export type BridgePost =
       readonly sampling: SamplingFields;
       /** `num_api_spec_tokens`; absent without speculation. */
       readonly speculate?: number;
+      /** Instead of the backend's. */
+      readonly template?: WireChatTemplate;
     }
   | { readonly op: 'submit'; readonly sid: number; readonly exprs: readonly WireExpression[] }
   /** `s[name] = value` (values that are not JSON stay on the Python side and are not sent). */

@@ -15,6 +15,7 @@ import {
   numbersField,
   objectField,
   stringField,
+  templateField,
 } from './bridge-fields.ts';
 import type { BridgeCallName, BridgeCalls } from './bridge-protocol.ts';
 import type { BridgeMessage } from './guest.ts';
@@ -45,7 +46,10 @@ export class StateTable {
     const executor = new StreamExecutor({
       program,
       backend: typeof speculated === 'number' ? speculating(backend, speculated) : backend,
-      state: new ProgramState(template, null),
+      state: new ProgramState(
+        'template' in message ? templateField(message, 'template') : template,
+        null,
+      ),
       stream: message['stream'] === true,
       defaults: objectField(message, 'sampling'),
       record: (outcome) => this.#record(program, outcome),

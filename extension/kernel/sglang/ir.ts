@@ -100,6 +100,8 @@ function parseExpression(value: JsonValue): Expression {
       return { kind: 'scope_begin', name: string(value['name']) };
     case 'scope_end':
       return { kind: 'scope_end', name: string(value['name']) };
+    case 'commit':
+      return { kind: 'commit' };
     case 'bad': {
       const error = object(value['error']);
       return {

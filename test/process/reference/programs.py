@@ -575,6 +575,97 @@ def representations():
 
 
 @case
+def what_expressions_consist_of():
+    from sglang.lang import ir
+
+    block = "a" + gen("x", 5, stop=["s"], dtype=int) + select("c", ["u", "v"]) + user("q") + image("p")
+    kinds = [type(part).__name__ for part in block.expr_list]
+    constant, one, choice, begin = block.expr_list[:4]
+    names = """SglArgument SglCommitLazy SglConcateAndAppend SglConstantText SglExpr SglExprList SglFork SglFunction SglGen
+    SglGetForkItem SglImage SglRoleBegin SglRoleEnd SglSamplingParams SglSelect SglVarScopeBegin SglVarScopeEnd
+    SglVariable SglVideo REGEX_BOOL REGEX_FLOAT REGEX_INT REGEX_STR""".split()
+    missing = [name for name in names if not hasattr(ir, name)]
+    parts = [constant.value, one.name, one.sampling_params.max_new_tokens, one.sampling_params.stop, choice.choices]
+    shown = [repr(ir.SglCommitLazy()), repr(ir.SglConcateAndAppend(["s"])), repr(ir.SglArgument("a", "v"))]
+    subclasses = [issubclass(getattr(ir, name), ir.SglExpr) for name in names[:13] if name != "SglFunction"]
+    argument = ir.SglArgument("a", "text")
+    opened = [len(argument), argument[1:3], raised(lambda: f"{argument}")]
+    return [kinds, missing, parts, begin.role, one.sampling_params.temperature, shown, subclasses, opened]
+
+
+@case
+def sampling_parameters_as_an_object():
+    from sglang.lang.ir import SglSamplingParams
+
+    params = SglSamplingParams(max_new_tokens=9, stop=["X"], temperature=0.5, top_k=3)
+    other = params.clone()
+    other.temperature = 0.1
+    forms = [params.to_openai_kwargs(), params.to_vertexai_kwargs(), params.to_anthropic_kwargs()]
+    return [params.temperature, other.max_new_tokens, *forms, params.to_litellm_kwargs(), params.to_srt_kwargs()]
+
+
+@case
+def the_functions_behind_run():
+    from sglang.lang.interpreter import (
+        ProgramState,
+        ProgramStateGroup,
+        StreamExecutor,
+        cache_program,
+        run_internal,
+        run_program,
+        run_program_batch,
+    )
+    from sglang.lang.ir import SglSamplingParams
+
+    none = {"logprob_start_len": None, "top_logprobs_num": None, "return_text_in_logprobs": None}
+    params = SglSamplingParams(max_new_tokens=9, stop=["X"], temperature=0.5, stop_token_ids=[], **none)
+    backend = RuntimeEndpoint(URL)
+
+    @function
+    def p(s, q, extra="e"):
+        s += user(q + extra) + assistant(gen("a", temperature=0.1) + gen("b"))
+        return isinstance(s, ProgramState)
+
+    def kinds(state):
+        group = state.fork(1)
+        return [isinstance(each, kind) for each, kind in ((state, ProgramState), (group, ProgramStateGroup))]
+
+    one = run_program(p, backend, ("q",), {"extra": "!"}, params, False, sync=True)
+    streamed = run_program(p, backend, ("q",), {}, params, True)
+    text = "".join(streamed.text_iter())
+    many = run_program_batch(p, backend, [{"q": "1"}, {"q": "2"}], params, 1, False)
+    lazy = run_program_batch(p, backend, [{"q": "3"}], params, "auto", False, True)
+    executor = StreamExecutor(backend, {}, params, None, False)
+    state = ProgramState(executor)
+    run_internal(state, p, ("z",), {}, True)
+    cache_program(p, backend)
+    own = StreamExecutor(backend, {}, params, None, False)
+    own.submit("text" + gen("x"))
+    (child,) = own.fork(1)
+    child.submit(gen("y"))
+    values = [own.get_var("x"), child.get_var("y"), child.text(), own.messages(), own.error()]
+    own.end()
+    child.end()
+    found = [seen(each, "a", "b") for each in [one, *many, *lazy, state]]
+    return [found, text, kinds(one), [each.ret_value for each in (one, *many)], values, isinstance(executor, StreamExecutor)]
+
+
+@case
+def traces_are_states():
+    from sglang.lang.interpreter import ProgramState
+
+    kinds = []
+
+    @function
+    def p(s, q):
+        kinds.append(isinstance(s, ProgramState))
+        s += "a" + q + gen("x")
+
+    p.trace()
+    return [kinds, len(p.trace().flatten_nodes())]
+
+
+@case
 def traced_graph():
     @function
     def p(s, q):

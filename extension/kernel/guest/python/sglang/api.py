@@ -41,6 +41,20 @@ def get_server_info(backend=None):
     return None if backend is None else getattr(backend, "endpoint", backend).get_server_info()
 
 
+def Runtime(*args, **kwargs):
+    """As ``sglang.Runtime``."""
+    from sglang.lang.backend.runtime import Runtime
+
+    return Runtime(*args, **kwargs)
+
+
+def Engine(*args, **kwargs):
+    """As ``sglang.Engine``."""
+    from sglang.lang.backend.engine import Engine
+
+    return Engine(*args, **kwargs)
+
+
 def gen(
     name: Optional[str] = None,
     max_tokens: Optional[int] = None,
@@ -87,10 +101,8 @@ def gen(
         name,
         max_tokens,
         min_tokens,
-        n,
         stop,
         stop_token_ids,
-        stop_regex,
         temperature,
         top_p,
         top_k,
@@ -105,6 +117,8 @@ def gen(
         dtype,
         regex,
         json_schema,
+        n,
+        stop_regex,
         {
             "ebnf": ebnf,
             "repetition_penalty": repetition_penalty,

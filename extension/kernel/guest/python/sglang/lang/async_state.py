@@ -38,7 +38,7 @@ class AsyncProgramState(ProgramState):
         await self.stream_executor.call_async("sync")
 
     async def fork(self, size=1, position_ids_offset=None):
-        children = self._children(size)
+        children = self.stream_executor.children(size)
         await self.stream_executor.call_async("fork", ids=[child.sid for child in children])
         group = self._group(children)
         return AsyncProgramStateGroup(group.states, self)

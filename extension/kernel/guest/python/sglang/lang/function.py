@@ -95,10 +95,12 @@ class SglFunction:
         stream = bool(options["stream"])
         use_thread = bool(options["use_thread"])
         self._warn_about_speculation(backend)
+        return self.start(backend, _sampling(options), stream, use_thread, args, kwargs)
+
+    def start(self, backend, sampling, stream, use_thread, args, kwargs):
+        """The state of a run with the kernel's form of the sampling parameters."""
         arguments = {**kwargs, **self.bind_arguments}
-        state = new_state(
-            self.__name__, backend, _sampling(options), stream, use_thread, self.num_api_spec_tokens
-        )
+        state = new_state(self.__name__, backend, sampling, stream, use_thread, self.num_api_spec_tokens)
         if stream:
             body = lambda: run_body(self, state, args, arguments)  # noqa: E731
             state.stream_executor.task = _transport.spawn(body)
@@ -156,11 +158,15 @@ class SglFunction:
         if self.is_async:
             return _transport.run_coro(self.run_batch_async(batch, **options))
         self._warn_about_speculation(backend)
+        return self.start_batch(backend, _sampling(options), batch, options)
+
+    def start_batch(self, backend, sampling, batch, options):
+        """The states of the runs, or a generator of them; ``batch`` has a dict for each."""
         if global_config.enable_precache_with_tracing and len(batch) > 1:
             self._try_cache_prefix(backend)
         if options["generator_style"]:
-            return self._batch_generator(batch, backend, options)
-        return self._batch(batch, backend, options, self._progress(options, len(batch)))
+            return self._batch_generator(batch, backend, sampling, options)
+        return self._batch(batch, backend, sampling, options, self._progress(options, len(batch)))
 
     run_batch.__signature__ = _signature(
         [inspect.Parameter("batch_kwargs", inspect.Parameter.POSITIONAL_OR_KEYWORD)], _BATCH, []
@@ -175,16 +181,15 @@ class SglFunction:
             return options, [], None
         return options, self._batch_arguments(batch_kwargs), resolve_backend(options["backend"])
 
-    def _batch_generator(self, batch, backend, options):
+    def _batch_generator(self, batch, backend, sampling, options):
         progress = self._progress(options, len(batch))
         for start in range(0, len(batch), _GENERATOR_CHUNK):
-            yield from self._batch(batch[start : start + _GENERATOR_CHUNK], backend, options, progress)
+            yield from self._batch(batch[start : start + _GENERATOR_CHUNK], backend, sampling, options, progress)
 
     def _progress(self, options, total):
         return BatchProgress(self.__name__, total) if options["progress_bar"] else None
 
-    def _batch(self, batch, backend, options, progress):
-        sampling = _sampling(options)
+    def _batch(self, batch, backend, sampling, options, progress):
         states = [None] * len(batch)
         before = 0 if progress is None else progress.finished
         items = iter(list(enumerate(batch)))
@@ -309,7 +314,13 @@ def resolve_backend(backend):
             _kernel_default = _connect_kernel_default()
         found = _kernel_default
     assert found is not None, "Please specify a backend: set_default_backend(RuntimeEndpoint(url))"
-    return getattr(found, "endpoint", found)
+    found = getattr(found, "endpoint", found)
+    if not isinstance(getattr(found, "id", None), int):
+        raise TypeError(
+            f"{found!r} is not connected to a server, so no program can run on it. "
+            "Backends are made with RuntimeEndpoint(url), OpenAI(model) and their like; one written in Python cannot be used."
+        )
+    return found
 
 
 def _connect_kernel_default():

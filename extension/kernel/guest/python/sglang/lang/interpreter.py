@@ -2,19 +2,16 @@
 
 import asyncio
 import contextlib
-import functools
 
 from sglang import _transport
 from sglang._display import STATE_MIME
 from sglang._errors import failed, unset
-from sglang.lang.choices import OwnSelect, decide_own
 from sglang.lang.ir import (
     SglExprList,
     SglRoleBegin,
     SglRoleEnd,
     SglVarScopeBegin,
     SglVarScopeEnd,
-    wire_list,
 )
 from sglang.lang.state_group import ProgramStateGroup, value_of
 from sglang.lang.stream_executor import StreamExecutor, bodies
@@ -36,21 +33,7 @@ class ProgramState:
         return self
 
     def _submit(self, expr):
-        executor = self.stream_executor
-        exprs = wire_list(expr)
-        for item in exprs:
-            if item["t"] in ("gen", "select", "scope_end"):
-                executor.local.pop(item["name"], None)
-                executor.own_meta.pop(item["name"], None)
-        executor.post("submit", exprs=exprs)
-        for item in exprs:
-            if isinstance(item, OwnSelect):
-                _transport.spawn(functools.partial(decide_own, executor, item))
-        if not executor.use_thread:
-            executor.sync()
-            error = executor.error()
-            if error is not None:
-                raise error
+        self.stream_executor.submit(expr)
 
     def _role(self, name, expr):
         if expr is not None:
@@ -89,18 +72,7 @@ class ProgramState:
 
     def fork(self, size=1, position_ids_offset=None):
         """``size`` states that go on from here in parallel; ``position_ids_offset`` is ignored."""
-        children = self._children(size)
-        self.stream_executor.call("fork", ids=[child.sid for child in children])
-        return self._group(children)
-
-    def _children(self, size):
-        executor = self.stream_executor
-        children = []
-        for _ in range(size):
-            child = StreamExecutor(executor.backend, executor.stream, executor.use_thread)
-            child.local.update(executor.local)
-            children.append(child)
-        return children
+        return self._group(self.stream_executor.fork(size))
 
     def _group(self, children):
         if self.stream_executor.in_body:
@@ -271,10 +243,8 @@ def run_body(program, state, args, kwargs):
 
 def new_state(program_name, backend, sampling, stream, use_thread, speculate=None):
     """An empty state on a backend, with the sampling parameters of its run."""
-    _transport.flush_dropped()
-    executor = StreamExecutor(backend, stream, use_thread)
-    options = {} if speculate is None else {"speculate": int(speculate)}
-    executor.post("new", backend=backend.id, program=program_name, stream=stream, sampling=sampling, **options)
+    executor = StreamExecutor.view(backend, stream, use_thread)
+    executor.new(program_name, sampling, speculate)
     return ProgramState(executor)
 
 
@@ -297,3 +267,12 @@ async def in_background(work):
 
     _transport.spawn(body)
     return await future
+
+
+def __getattr__(name):
+    """SGLang's functions behind ``run``."""
+    if name in ("run_program", "run_program_batch", "run_internal", "cache_program"):
+        from sglang.lang import run_program
+
+        return getattr(run_program, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -14,6 +14,7 @@ import sys
 
 from sglang import _transport
 from sglang.lang.choices import select_wire, token_length_normalized
+from sglang.lang.sampling_params import SglSamplingParams
 
 REGEX_INT = r"[-+]?[0-9]+[ \n]*"
 REGEX_FLOAT = r"[-+]?[0-9]*\.?[0-9]+[ \n]*"
@@ -50,7 +51,13 @@ class SglExpr:
         return SglExprList(_items(a) + _items(b))
 
     def wire(self):
-        raise NotImplementedError(type(self).__name__)
+        """The expression's form on the bridge; those that only traces have fail when they are executed."""
+        message = f"{self!r} is part of a trace and cannot be appended to a program that runs"
+        return {"t": "bad", "error": {"type": "ValueError", "message": message}}
+
+    def print_graph_dfs(self):
+        """The expression as a line; the graph of a whole program is that of ``trace().last_node``."""
+        return f"%{self.node_id} = {self!r}\n"
 
 
 def _operand(value):
@@ -79,10 +86,6 @@ def wire_list(expr):
         return [expr.wire()]
     message = f"{expr}: only text and expressions can be appended to a state, not {type(expr).__name__}"
     return [{"t": "bad", "error": {"type": "AssertionError", "message": message}}]
-
-
-def without_none(fields):
-    return {name: value for name, value in fields.items() if value is not None}
 
 
 class SglExprList(SglExpr):
@@ -117,10 +120,8 @@ class SglGen(SglExpr):
         name=None,
         max_new_tokens=None,
         min_new_tokens=None,
-        n=None,
         stop=None,
         stop_token_ids=None,
-        stop_regex=None,
         temperature=None,
         top_p=None,
         top_k=None,
@@ -135,38 +136,40 @@ class SglGen(SglExpr):
         dtype=None,
         regex=None,
         json_schema=None,
+        n=None,
+        stop_regex=None,
         extensions=None,
     ):
         super().__init__()
         self.name = name
         self.reasoning = None
         self._at = _position()
-        self.sampling_params = {
-            "max_new_tokens": max_new_tokens,
-            "min_new_tokens": min_new_tokens,
-            "n": n,
-            "stop": list(stop) if isinstance(stop, (list, tuple)) else stop,
-            "stop_token_ids": stop_token_ids,
-            "stop_regex": stop_regex,
-            "temperature": temperature,
-            "top_p": top_p,
-            "top_k": top_k,
-            "min_p": min_p,
-            "frequency_penalty": frequency_penalty,
-            "presence_penalty": presence_penalty,
-            "ignore_eos": ignore_eos,
-            "return_logprob": return_logprob,
-            "logprob_start_len": logprob_start_len,
-            "top_logprobs_num": top_logprobs_num,
-            "return_text_in_logprobs": return_text_in_logprobs,
-            "dtype": _DTYPES.get(dtype, dtype) if dtype.__hash__ else dtype,
-            "regex": regex,
-            "json_schema": json_schema,
-            **without_none(extensions or {}),
-        }
+        self.sampling_params = SglSamplingParams(
+            max_new_tokens,
+            min_new_tokens,
+            list(stop) if isinstance(stop, (list, tuple)) else stop,
+            stop_token_ids,
+            temperature,
+            top_p,
+            top_k,
+            min_p,
+            frequency_penalty,
+            presence_penalty,
+            ignore_eos,
+            return_logprob,
+            logprob_start_len,
+            top_logprobs_num,
+            return_text_in_logprobs,
+            json_schema,
+            _DTYPES.get(dtype, dtype) if dtype.__hash__ else dtype,
+            regex,
+            n,
+            stop_regex,
+            extensions,
+        )
 
     def wire(self):
-        sampling = without_none(self.sampling_params)
+        sampling = self.sampling_params.wire()
         if "dtype" in sampling:
             sampling["dtype"] = str(sampling["dtype"])
         wire = {"t": "gen", "name": self.name, "sampling": sampling, "at": self._at}
@@ -271,6 +274,31 @@ class SglVideo(SglExpr):
 
     def __repr__(self):
         return f"SglVideo({self.path!r}, {self.num_frames})"
+
+
+class SglCommitLazy(SglExpr):
+    """Has the server compute the text so far."""
+
+    def wire(self):
+        return {"t": "commit"}
+
+    def __repr__(self):
+        return "CommitLazy()"
+
+
+class SglConcateAndAppend(SglExpr):
+    """Appends the texts of forks: what ``forks.join("concate_and_append")`` does."""
+
+    def __init__(self, states):
+        super().__init__()
+        self.states = states
+
+    def wire(self):
+        message = 'ConcateAndAppend cannot be appended; call forks.join("concate_and_append")'
+        return {"t": "bad", "error": {"type": "NotImplementedError", "message": message}}
+
+    def __repr__(self):
+        return f"ConcatenateAndAppend('{self.states}')"
 
 
 class SglVarScopeBegin(SglExpr):

@@ -8,6 +8,7 @@ import contextlib
 import contextvars
 import io
 
+from sglang.lang.interpreter import ProgramState
 from sglang.lang.ir import SglExprList, SglRoleBegin, SglRoleEnd, wire_list
 from sglang.lang.state_group import ProgramStateGroup
 
@@ -27,7 +28,7 @@ def refuse_in_preview():
         raise PreviewEnd("it runs another program here, which a preview does not do")
 
 
-class PreviewState:
+class PreviewState(ProgramState):
     """Stands for ``s``: keeps the expressions, answers reads with placeholders."""
 
     def __init__(self, steps, parent=None):
@@ -139,6 +140,11 @@ class PreviewState:
 
     def text_iter(self, var_name=None):
         raise PreviewEnd("it streams its own text")
+
+    text_async_iter = text_iter
+
+    def __repr__(self):
+        raise PreviewEnd("it shows its own text")
 
     def wire(self):
         """The expressions, and the forks with the place where each group begins."""

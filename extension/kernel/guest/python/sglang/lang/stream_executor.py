@@ -1,11 +1,14 @@
 """The kernel's program states, as this package names and asks them."""
 
 import contextvars
+import functools
 import itertools
 import weakref
 
 from sglang import _transport
 from sglang._errors import cause_of
+from sglang.lang.choices import OwnSelect, decide_own
+from sglang.lang.ir import wire_list
 
 _sids = itertools.count(1)
 
@@ -14,13 +17,41 @@ bodies = contextvars.ContextVar("sglang_bodies", default=frozenset())
 
 
 class StreamExecutor:
-    """What SGLang programs reach through ``state.stream_executor``. A view on the kernel's state."""
+    """What SGLang programs reach through ``state.stream_executor``. A view on the kernel's state.
 
-    def __init__(self, backend, stream=False, use_thread=True):
+    Made as here, it is a state of its own: ``ProgramState(StreamExecutor(backend, {}, SglSamplingParams(), None,
+    stream=False))``. ``chat_template`` only holds for it.
+    """
+
+    def __init__(
+        self,
+        backend,
+        arguments,
+        default_sampling_para,
+        chat_template,
+        stream,
+        num_api_spec_tokens=None,
+        use_thread=True,
+    ):
+        self._view(getattr(backend, "endpoint", backend), stream, use_thread)
+        self.arguments = arguments
+        self.default_sampling_para = default_sampling_para
+        options = {} if chat_template is None else {"template": chat_template.wire()}
+        self.new(None, default_sampling_para.wire(), num_api_spec_tokens, **options)
+
+    @classmethod
+    def view(cls, backend, stream=False, use_thread=True):
+        """A state that the kernel is told of by ``new``, or by a fork."""
+        executor = cls.__new__(cls)
+        executor._view(backend, stream, use_thread)
+        return executor
+
+    def _view(self, backend, stream, use_thread):
         self.sid = next(_sids)
         self.backend = backend
         self.stream = stream
         self.use_thread = use_thread
+        self.arguments = {}
         # Values that only Python knows: what the program set itself, and joined lists.
         self.local = {}
         # What choice methods of the program's own told about their decisions, and what one raised.
@@ -29,6 +60,49 @@ class StreamExecutor:
         # The body of a streamed run, until it was joined.
         self.task = None
         weakref.finalize(self, _transport.drop_later, self.sid).atexit = False
+
+    def new(self, program, sampling, speculate=None, **options):
+        """Tells the kernel that a state begins."""
+        _transport.flush_dropped()
+        if speculate is not None:
+            options["speculate"] = int(speculate)
+        backend = self.backend.id
+        self.post("new", backend=backend, program=program, stream=self.stream, sampling=sampling, **options)
+
+    def submit(self, expr):
+        """Appends an expression or text."""
+        exprs = wire_list(expr)
+        for item in exprs:
+            if item["t"] in ("gen", "select", "scope_end"):
+                self.local.pop(item["name"], None)
+                self.own_meta.pop(item["name"], None)
+        self.post("submit", exprs=exprs)
+        for item in exprs:
+            if isinstance(item, OwnSelect):
+                _transport.spawn(functools.partial(decide_own, self, item))
+        if not self.use_thread:
+            self.sync()
+            error = self.error()
+            if error is not None:
+                raise error
+
+    def children(self, size):
+        """Executors for the kernel to fork into."""
+        children = [StreamExecutor.view(self.backend, self.stream, self.use_thread) for _ in range(size)]
+        for child in children:
+            child.arguments = self.arguments
+            child.local.update(self.local)
+        return children
+
+    def fork(self, size=1, position_ids_offset=None):
+        """A list of ``size`` executors that go on from here."""
+        children = self.children(size)
+        self.call("fork", ids=[child.sid for child in children])
+        return children
+
+    def end(self):
+        """Nothing more will be appended; iterators over the text end."""
+        self.post("end", error=None)
 
     def call(self, op, **fields):
         return _transport.call({"op": op, "sid": self.sid, **fields})
@@ -105,6 +179,10 @@ class StreamExecutor:
     def error(self):
         error = self.call("error")
         return None if error is None else self.own_error or cause_of(error)
+
+    @property
+    def error_(self):
+        return self.error()
 
 
 class _VariableEvent:

@@ -6,6 +6,7 @@ import itertools
 
 from sglang.lang.backend.base_backend import BaseBackend
 from sglang.lang.function import resolve_backend, tracing
+from sglang.lang.interpreter import ProgramState, ProgramStateGroup
 from sglang.lang.ir import SglConstantText, SglExpr, SglExprList, SglGen, SglRoleBegin, SglRoleEnd, SglSelect
 from sglang.lang.state_group import check_mode
 
@@ -20,6 +21,23 @@ class SglArgument(SglExpr):
         super().__init__()
         self.name = name
         self.value = value
+
+    def _open(self, what):
+        if self.value is None:
+            raise TypeError(f"The argument {self.name!r} has no value in a trace: {what}")
+        return self.value
+
+    def __len__(self):
+        return len(self._open("it has no length"))
+
+    def __getitem__(self, index):
+        return self._open("it has no items")[index]
+
+    def __int__(self):
+        return int(self._open("it is no number"))
+
+    def __bool__(self):
+        return bool(self._open("it is neither true nor false"))
 
     def __format__(self, format_spec):
         raise TypeError(
@@ -101,7 +119,7 @@ def _line(node):
     return f"%{node.node_id} = {before and before + ' + '}{node.expr!r}"
 
 
-class TracerProgramState:
+class TracerProgramState(ProgramState):
     """Stands for ``s``: remembers what is appended. Roles become the template's text."""
 
     def __init__(self, template, arguments, parent=None):
@@ -208,8 +226,6 @@ class TracerProgramState:
         self.variables[name] = SglVariable(name, self.nodes[first] if self.nodes[first:] else None)
 
     def fork(self, size=1, position_ids_offset=None):
-        from sglang.lang.interpreter import ProgramStateGroup
-
         fork = _Node(SglFork(size, position_ids_offset), self.last_node)
         states = [TracerProgramState(self.chat_template, self.arguments, self) for _ in range(size)]
         for index, state in enumerate(states):
@@ -218,6 +234,12 @@ class TracerProgramState:
 
     def sync(self):
         pass
+
+    def __repr__(self):
+        return f"TracerProgramState({self.flatten_nodes()})"
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        return {"text/plain": repr(self)}
 
 
 class _TracerGroup:

@@ -23,9 +23,13 @@ def add_common_sglang_args_and_parse(parser: argparse.ArgumentParser):
 
 
 def select_sglang_backend(args):
-    """The backend that the options name: ``srt``, or ``srt-no-parallel``."""
+    """The backend that the options name: ``srt``, ``srt-no-parallel``, or a model of OpenAI."""
+    if args.backend.startswith("gpt-"):
+        from sglang.lang.backend.openai import OpenAI
+
+        return OpenAI(args.backend)
     if not args.backend.startswith("srt"):
-        raise ValueError(f"Invalid backend: {args.backend}. This kernel knows srt and srt-no-parallel.")
+        raise ValueError(f"Invalid backend: {args.backend}. Known are srt, srt-no-parallel and OpenAI's gpt-… models.")
     if args.backend == "srt-no-parallel":
         global_config.enable_parallel_encoding = False
     from sglang.lang.backend.runtime_endpoint import RuntimeEndpoint

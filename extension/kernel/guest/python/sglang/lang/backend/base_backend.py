@@ -39,7 +39,8 @@ class BaseBackend:
     @chat_template.setter
     def chat_template(self, template: ChatTemplate):
         self._template = template
-        _transport.post({"op": "set_template", "backend": self.id, "template": template.wire()})
+        if self.id is not None:
+            _transport.post({"op": "set_template", "backend": self.id, "template": template.wire()})
 
     def get_model_name(self):
         return self.model_info.get("model_path")

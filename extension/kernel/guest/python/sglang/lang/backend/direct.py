@@ -2,7 +2,6 @@
 
 import json
 
-from sglang import _transport
 from sglang.lang.backend.runtime_endpoint import RuntimeEndpoint
 from sglang.lang.stream_executor import StreamExecutor
 
@@ -47,11 +46,10 @@ class Streams:
             raise ValueError("generate(stream=True) takes one prompt, as a string.")
         if self._endpoint is None:
             self._endpoint = RuntimeEndpoint(self._url, chat_template_name="default")
-        executor = StreamExecutor(self._endpoint, stream=True)
+        executor = StreamExecutor.view(self._endpoint, stream=True)
         sampling = dict(body.get("sampling_params") or {})
         sampling.update((name, body[name]) for name in _LOGPROB_OPTIONS if name in body)
-        _transport.flush_dropped()
-        executor.post("new", backend=self._endpoint.id, program="Engine", stream=True, sampling={})
+        executor.new("Engine", {})
         gen = {"t": "gen", "name": "text", "sampling": sampling, "at": None}
         executor.post("submit", exprs=[{"t": "text", "v": body["text"]}, gen])
         executor.post("end", error=None)

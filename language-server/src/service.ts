@@ -37,6 +37,7 @@ import type { SeverityOverrides } from './features/rules.ts';
 import { semanticTokens, type SemanticToken } from './features/semantic-tokens.ts';
 import { signatureHelp, type SignatureHelp } from './features/signatures.ts';
 import { documentSymbols, type DocumentSymbol } from './features/symbols.ts';
+import { AnalysisMemory } from './semantics/analysis-memory.ts';
 import { analyzeModule, type BackendChoice, type ModuleAnalysis } from './semantics/analysis.ts';
 import type { Value } from './semantics/value.ts';
 
@@ -137,15 +138,25 @@ export function createLanguageService(options: ServiceOptions = {}): LanguageSer
     const analysis = analyses.of(uri);
     return analysis ? use(analysis) : empty;
   };
-  const diagnosticsOf = (uri: string): readonly Diagnostic[] =>
-    withAnalysis(uri, [], (analysis) => {
-      const isFile = documents.moduleOf(uri)?.kind === 'file';
-      const found = diagnose(analysis, {
-        ...settings,
-        syntaxErrors: settings.syntaxErrors && !isFile,
-      });
-      return analyses.withoutTransient(uri, found).filter((entry) => entry.uri === uri);
+  /** Problems of a whole notebook: every cell asks for its own. */
+  const problems = new WeakMap<ModuleAnalysis, ReadonlyMap<string, readonly Diagnostic[]>>();
+  const problemsOf = (
+    uri: string,
+    analysis: ModuleAnalysis,
+  ): ReadonlyMap<string, readonly Diagnostic[]> => {
+    const known = problems.get(analysis);
+    if (known) return known;
+    const isFile = documents.moduleOf(uri)?.kind === 'file';
+    const found = diagnose(analysis, {
+      ...settings,
+      syntaxErrors: settings.syntaxErrors && !isFile,
     });
+    const byUnit = Map.groupBy(analyses.withoutTransient(uri, found), (entry) => entry.uri);
+    problems.set(analysis, byUnit);
+    return byUnit;
+  };
+  const diagnosticsOf = (uri: string): readonly Diagnostic[] =>
+    withAnalysis(uri, [], (analysis) => problemsOf(uri, analysis).get(uri) ?? []);
 
   const valuesOf = (uri: string, analysis: ModuleAnalysis): LastValues => ({
     lastValues: (program, name) =>
@@ -178,7 +189,7 @@ export function createLanguageService(options: ServiceOptions = {}): LanguageSer
     },
     close(uri) {
       documents.close(uri);
-      analyses.changed(uri);
+      analyses.closed(uri);
     },
     unitsOf: (uri) => documents.moduleOf(uri)?.units.map((unit) => unit.uri) ?? [],
     diagnostics: diagnosticsOf,
@@ -235,6 +246,7 @@ class AnalysisCache implements Project {
   readonly #documents: Documents;
   readonly #host: ModuleHost | null;
   readonly #analyses = new Map<string, ModuleAnalysis>();
+  readonly #memories = new Map<string, AnalysisMemory>();
   readonly #imported = new Map<
     string,
     { readonly text: string; readonly exports: ReadonlyMap<string, Value> }
@@ -300,6 +312,11 @@ class AnalysisCache implements Project {
       if (this.#importsOthers(module)) this.#analyses.delete(module.uri);
   }
 
+  closed(moduleUri: string): void {
+    this.changed(moduleUri);
+    this.#memories.delete(moduleUri);
+  }
+
   #importsOthers(module: SourceModule): boolean {
     return (
       this.#host !== null && module.units.some((unit) => /^\s*(?:from|import)\s/m.test(unit.text))
@@ -308,6 +325,7 @@ class AnalysisCache implements Project {
 
   clear(): void {
     this.#analyses.clear();
+    this.#memories.clear();
     this.#imported.clear();
     this.#closed.clear();
   }
@@ -315,11 +333,16 @@ class AnalysisCache implements Project {
   #analyze(module: SourceModule): ModuleAnalysis {
     const known = this.#analyses.get(module.uri);
     if (known) return known;
-    const analysis = analyzeModule({
-      units: module.units,
-      importModule: (path, level, from) => this.#import(path, level, from),
-      ...(this.settings.backend ? { backend: this.settings.backend } : {}),
-    });
+    const memory = this.#memories.get(module.uri) ?? new AnalysisMemory();
+    this.#memories.set(module.uri, memory);
+    const analysis = analyzeModule(
+      {
+        units: module.units,
+        importModule: (path, level, from) => this.#import(path, level, from),
+        ...(this.settings.backend ? { backend: this.settings.backend } : {}),
+      },
+      memory,
+    );
     this.#analyses.set(module.uri, analysis);
     if (module.units.every((unit) => unit.tree.errors.length === 0)) {
       this.#goodNames.set(module.uri, variableNames(analysis));

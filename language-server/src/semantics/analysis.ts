@@ -2,10 +2,11 @@
  * Follows a module (all cells of a notebook in order, or one file) and collects facts. Nothing is
  * executed: values are abstract, every path is taken, and unknown code may do anything.
  */
-import type { Block, Call, Expression, FunctionDef } from '../syntax/ast.ts';
+import type { Block, Call, Expression, FunctionDef, Lambda } from '../syntax/ast.ts';
+import { AnalysisMemory, type Memos } from './analysis-memory.ts';
 import { checkRolesEnded } from './append.ts';
 import { evaluateCall } from './calls.ts';
-import { Environment } from './environment.ts';
+import type { Environment } from './environment.ts';
 import { evaluateExpression } from './expressions.ts';
 import type { Facts, Fix } from './facts.ts';
 import { bindUnknown, invokeFunction, runBody } from './functions.ts';
@@ -17,14 +18,22 @@ import {
   type Machine,
 } from './machine.ts';
 import { checkDefinition } from './program-calls.ts';
-import { LayeredMap } from './layered-map.ts';
+import { LayeredMap, type Root } from './layered-map.ts';
 import { emptyState } from './program-state.ts';
 import { Recorder } from './recorder.ts';
 import type { SourceUnit } from './source-unit.ts';
 import { Relevance } from './relevance.ts';
 import { declaredNames } from './shared-names.ts';
 import { executeBlock } from './statements.ts';
-import { joinValues, unknown, type BackendKind, type FunctionRef, type Value } from './value.ts';
+import { sameValue } from './trace.ts';
+import {
+  joinValues,
+  unknown,
+  type BackendKind,
+  type FunctionRef,
+  type Members,
+  type Value,
+} from './value.ts';
 
 export interface BackendChoice {
   readonly kind: BackendKind;
@@ -54,8 +63,14 @@ export interface ModuleAnalysis {
   readonly readSites: ReadonlySet<Expression>;
 }
 
-export function analyzeModule(input: ModuleInput): ModuleAnalysis {
-  return new ModuleInterpreter(input).run();
+/** `memory` of earlier analyses of the same notebook spares what has not changed; the result is the same. */
+export function analyzeModule(
+  input: ModuleInput,
+  memory: AnalysisMemory = new AnalysisMemory(),
+): ModuleAnalysis {
+  const sharedNames = new Set(input.units.flatMap((unit) => declaredNames(unit)));
+  memory.begin(sharedNames);
+  return new ModuleInterpreter(input, memory, sharedNames).run();
 }
 
 /** Functions that call each other can be reached in exponentially many ways. */
@@ -69,41 +84,44 @@ const maximumExpressionDepth = 1300;
 
 class ModuleInterpreter implements Machine {
   readonly recorder = new Recorder();
-  readonly hoisted = new Map<string, Value>();
+  readonly #backends = new Set<BackendKind>();
+  readonly #models = new Set<string>();
   readonly backend: BackendInfo;
   readonly #input: ModuleInput;
+  readonly #memory: AnalysisMemory;
+  readonly hoisted: Root<string, Value>;
   readonly #queue: FunctionRef[] = [];
   readonly #queued = new Map<object, number>();
-  readonly #stateIds = new Map<object, Map<number, number>>();
-  readonly #contexts = new Map<object, Map<number, number>>();
   readonly #globals = new Map<string, Value>();
   /** Names of the module with different values over time: what a function finds depends on when it runs. */
   readonly #reassigned = new Set<string>();
-  #unknownNames = { size: 0, names: new LayeredMap<string, Value>() };
+  #unknownNames = { key: '', size: 0, names: new LayeredMap<string, Value>() };
   readonly sharedNames: ReadonlySet<string>;
-  readonly relevance: Relevance;
-  #nextState = 1;
-  #nextContext = 1;
+  readonly #relevance: Relevance;
   unit: SourceUnit;
   frame: Frame;
   budget = 0;
   #granted = 0;
   #callsLeft = callsPerModule;
+  /** Fewer calls were granted than asked for. */
+  #isShort = false;
   #depth = 0;
 
-  constructor(input: ModuleInput) {
+  constructor(input: ModuleInput, memory: AnalysisMemory, sharedNames: ReadonlySet<string>) {
     this.#input = input;
+    this.#memory = memory;
+    this.sharedNames = sharedNames;
+    this.hoisted = memory.hoisted;
     this.unit = input.units[0] ?? {
       uri: '',
       text: '',
       tree: { text: '', body: [], errors: [], comments: [] },
     };
     this.frame = topFrame();
-    this.relevance = new Relevance(input.units);
-    this.sharedNames = new Set(input.units.flatMap((unit) => declaredNames(unit)));
+    this.#relevance = new Relevance(input.units);
     this.backend = {
-      kinds: new Set(),
-      models: new Set(),
+      kinds: this.#backends,
+      models: this.#models,
       chosen: input.backend?.kind ?? 'unknown',
       version: input.backend?.version ?? null,
     };
@@ -111,17 +129,20 @@ class ModuleInterpreter implements Machine {
 
   run(): ModuleAnalysis {
     const { units } = this.#input;
-    const env = new Environment(null);
+    const { top, memos } = this.#memory;
     this.#hoist(units);
     for (const unit of units) {
-      this.unit = unit;
-      this.#executeCell(unit.tree.body, env);
+      this.#follow(memos.cells, unit, top, [], callsPerStatement, () => {
+        this.unit = unit;
+        this.frame = topFrame();
+        this.#executeCell(unit.tree.body, top);
+      });
     }
-    this.#checkBodies(env);
+    this.#checkBodies(top);
     return {
       units,
       facts: this.recorder.finish(),
-      exports: env.names.toMap(),
+      exports: top.names.toMap(),
       consumed: this.recorder.consumed,
       executed: this.recorder.executed,
       traced: this.recorder.traced,
@@ -142,32 +163,80 @@ class ModuleInterpreter implements Machine {
 
   /** Cells may be run in any order: what any cell defines is known to the ones above it. */
   #hoist(units: readonly SourceUnit[]): void {
-    const env = new Environment(null);
+    const { definitions, memos } = this.#memory;
     this.recorder.quiet++;
     for (const unit of units) {
-      this.unit = unit;
-      for (const statement of unit.tree.body) {
-        if (['Import', 'ImportFrom', 'FunctionDef', 'ClassDef'].includes(statement.kind))
-          this.execute([statement], env);
-      }
+      this.#follow(memos.definitions, unit, definitions, [], 0, () => {
+        this.unit = unit;
+        for (const statement of unit.tree.body) {
+          if (['Import', 'ImportFrom', 'FunctionDef', 'ClassDef'].includes(statement.kind))
+            this.execute([statement], definitions);
+        }
+      });
     }
     this.recorder.quiet--;
-    for (const [name, value] of env.names.toMap()) this.hoisted.set(name, value);
+    this.#memory.hoist();
     this.#queue.length = 0;
     this.#queued.clear();
   }
 
+  /**
+   * Follows code, or repeats what following it did last time if it would find everything as it was
+   * then. `guard` must be the same as a whole; `calls` is the most that it asks for at once.
+   */
+  #follow(
+    memos: Memos,
+    code: object,
+    env: Environment,
+    guard: readonly unknown[],
+    calls: number,
+    follow: () => void,
+  ): void {
+    if (this.#input.units.length === 1) {
+      follow();
+      return;
+    }
+    const guards = [...guard, [...this.#backends].join(), [...this.#models].join()];
+    this.#settle();
+    const memo = memos.get(code);
+    const isAlike =
+      memo &&
+      this.#callsLeft - memo.calls >= calls &&
+      memo.guard.every((value, i) => value === guards[i]);
+    if (isAlike && this.#memory.repeat(memo, env, this)) {
+      this.#callsLeft -= memo.calls;
+      return;
+    }
+    const left = this.#callsLeft;
+    this.#isShort = false;
+    const taken = this.#memory.record(env, this, follow);
+    this.#settle();
+    if (this.#isShort) memos.delete(code);
+    else memos.set(code, { ...taken, calls: left - this.#callsLeft, guard: guards });
+  }
+
   #grant(calls: number): void {
-    this.#callsLeft -= this.#granted - this.budget;
+    this.#settle();
     this.#granted = Math.min(calls, Math.max(fewCalls, this.#callsLeft));
+    this.#isShort ||= this.#granted < calls;
     this.budget = this.#granted;
+  }
+
+  #settle(): void {
+    this.#callsLeft -= this.#granted - this.budget;
+    this.#granted = this.budget;
   }
 
   #checkBodies(env: Environment): void {
     const programs = (): FunctionRef | undefined => this.#take((ref) => ref.isProgram);
     const helpers = (): FunctionRef | undefined => this.#take(() => true);
     for (let ref = programs() ?? helpers(); ref; ref = programs() ?? helpers()) {
-      if (ref.isProgram || !this.recorder.wasVisited(ref.node)) this.#checkBody(ref, env);
+      if (!ref.isProgram && this.recorder.wasVisited(ref.node)) continue;
+      const body = ref;
+      const guard = [body, this.#reassignedNames().key];
+      this.#follow(this.#memory.memos.bodies, ref.node, env, guard, callsPerBody, () =>
+        this.#checkBody(body, env),
+      );
     }
   }
 
@@ -179,7 +248,7 @@ class ModuleInterpreter implements Machine {
   /** Follows a body with unknown arguments. */
   #checkBody(ref: FunctionRef, env: Environment): void {
     const inner = env.fork().enter(ref.closure);
-    inner.names = this.#reassignedNames();
+    inner.names = this.#reassignedNames().names.fork();
     this.#grant(callsPerBody);
     const frame: Frame = {
       ...topFrame(),
@@ -215,13 +284,14 @@ class ModuleInterpreter implements Machine {
   }
 
   /** Made anew only when a name has come: every body starts with them. */
-  #reassignedNames(): LayeredMap<string, Value> {
-    if (this.#unknownNames.size !== this.#reassigned.size) {
+  #reassignedNames(): { readonly key: string; readonly names: LayeredMap<string, Value> } {
+    const { size } = this.#reassigned;
+    if (this.#unknownNames.size !== size) {
       const names = new LayeredMap<string, Value>();
       for (const name of this.#reassigned) names.set(name, unknown);
-      this.#unknownNames = { size: this.#reassigned.size, names };
+      this.#unknownNames = { key: [...this.#reassigned].toSorted().join(), size, names };
     }
-    return this.#unknownNames.names.fork();
+    return this.#unknownNames;
   }
 
   #checkProgram(node: FunctionDef, ref: FunctionRef, frame: Frame): void {
@@ -260,28 +330,22 @@ class ModuleInterpreter implements Machine {
 
   /** A number for "reached through this call from the current context". */
   #context(node: object): number {
-    const inner = this.#contexts.get(node) ?? new Map<number, number>();
-    this.#contexts.set(node, inner);
-    const known = inner.get(this.frame.context);
-    if (known !== undefined) return known;
-    const fresh = this.#nextContext++;
-    inner.set(this.frame.context, fresh);
-    return fresh;
+    return this.#memory.contexts.of(node, this.frame.context);
   }
 
   stateIdFor(node: object): number {
-    const inner = this.#stateIds.get(node) ?? new Map<number, number>();
-    this.#stateIds.set(node, inner);
-    const known = inner.get(this.frame.context);
-    if (known !== undefined) return known;
-    const fresh = this.#nextState++;
-    inner.set(this.frame.context, fresh);
-    return fresh;
+    return this.#memory.stateIds.of(node, this.frame.context);
   }
 
   enqueue(ref: FunctionRef): void {
+    const { quiet } = this.recorder;
+    this.#effect((machine) => {
+      machine.recorder.quiet += quiet;
+      machine.enqueue(ref);
+      machine.recorder.quiet -= quiet;
+    });
     const known = this.#queued.get(ref.node);
-    if (known === undefined && this.recorder.quiet === 0) {
+    if (known === undefined && quiet === 0) {
       this.#queued.set(ref.node, this.#queue.length);
       this.#queue.push(ref);
     } else if (ref.isProgram) {
@@ -291,6 +355,7 @@ class ModuleInterpreter implements Machine {
   }
 
   noteGlobal(name: string, value: Value): void {
+    this.#effect((machine) => machine.noteGlobal(name, value));
     const known = this.#globals.get(name);
     this.#globals.set(name, value);
     if (known && joinValues(known, value) !== known) this.#reassigned.add(name);
@@ -305,8 +370,59 @@ class ModuleInterpreter implements Machine {
     reportAt(this, this.unit, code, span, message, { fixes });
   }
 
-  importedModule(path: string, level: number): ReadonlyMap<string, Value> | null {
-    return this.#input.importModule(path, level, this.unit.uri);
+  importedModule(
+    path: string,
+    level: number,
+    from = this.unit.uri,
+  ): ReadonlyMap<string, Value> | null {
+    const members = this.#input.importModule(path, level, from);
+    this.#check((machine) => machine.importedModule(path, level, from) === members);
+    return members;
+  }
+
+  isRelevant(node: FunctionDef | Lambda): boolean {
+    const isRelevant = this.#relevance.has(node);
+    this.#check((machine) => machine.isRelevant(node) === isRelevant);
+    return isRelevant;
+  }
+
+  addBackend(kind: BackendKind): void {
+    this.#backends.add(kind);
+    this.#effect((machine) => machine.addBackend(kind));
+  }
+
+  addModel(name: string): void {
+    this.#models.add(name.toLowerCase());
+    this.#effect((machine) => machine.addModel(name));
+  }
+
+  newMembers(): Members {
+    const members: Members = new Map();
+    this.#effect(() => members.clear());
+    return members;
+  }
+
+  member(members: Members, name: string): Value | undefined {
+    const value = members.get(name);
+    this.#check(() => sameValue(members.get(name), value));
+    return value;
+  }
+
+  setMember(members: Members, name: string, value: Value): void {
+    members.set(name, value);
+    this.#effect(() => members.set(name, value));
+  }
+
+  changed(env: Environment): void {
+    this.#memory.changed(env);
+  }
+
+  #check(isSame: (machine: Machine) => boolean): void {
+    this.#memory.tracer.trace?.checks.push(isSame);
+  }
+
+  #effect(act: (machine: Machine) => void): void {
+    this.#memory.tracer.trace?.effects.push(act);
   }
 }
 

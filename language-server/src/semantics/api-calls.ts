@@ -248,7 +248,7 @@ function backendOf(machine: Machine, name: string, args: CallArguments): Value {
   );
   const backend = name === 'OpenAI' ? openAiKind(model, args) : kinds[name];
   if (backend === undefined) return unknown;
-  if (model !== null) machine.backend.models.add(model.toLowerCase());
+  if (model !== null) machine.addModel(model);
   return { kind: 'backend', backend };
 }
 
@@ -266,6 +266,6 @@ export function noteBackend(machine: Machine, args: CallArguments): void {
 }
 
 function setBackend(machine: Machine, value: Value): Value {
-  machine.backend.kinds.add(value.kind === 'backend' ? value.backend : 'unknown');
+  machine.addBackend(value.kind === 'backend' ? value.backend : 'unknown');
   return none;
 }

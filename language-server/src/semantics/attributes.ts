@@ -30,7 +30,7 @@ export function attributeOf(
     return programMethods.has(name) ? { kind: 'method', object, name } : unknown;
   }
   if (object.kind === 'object') {
-    return memberOf(object, name);
+    return memberOf(machine, object, name);
   }
   if (
     object.kind === 'text' ||
@@ -57,7 +57,7 @@ export function attributeOf(
 
 function markConsumed(machine: Machine, env: Environment, id: number): void {
   const program = env.state(id)?.program;
-  if (program !== null && program !== undefined) machine.recorder.consumed.add(program);
+  if (program !== null && program !== undefined) machine.recorder.consume(program);
 }
 
 /** Members of the `sglang` package and of modules of the workspace. */
@@ -87,8 +87,12 @@ const knownUtilities: ReadonlySet<string> = new Set([
   'terminate_process',
 ]);
 
-function memberOf(object: Extract<Value, { kind: 'object' }>, name: string): Value {
-  const member = object.members.get(name) ?? unknown;
+function memberOf(
+  machine: Machine,
+  object: Extract<Value, { kind: 'object' }>,
+  name: string,
+): Value {
+  const member = machine.member(object.members, name) ?? unknown;
   if (!object.isInstance) return member;
   // Of an instance's plain values only what they started with is known.
   if (member.kind === 'none' || member.kind === 'bool') return unknown;

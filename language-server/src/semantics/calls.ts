@@ -363,7 +363,7 @@ function useWhole(machine: Machine, args: CallArguments, env: Environment): void
   for (const { value } of [...args.positional, ...args.keywords.values()]) {
     for (const id of stateIdsOf(value)) {
       const program = env.state(id)?.program;
-      if (program !== null && program !== undefined) machine.recorder.consumed.add(program);
+      if (program !== null && program !== undefined) machine.recorder.consume(program);
     }
   }
 }
@@ -487,5 +487,5 @@ function noteModel(machine: Machine, command: Value): void {
 /** The model of a command line that launches a server, also of `!python -m sglang.launch_server …`. */
 export function noteLaunch(machine: Machine, command: string): void {
   const model = /launch_server[^]*?--model(?:-path)?[ =](\S+)/.exec(command)?.[1];
-  if (model !== undefined) machine.backend.models.add(model.toLowerCase());
+  if (model !== undefined) machine.addModel(model);
 }

@@ -4,7 +4,7 @@
  * work on copies that are joined again.
  */
 import { joinTypes } from './gen-type.ts';
-import { LayeredMap } from './layered-map.ts';
+import { LayeredMap, type Root } from './layered-map.ts';
 import { isAmong, isNoneOf } from './path-fact.ts';
 import {
   mergeSites,
@@ -20,6 +20,11 @@ export type PathFacts = LayeredMap<string, ReadonlySet<string>>;
 
 let nextVersion = 1;
 
+/** All versions given from now on are greater. */
+export function latestVersion(): number {
+  return nextVersion - 1;
+}
+
 /** A number never given before; tells values of one name apart. */
 export function freshVersion(): number {
   return nextVersion++;
@@ -31,6 +36,8 @@ export class Environment {
   states: LayeredMap<number, ProgramStateInfo> = new LayeredMap();
   pathFacts: PathFacts = new LayeredMap();
   versions: LayeredMap<string, number> = new LayeredMap();
+  /** Greater than all versions given before. */
+  readonly born = freshVersion();
 
   constructor(closure: Environment | null) {
     this.closure = closure;
@@ -78,10 +85,12 @@ export class Environment {
     this.versions.set(name, freshVersion());
   }
 
-  /** Gives the name a value where it lives; in an outer scope that may happen at any time. */
-  change(name: string, value: Value, laterValue: Value): void {
-    if (this.names.has(name) || !this.closure) this.assign(name, value);
-    else this.closure.change(name, laterValue, laterValue);
+  /** Gives the name a value in the scope where it lives, which is returned; in an outer one that may happen at any time. */
+  change(name: string, value: Value, laterValue: Value): Environment {
+    if (!this.names.has(name) && this.closure)
+      return this.closure.change(name, laterValue, laterValue);
+    this.assign(name, value);
+    return this;
   }
 
   versionOf(name: string): number {
@@ -119,9 +128,7 @@ export function joinEnvironments(a: Environment | null, b: Environment | null): 
   result.names = LayeredMap.join(a.names, b.names, (x, y) =>
     x && y ? joinValues(x, y) : (x ?? y),
   );
-  result.versions = LayeredMap.join(a.versions, b.versions, (x, y) =>
-    x === y ? x : freshVersion(),
-  );
+  result.versions = LayeredMap.joinOrRenew(a.versions, b.versions, freshVersion);
   result.pathFacts = LayeredMap.join(a.pathFacts, b.pathFacts, (x, y) => {
     if (!x || !y) return undefined;
     return x === y ? x : new Set([...x, ...y]);
@@ -232,10 +239,6 @@ function isSetWhen(info: VariableInfo | undefined, key: string, value: string): 
 }
 
 /** The value of a name, with what other cells define as the last resort. */
-export function lookupName(
-  env: Environment,
-  name: string,
-  hoisted: ReadonlyMap<string, Value>,
-): Value {
+export function lookupName(env: Environment, name: string, hoisted: Root<string, Value>): Value {
   return env.lookup(name) ?? hoisted.get(name) ?? unknown;
 }

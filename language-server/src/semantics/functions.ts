@@ -27,7 +27,7 @@ export function invokeFunction(
 ): Value {
   const isTooMuch = machine.frame.depth >= maximumDepth || machine.budget <= 0;
   const { owner } = machine.frame;
-  const isPlain = owner && !machine.relevance.has(owner) && !machine.relevance.has(ref.node);
+  const isPlain = owner && !machine.isRelevant(owner) && !machine.isRelevant(ref.node);
   if (isTooMuch || isPlain || isRunning(machine.frame, ref)) {
     for (const argument of [...args.positional, ...args.keywords.values()])
       openStates(machine, env, argument.value);

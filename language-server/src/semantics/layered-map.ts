@@ -4,6 +4,8 @@
  *
  *     fork:   [own] ─ base        join looks at:  [own a] ┐
  *             [own'] ┘                            [own b] ┴─ common (not visited)
+ *
+ * Below the last layer there may be a root, which is asked for what no layer has.
  */
 
 interface Layer<Key, Value> {
@@ -12,17 +14,27 @@ interface Layer<Key, Value> {
   readonly depth: number;
 }
 
+export interface Root<Key, Value> {
+  get(key: Key): Value | undefined;
+}
+
 const none: ReadonlySet<never> = new Set<never>();
 
 export class LayeredMap<Key, Value> {
   #own: Map<Key, Value> | null = null;
-  #below: Layer<Key, Value> | null;
+  #below: Layer<Key, Value> | null = null;
+  readonly #root: Root<Key, Value> | null;
 
-  constructor(below: Layer<Key, Value> | null = null) {
-    this.#below = below;
+  constructor(root: Root<Key, Value> | null = null) {
+    this.#root = root;
   }
 
   get(key: Key): Value | undefined {
+    const value = this.#inLayers(key);
+    return value === undefined && this.#root !== null ? this.#root.get(key) : value;
+  }
+
+  #inLayers(key: Key): Value | undefined {
     if (this.#own !== null) {
       const own = this.#own.get(key);
       if (own !== undefined) return own;
@@ -46,7 +58,13 @@ export class LayeredMap<Key, Value> {
   /** A copy; both may change independently from here on. */
   fork(): LayeredMap<Key, Value> {
     this.#freeze();
-    return new LayeredMap(this.#below);
+    return this.#on(this.#below);
+  }
+
+  #on(below: Layer<Key, Value> | null): LayeredMap<Key, Value> {
+    const map = new LayeredMap(this.#root);
+    map.#below = below;
+    return map;
   }
 
   /** Small layers are merged with the next ones, so that their number stays logarithmic. */
@@ -63,13 +81,14 @@ export class LayeredMap<Key, Value> {
     this.#own = null;
   }
 
+  /** What the layers hold, without the root. */
   toMap(): Map<Key, Value> {
     const layers: ReadonlyMap<Key, Value>[] = [this.#own ?? new Map()];
     for (let layer = this.#below; layer; layer = layer.below) layers.push(layer.entries);
     return new Map(layers.toReversed().flatMap((entries) => [...entries]));
   }
 
-  /** Keys that one of the two may have otherwise than the other. */
+  /** Keys that one of the two may have otherwise than the other. Both have the same root. */
   static differingKeys<Key, Value>(
     a: LayeredMap<Key, Value>,
     b: LayeredMap<Key, Value>,
@@ -94,11 +113,26 @@ export class LayeredMap<Key, Value> {
     merge: (a: Value | undefined, b: Value | undefined, key: Key) => Value | undefined,
   ): LayeredMap<Key, Value> {
     const keys = LayeredMap.differingKeys(a, b);
-    if (keys.size === 0) return new LayeredMap(a.#below);
-    const result = new LayeredMap(commonLayer(a.#below, b.#below));
+    if (keys.size === 0) return a.#on(a.#below);
+    const result = a.#on(commonLayer(a.#below, b.#below));
     for (const key of keys) {
       const merged = merge(a.get(key), b.get(key), key);
       if (merged !== undefined) result.set(key, merged);
+    }
+    return result;
+  }
+
+  /** Both maps in one, where values that differ give way to fresh ones. The root is not asked. */
+  static joinOrRenew<Key, Value>(
+    a: LayeredMap<Key, Value>,
+    b: LayeredMap<Key, Value>,
+    fresh: () => Value,
+  ): LayeredMap<Key, Value> {
+    const keys = LayeredMap.differingKeys(a, b);
+    const result = a.#on(commonLayer(a.#below, b.#below));
+    for (const key of keys) {
+      const value = a.#inLayers(key);
+      result.set(key, value !== undefined && value === b.#inLayers(key) ? value : fresh());
     }
     return result;
   }

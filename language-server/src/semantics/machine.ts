@@ -2,10 +2,10 @@
 import type { Block, Call, Expression, FunctionDef, Lambda, Span } from '../syntax/ast.ts';
 import type { Environment } from './environment.ts';
 import type { Fix } from './facts.ts';
+import type { Root } from './layered-map.ts';
 import type { ProblemDetails, Recorder } from './recorder.ts';
-import type { Relevance } from './relevance.ts';
 import type { SourceUnit } from './source-unit.ts';
-import type { BackendKind, FunctionRef, Value } from './value.ts';
+import type { BackendKind, FunctionRef, Members, Value } from './value.ts';
 
 export interface ArgumentValue {
   readonly value: Value;
@@ -47,9 +47,9 @@ export interface Frame {
 
 /** Every backend and model that the code names; rules apply only when there is exactly one. */
 export interface BackendInfo {
-  readonly kinds: Set<BackendKind>;
+  readonly kinds: ReadonlySet<BackendKind>;
   /** Lower case. */
-  readonly models: Set<string>;
+  readonly models: ReadonlySet<string>;
   /** What a setting says, for code that names no backend. */
   readonly chosen: BackendKind;
   /** Version of SGLang that a setting names, e.g. `0.4.3`. */
@@ -78,11 +78,11 @@ export function backendModel(info: BackendInfo): string | null {
 
 export interface Machine {
   readonly recorder: Recorder;
-  readonly hoisted: ReadonlyMap<string, Value>;
+  /** What any cell of the notebook defines. */
+  readonly hoisted: Root<string, Value>;
   readonly backend: BackendInfo;
   /** Names that some function declares `global` or `nonlocal`: it may change them at any time. */
   readonly sharedNames: ReadonlySet<string>;
-  readonly relevance: Relevance;
   unit: SourceUnit;
   frame: Frame;
   /** Calls that may still be followed into their function before the rest is taken as unknown. */
@@ -104,8 +104,20 @@ export interface Machine {
   enqueue(ref: FunctionRef): void;
   /** A name of the module got a value. */
   noteGlobal(name: string, value: Value): void;
+  /** Can the function have to do with SGLang? */
+  isRelevant(node: FunctionDef | Lambda): boolean;
+  /** The code names a backend, or a model. */
+  addBackend(kind: BackendKind): void;
+  addModel(name: string): void;
+  /** Members of classes and their instances are changed in place. */
+  newMembers(): Members;
+  member(members: Members, name: string): Value | undefined;
+  setMember(members: Members, name: string, value: Value): void;
+  /** A scope was changed from an inner one. */
+  changed(env: Environment): void;
   report(code: string, span: Span, message: string, fixes?: readonly Fix[], mild?: boolean): void;
-  importedModule(path: string, level: number): ReadonlyMap<string, Value> | null;
+  /** `from`: the importing cell or file, the running one by default. */
+  importedModule(path: string, level: number, from?: string): ReadonlyMap<string, Value> | null;
 }
 
 /** Like `machine.report`, for a node of another cell or file. */

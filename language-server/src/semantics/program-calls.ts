@@ -37,7 +37,7 @@ export function callProgramMethod(
     case 'trace':
     case 'cache':
     case 'compile':
-      machine.recorder.traced.add(program.ref.name);
+      machine.recorder.trace(program.ref.name);
       return unknown;
     default:
       return unknown;
@@ -57,7 +57,7 @@ export function runProgram(
 }
 
 function recordEdge(machine: Machine, program: Program, args: CallArguments): void {
-  machine.recorder.executed.add(program.ref.name);
+  machine.recorder.execute(program.ref.name);
   if (program.ref.node.kind !== 'FunctionDef') return;
   const { owner } = machine.frame;
   machine.recorder.edge({

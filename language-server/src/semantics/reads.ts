@@ -76,7 +76,7 @@ export function readVariable(
       onThisPath(env, name === null ? lookupPattern(state, pattern) : lookup(state, name)),
     ),
   );
-  for (const site of found.sites) machine.recorder.readSites.add(site.call);
+  for (const site of found.sites) machine.recorder.readSite(site.call);
   const type = name === null ? found.type : narrowedType(env, name, found);
   if (machine.recorder.quiet === 0) {
     machine.recorder.read({
@@ -156,12 +156,12 @@ export function openStates(machine: Machine, env: Environment, value: Value): vo
     for (const id of ids) {
       const state = env.state(id);
       if (!state) continue;
-      if (state.program !== null) machine.recorder.consumed.add(state.program);
+      if (state.program !== null) machine.recorder.consume(state.program);
       if (!state.open) env.setState(id, { ...state, open: true });
     }
     // `pool.submit(program.run, …)`: what reads the states of these runs is out of sight.
     if (member.kind === 'method' && member.object.kind === 'program')
-      machine.recorder.consumed.add(member.object.ref.name);
+      machine.recorder.consume(member.object.ref.name);
     if (member.kind === 'list') openStates(machine, env, member.element);
   }
 }

@@ -42,6 +42,8 @@ export class Recorder {
   catching = 0;
   /** While positive, code is followed that does not run with the values known here. */
   dead = 0;
+  /** When set, all that is recorded is also written down here, to be recorded again. */
+  tape: ((recorder: Recorder) => void)[] | null = null;
   readonly #gens = new Map<Expression, GenFact>();
   readonly #reads = new Map<Expression, ReadFact>();
   /** Reads that were only seen in branches not taken. */
@@ -53,15 +55,53 @@ export class Recorder {
   readonly #edges = new Map<Call, CallEdge>();
   readonly #problems = new Map<string, PendingProblem>();
   readonly #visits = new Map<FunctionDef | Lambda, Set<number>>();
+  readonly #consumed = new Set<string>();
+  readonly #executed = new Set<string>();
+  readonly #traced = new Set<string>();
+  readonly #readSites = new Set<Expression>();
+
   /** Programs whose text is used as a whole, so that no gen is useless. */
-  readonly consumed = new Set<string>();
-  readonly executed = new Set<string>();
-  readonly traced = new Set<string>();
+  get consumed(): ReadonlySet<string> {
+    return this.#consumed;
+  }
+
+  get executed(): ReadonlySet<string> {
+    return this.#executed;
+  }
+
+  get traced(): ReadonlySet<string> {
+    return this.#traced;
+  }
+
   /** Sites that were read, also by code followed quietly. */
-  readonly readSites = new Set<Expression>();
+  get readSites(): ReadonlySet<Expression> {
+    return this.#readSites;
+  }
+
+  consume(program: string): void {
+    if (this.#consumed.has(program) && !this.tape) return;
+    this.#consumed.add(program);
+    this.tape?.push((again) => again.consume(program));
+  }
+
+  execute(program: string): void {
+    this.#executed.add(program);
+    this.tape?.push((again) => again.execute(program));
+  }
+
+  trace(program: string): void {
+    this.#traced.add(program);
+    this.tape?.push((again) => again.trace(program));
+  }
+
+  readSite(site: Expression): void {
+    this.#readSites.add(site);
+    this.tape?.push((again) => again.readSite(site));
+  }
 
   visit(node: FunctionDef | Lambda, context: number): void {
     if (this.quiet > 0) return;
+    this.tape?.push((again) => again.visit(node, context));
     const contexts = this.#visits.get(node) ?? new Set();
     this.#visits.set(node, contexts.add(context));
   }
@@ -72,6 +112,7 @@ export class Recorder {
 
   gen(fact: GenFact): void {
     if (this.quiet > 0) return;
+    this.tape?.push((again) => again.gen(fact));
     const known = this.#gens.get(fact.site.call);
     if (!known) {
       this.#gens.set(fact.site.call, fact);
@@ -86,6 +127,7 @@ export class Recorder {
 
   read(fact: ReadFact): void {
     if (this.quiet > 0) return;
+    this.#tapeAsRun((again) => again.read(fact));
     const known = this.#reads.get(fact.node);
     if (this.dead > 0) {
       if (known && !this.#deadReads.has(fact.node)) return;
@@ -98,25 +140,33 @@ export class Recorder {
   }
 
   call(fact: CallFact): void {
-    if (this.quiet === 0) this.#calls.set(fact.node, fact);
+    if (this.quiet > 0) return;
+    this.tape?.push((again) => again.call(fact));
+    this.#calls.set(fact.node, fact);
   }
 
   binding(unit: SourceUnit, node: Name, value: Value): void {
     if (this.quiet > 0) return;
+    this.tape?.push((again) => again.binding(unit, node, value));
     const known = this.#bindings.get(node);
     this.#bindings.set(node, { unit, node, value: known ? joinValues(known.value, value) : value });
   }
 
   jsonRead(fact: JsonReadFact): void {
-    if (this.quiet === 0) this.#jsonReads.set(fact.node, fact);
+    if (this.quiet > 0) return;
+    this.tape?.push((again) => again.jsonRead(fact));
+    this.#jsonReads.set(fact.node, fact);
   }
 
   program(fact: ProgramFact): void {
+    this.tape?.push((again) => again.program(fact));
     this.#programs.set(fact.node, fact);
   }
 
   edge(edge: CallEdge): void {
-    if (this.quiet === 0) this.#edges.set(edge.node, edge);
+    if (this.quiet > 0) return;
+    this.tape?.push((again) => again.edge(edge));
+    this.#edges.set(edge.node, edge);
   }
 
   problem(
@@ -131,6 +181,7 @@ export class Recorder {
     { fixes = [], unlessRead = [] }: ProblemDetails = {},
   ): void {
     if (this.quiet > 0) return;
+    this.#tapeAsRun((again) => again.problem(where, code, span, message, { fixes, unlessRead }));
     const { unit, owner, context } = where;
     const key = `${unit.uri}:${span.start}:${span.end}:${code}`;
     const known = this.#problems.get(key);
@@ -153,13 +204,23 @@ export class Recorder {
     this.#problems.set(key, { problem, owner, contexts, isReal, unlessRead: excuses });
   }
 
+  /** Code that does not run must not count as code that does. */
+  #tapeAsRun(add: (recorder: Recorder) => void): void {
+    const { dead } = this;
+    this.tape?.push((again) => {
+      again.dead += dead;
+      add(again);
+      again.dead -= dead;
+    });
+  }
+
   finish(): Facts {
     const problems = [...this.#problems.values()]
       .filter(
         ({ owner, contexts, isReal, unlessRead }) =>
           isReal &&
           (!owner || contexts.size >= (this.#visits.get(owner)?.size ?? 0)) &&
-          ![...unlessRead].some((site) => this.readSites.has(site)),
+          ![...unlessRead].some((site) => this.#readSites.has(site)),
       )
       .map(({ problem }) => problem);
     return {

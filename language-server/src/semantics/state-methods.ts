@@ -82,7 +82,7 @@ export function callStateMethod(
 }
 
 function consume(machine: Machine, state: ProgramStateInfo | undefined): void {
-  if (state && state.program !== null) machine.recorder.consumed.add(state.program);
+  if (state && state.program !== null) machine.recorder.consume(state.program);
 }
 
 /** `s.user(x)` appends at once and returns the expression; without `x` it is a context manager. */

@@ -267,14 +267,15 @@ function define(
 function defineClass(machine: Machine, node: ClassDef, env: Environment): void {
   for (const base of node.bases) machine.evaluate(base.value, env);
   const scope = env.enter(env);
-  const members = new Map<string, Value>();
+  const members = machine.newMembers();
   const self: Value = { kind: 'object', type: node.name.id, members, isInstance: true };
   for (const statement of node.body) {
     if (statement.kind === 'FunctionDef')
-      members.set(statement.name.id, define(machine, statement, scope, self));
+      machine.setMember(members, statement.name.id, define(machine, statement, scope, self));
     else execute(machine, statement, scope);
   }
-  for (const [name, value] of scope.names.toMap()) if (!members.has(name)) members.set(name, value);
+  for (const [name, value] of scope.names.toMap())
+    if (!members.has(name)) machine.setMember(members, name, value);
   env.adopt(scope);
   env.assign(node.name.id, { ...self, isInstance: false });
 }

@@ -12,6 +12,7 @@ import {
   tuple,
   unknown,
   withEntry,
+  type Members,
   type Value,
 } from './value.ts';
 
@@ -39,7 +40,7 @@ export function assignTarget(
   }
   if (target.kind === 'Attribute') {
     const object = machine.evaluate(target.object, env);
-    if (object.kind === 'object') assignMember(object.members, target.attribute.id, value);
+    if (object.kind === 'object') assignMember(machine, object.members, target.attribute.id, value);
     return;
   }
   machine.evaluate(target, env);
@@ -69,10 +70,10 @@ function assignParts(
 }
 
 /** Members are seen by all instances and at all times: only what never changes is known of them. */
-function assignMember(members: Map<string, Value>, name: string, value: Value): void {
-  const known = members.get(name);
+function assignMember(machine: Machine, members: Members, name: string, value: Value): void {
+  const known = machine.member(members, name);
   const isSame = known === undefined || joinValues(known, value) === known;
-  members.set(name, isSame ? value : unknown);
+  machine.setMember(members, name, isSame ? value : unknown);
 }
 
 function assignSubscript(
@@ -105,6 +106,7 @@ function assignSubscript(
   const { id } = target.object;
   const anyDict: Value = { kind: 'dict', entries: null };
   const anyList: Value = { kind: 'list', items: null, element: unknown };
-  if (object.kind === 'dict') env.change(id, withEntry(object, constantText(key), value), anyDict);
-  if (object.kind === 'list') env.change(id, anyList, anyList);
+  if (object.kind === 'dict')
+    machine.changed(env.change(id, withEntry(object, constantText(key), value), anyDict));
+  if (object.kind === 'list') machine.changed(env.change(id, anyList, anyList));
 }

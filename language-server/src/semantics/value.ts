@@ -94,7 +94,7 @@ export type Value =
   | {
       readonly kind: 'object';
       readonly type: string;
-      readonly members: Map<string, Value>;
+      readonly members: Members;
       readonly isInstance: boolean;
     }
   | { readonly kind: 'builtin'; readonly name: string }
@@ -113,6 +113,9 @@ export type Value =
   | { readonly kind: 'backend'; readonly backend: BackendKind }
   | { readonly kind: 'context'; readonly enter: Value; readonly exit: ContextExit }
   | { readonly kind: 'union'; readonly members: readonly Value[] };
+
+/** Changed in place, by `Machine.setMember` only. */
+export type Members = Map<string, Value>;
 
 /** What leaving a `with` block does. */
 export type ContextExit =
@@ -178,6 +181,12 @@ export function membersOfValue(value: Value): readonly Value[] {
 }
 
 const maximumUnion = 16;
+
+/** Are the two the same for everyone who asks? False says nothing. */
+export function sameKnowledge(a: Value, b: Value): boolean {
+  const isFunction = a.kind === 'program' || a.kind === 'function';
+  return a === b || (!isFunction && sameSimple(a, b));
+}
 
 function sameSimple(a: Value, b: Value): boolean {
   if (a === b) return true;

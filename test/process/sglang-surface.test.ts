@@ -215,6 +215,75 @@ print("bundled runtime" in raised(lambda: sgl.ServerArgs()))`,
   );
 
   cell(
+    'generator_style yields in order, each as soon as it is done, and begins nothing that nobody takes',
+    `import time
+began, running, most = [], [0], [0]
+@function
+def item(s, i, seconds):
+    began.append(i)
+    running[0] += 1
+    most[0] = max(most[0], running[0])
+    time.sleep(seconds)
+    running[0] -= 1
+    s += str(i)
+    if i == 37: raise ValueError("item 37")
+batch = [{"i": i, "seconds": 1.5 if i == 3 else 0.01} for i in range(10)]
+start, times = time.monotonic(), []
+for state in item.run_batch(batch, num_threads=4, generator_style=True):
+    times.append((state.text(), time.monotonic() - start > 1.4))
+print(times, most)
+del began[:]
+states = item.run_batch([{"i": i, "seconds": 0} for i in range(1000)], num_threads=8, generator_style=True)
+taken = []
+def take():
+    for state in states: taken.append(state.text())
+print(raised(take), taken == [str(i) for i in range(37)], len(began) < 60)
+del began[:]
+few = item.run_batch([{"i": i, "seconds": 0} for i in range(1000)], num_threads=2, generator_style=True)
+print(next(few).text(), few.close(), len(began) <= 203)
+print([s.text() for s in item.run_batch([("0", 0), ("1", 0)], num_threads=1, generator_style=True)])`,
+    "[('0', False), ('1', False), ('2', False), ('3', True), ('4', True), ('5', True), ('6', True), ('7', True), ('8', True), ('9', True)] [4]",
+    'ValueError: item 37 True True',
+    '0 None True',
+    "['0', '1']",
+  );
+
+  cell(
+    'verbosity prints the text of each run; special tokens are shown when asked for',
+    `config = sgl.global_config
+config.verbosity = 2
+@function
+def short(s): s += "text" + gen("a")
+short.run()
+config.verbosity = 0
+config.skip_special_tokens_in_output = config.spaces_between_special_tokens_in_out = False
+try: error = short.run()["a"]
+finally: config.skip_special_tokens_in_output = config.spaces_between_special_tokens_in_out = True
+short.run().sync()
+print(short.bind_arguments, short.pin_prefix_rid, qa.arg_names, qa.arg_defaults, qa.func.__name__, qa.num_api_spec_tokens)`,
+    'text Paris is nice',
+    "{} None ['q', 'extra'] ['e'] qa None",
+  );
+  test.skipIf(guest === null)('… in the request', () => {
+    const sampling = server.requests.flatMap(({ body }) => {
+      const { text, sampling_params } = (body ?? {}) as {
+        readonly text?: unknown;
+        readonly sampling_params?: Record<string, unknown>;
+      };
+      return text === 'text' && sampling_params !== undefined ? [sampling_params] : [];
+    });
+    const flags = sampling.map((each) => [
+      each['skip_special_tokens'],
+      each['spaces_between_special_tokens'],
+    ]);
+    expect(flags.slice(-3)).toEqual([
+      [true, true],
+      [false, false],
+      [true, true],
+    ]);
+  });
+
+  cell(
     'what cannot run here says so',
     `from sglang.lang.backend.base_backend import BaseBackend
 from sglang.lang.ir import SglArgument, SglConcateAndAppend

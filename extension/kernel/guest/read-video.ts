@@ -19,6 +19,12 @@ const PNG_END = Buffer.from('IEND');
 /** After `IEND` a PNG file has a checksum of four bytes. */
 const PNG_TAIL = 8;
 
+/** Every chosen frame once: the option's name since ffmpeg 5.1, and the one before, which newer versions refuse. */
+const ONCE = [
+  ['-fps_mode', 'passthrough'],
+  ['-vsync', '0'],
+] as const;
+
 const run = promisify(execFile);
 
 /**
@@ -40,10 +46,7 @@ export async function readVideoFrames(
   const total = await countFrames(path, source, signal);
   const indices = frameIndices(total, count);
   const select = [...new Set(indices)].map((index) => `eq(n\\,${index})`).join('+');
-  const output = ['-vsync', '0', '-f', 'image2pipe', '-c:v', 'png', '-'];
-  const images = splitPngs(
-    await tool('ffmpeg', ['-i', path, '-vf', `select=${select}`, ...output], source, signal),
-  );
+  const images = splitPngs(await readFrames(path, select, source, signal));
   const last = images.at(-1);
   const [first] = images;
   if (first === undefined || last === undefined) throw noVideo(source);
@@ -62,39 +65,77 @@ export function frameIndices(total: number, count: number): readonly number[] {
   );
 }
 
-async function countFrames(path: string, source: string, signal: AbortSignal): Promise<number> {
-  const shown = ['-show_entries', 'stream=nb_read_packets', '-of', 'csv=p=0'];
-  const stream = ['-select_streams', 'v:0', '-count_packets'];
-  const answer = await tool('ffprobe', [...stream, ...shown, path], source, signal);
-  const total = Number.parseInt(answer.toString(), 10);
-  if (!(total > 0)) throw noVideo(source);
-  return total;
+async function readFrames(
+  path: string,
+  select: string,
+  source: string,
+  signal: AbortSignal,
+): Promise<Buffer> {
+  const input = ['-i', path, '-vf', `select=${select}`];
+  const output = ['-f', 'image2pipe', '-c:v', 'png', '-'];
+  const [newer, older] = ONCE;
+  try {
+    return await ffmpeg([...input, ...newer, ...output], source, signal);
+  } catch (error) {
+    if (signal.aborted) throw error;
+    return ffmpeg([...input, ...older, ...output], source, signal);
+  }
 }
 
-async function tool(
-  name: string,
+/** Without decoding. By ffmpeg itself: not every installation has its ffprobe. */
+async function countFrames(path: string, source: string, signal: AbortSignal): Promise<number> {
+  const copied = [
+    '-i',
+    path,
+    '-map',
+    '0:v:0',
+    '-c',
+    'copy',
+    '-f',
+    'null',
+    '-progress',
+    'pipe:1',
+    '-',
+  ];
+  const reports = (await ffmpeg(copied, source, signal)).toString();
+  const [, total] = [...reports.matchAll(/^frame=\s*(\d+)/gm)].at(-1) ?? [];
+  if (!(Number(total) > 0)) throw noVideo(source);
+  return Number(total);
+}
+
+async function ffmpeg(
   args: readonly string[],
   source: string,
   signal: AbortSignal,
 ): Promise<Buffer> {
   const options = { encoding: 'buffer', maxBuffer: MOST_BYTES, timeout: PATIENCE, signal } as const;
   try {
-    const { stdout } = await run(name, ['-v', 'error', ...args], options);
+    const { stdout } = await run('ffmpeg', ['-v', 'error', '-nostdin', ...args], options);
     return stdout;
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
       throw new ProgramError(
         'RuntimeError',
-        `video needs the program ${name}, which is not installed here. Install ffmpeg ` +
+        'video needs the program ffmpeg, which is not installed here. Install it ' +
           '(https://ffmpeg.org), or pass some of the frames with image().',
       );
     }
-    throw noVideo(source);
+    throw noVideo(source, lastLine(error));
   }
 }
 
-function noVideo(source: string): ProgramError {
-  return new ProgramError('ValueError', `ffmpeg finds no video in ${source}.`);
+function noVideo(source: string, reason = ''): ProgramError {
+  const said = reason === '' ? '.' : `: ${reason}`;
+  return new ProgramError('ValueError', `ffmpeg finds no video in ${source}${said}`);
+}
+
+/** Of what a program that failed wrote to stderr. */
+function lastLine(error: unknown): string {
+  const written =
+    error instanceof Error && 'stderr' in error && error.stderr instanceof Buffer
+      ? error.stderr.toString()
+      : '';
+  return written.trim().split('\n').at(-1) ?? '';
 }
 
 function splitPngs(data: Buffer): Buffer[] {

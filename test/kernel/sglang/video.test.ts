@@ -43,7 +43,7 @@ test('frames come as PNG files in base64, the last one repeated when the video i
 test.for<readonly [file: string, count: number, message: string]>([
   ['none.mp4', 3, 'No such file: none.mp4'],
   ['text.mp4', 0, 'at least 1'],
-  ['text.mp4', 3, hasFfmpeg ? 'ffmpeg finds no video in text.mp4' : 'Install ffmpeg'],
+  ['text.mp4', 3, hasFfmpeg ? 'ffmpeg finds no video in text.mp4' : 'needs the program ffmpeg'],
 ])('%s, %i frames', async ([file, count, message]) => {
   await expect(readVideoFrames(file, count, folder, signal)).rejects.toThrow(message);
 });
@@ -52,7 +52,9 @@ test('without ffmpeg the error says what to install', async () => {
   const path = process.env['PATH'];
   process.env['PATH'] = folder;
   try {
-    await expect(readVideoFrames('text.mp4', 3, folder, signal)).rejects.toThrow('Install ffmpeg');
+    await expect(readVideoFrames('text.mp4', 3, folder, signal)).rejects.toThrow(
+      'needs the program ffmpeg, which is not installed',
+    );
   } finally {
     process.env['PATH'] = path;
   }

@@ -696,6 +696,43 @@ def prefixes_in_the_cache():
     return [s["a"] for s in long.run_batch([{"q": "1"}, {"q": "2"}])]
 
 
+@case
+def helpers_of_utils():
+    import io
+    import os
+    import tempfile
+    from contextlib import redirect_stdout
+
+    texts = ["a b", "a b ", "line\n", "日", "日a", "a日b", "", "word", "\U00020001x"]
+    path = os.path.join(tempfile.mkdtemp(), "x.jsonl")
+    with open(path, "w") as out:
+        out.write('# comment\n{"a": 1}\n{"b": "ü"}\n')
+
+    @function
+    def p(s):
+        s += "text" + gen("a")
+
+    dump = path + ".txt"
+    utils.dump_state_text(dump, ["plain", p.run()])
+    with open(path + ".png", "wb") as out:
+        out.write(b"\x89PNG")
+    lazy = utils.LazyImport("json", "JSONDecoder")
+    with redirect_stdout(io.StringIO()):
+        found = [
+            [utils.find_printable_text(text) for text in texts],
+            list(utils.read_jsonl(path)),
+            open(dump).read(),
+            utils.encode_image_base64(path + ".png"),
+            utils.encode_image_base64(b"bytes"),
+            [utils.trim_overlap(*pair) for pair in (("abc", "bcd"), ("abc", "xyz"), ("", "a"), ("aa", "aab"))],
+            [utils.is_same_type([1, 2]), utils.is_same_type([1, "a"])],
+            lazy().decode("[1]"),
+            utils.http_request(URL + "/get_model_info").json(),
+            utils.http_request(URL + "/nope").status_code,
+        ]
+    return found
+
+
 # ------------------------------------------------------------------ random programs
 
 

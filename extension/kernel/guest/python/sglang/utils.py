@@ -136,7 +136,16 @@ class HttpResponse:
 
 
 def http_request(url, json=None, stream=False, api_key=None, verify=None, method=None, timeout=None):
-    """A GET, or a POST when there is a JSON body, through the kernel. ``stream`` is not supported."""
+    """A GET, or a POST when there is a JSON body, through the kernel.
+
+    With ``stream`` or ``verify`` it is a request of the package ``requests``, and so is the answer.
+    """
+    if stream or verify is not None:
+        import requests
+
+        message = _http(url, json, api_key, method, timeout)
+        options = {"stream": stream, "timeout": timeout, "verify": True if verify is None else verify}
+        return requests.request(message["method"], url, json=json, headers=message["headers"], **options)
     return _response(_transport.call(_http(url, json, api_key, method, timeout)))
 
 
@@ -234,9 +243,26 @@ def get_exception_traceback():
 
 def find_printable_text(text):
     """What of ``text`` can be shown without changing later: up to the last blank or line."""
-    if text.endswith("\n"):
+    if text.endswith("\n") or _is_chinese(text[-1:]):
         return text
+    if _is_chinese(text[-2:-1]):
+        return text[:-1]
     return text[: text.rfind(" ") + 1]
+
+
+def _is_chinese(character):
+    """Characters of writings without blanks between words."""
+    return bool(character) and any(first <= ord(character) <= last for first, last in _CHINESE)
+
+
+# The blocks of CJK ideographs in Unicode.
+_CHINESE = (
+    (0x3400, 0x4DBF),
+    (0x4E00, 0x9FFF),
+    (0xF900, 0xFAFF),
+    (0x20000, 0x2CEAF),
+    (0x2F800, 0x2FA1F),
+)
 
 
 def is_same_type(values):

@@ -9,6 +9,7 @@ import warnings
 from sglang import _transport
 from sglang._display import BatchProgress
 from sglang.global_config import global_config
+from sglang.lang.in_order import in_order
 from sglang.lang.interpreter import new_state, run_body
 from sglang.lang.parameters import parameters_of
 from sglang.lang.prefix import constant_prefix
@@ -40,8 +41,6 @@ _BATCH = {
     "progress_bar": False,
     "generator_style": False,
 }
-_GENERATOR_CHUNK = 200
-
 # What is being traced, where a program is called within another one's trace.
 tracing = contextvars.ContextVar("sglang_tracing", default=None)
 
@@ -183,28 +182,20 @@ class SglFunction:
 
     def _batch_generator(self, batch, backend, sampling, options):
         progress = self._progress(options, len(batch))
-        for start in range(0, len(batch), _GENERATOR_CHUNK):
-            yield from self._batch(batch[start : start + _GENERATOR_CHUNK], backend, sampling, options, progress)
+        run_one = self._run_one(batch, backend, sampling, progress)
+        return in_order(run_one, len(batch), _threads(options["num_threads"]))
 
     def _progress(self, options, total):
         return BatchProgress(self.__name__, total) if options["progress_bar"] else None
 
     def _batch(self, batch, backend, sampling, options, progress):
         states = [None] * len(batch)
-        before = 0 if progress is None else progress.finished
-        items = iter(list(enumerate(batch)))
+        run_one = self._run_one(batch, backend, sampling, progress)
+        indices = iter(range(len(batch)))
 
         def worker():
-            for index, arguments in items:  # shared: each worker takes the next item
-                state = new_state(self.__name__, backend, sampling, False, True, self.num_api_spec_tokens)
-                states[index] = state
-                began = time.monotonic()
-                run_body(self, state, (), {**arguments, **self.bind_arguments})
-                state.sync()
-                if progress is not None:
-                    values = state.stream_executor.variables
-                    seconds = time.monotonic() - began
-                    progress.step(before + index, arguments, values, state.error(), seconds)
+            for index in indices:  # shared: each worker takes the next item
+                states[index] = run_one(index)
 
         count = min(_threads(options["num_threads"]), len(batch))
         if count == 1:
@@ -212,6 +203,21 @@ class SglFunction:
         else:
             _transport.join_all([_transport.spawn(worker) for _ in range(count)])
         return states
+
+    def _run_one(self, batch, backend, sampling, progress):
+        """A function that runs the program for an item of a batch, to its end."""
+
+        def run_one(index):
+            state = new_state(self.__name__, backend, sampling, False, True, self.num_api_spec_tokens)
+            began = time.monotonic()
+            run_body(self, state, (), {**batch[index], **self.bind_arguments})
+            state.sync()
+            if progress is not None:
+                values = state.stream_executor.variables
+                progress.step(index, batch[index], values, state.error(), time.monotonic() - began)
+            return state
+
+        return run_one
 
     def _batch_arguments(self, batch):
         kind = dict if isinstance(batch[0], dict) else (list, tuple)
@@ -292,6 +298,10 @@ def _sampling(options):
     sampling = {name: options[name] for name in _SAMPLING if options[name] is not None}
     if isinstance(sampling.get("stop"), (list, tuple)):
         sampling["stop"] = list(sampling["stop"])
+    if not global_config.skip_special_tokens_in_output:
+        sampling["skip_special_tokens"] = False
+    if not global_config.spaces_between_special_tokens_in_out:
+        sampling["spaces_between_special_tokens"] = False
     return sampling
 
 

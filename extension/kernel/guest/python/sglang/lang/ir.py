@@ -273,7 +273,7 @@ class SglVideo(SglExpr):
         return {"t": "video", "path": _transport.real_path(os.fspath(self.path)), "frames": int(self.num_frames)}
 
     def __repr__(self):
-        return f"SglVideo({self.path!r}, {self.num_frames})"
+        return f"SglVideo({self.path}, {self.num_frames})"
 
 
 class SglCommitLazy(SglExpr):

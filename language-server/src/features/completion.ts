@@ -66,14 +66,14 @@ function jsonKeys(
   );
   if (!read || !isInside(read.node, offset)) return null;
   const span = textSpan(read.node);
-  return read.keys.map((key) => ({
-    label: key,
+  return read.keys.map(({ name, type, description, source }) => ({
+    label: name,
     kind: 'key' as const,
-    detail: 'key of the JSON schema',
-    documentation: '',
+    detail: `${type === 'Any' ? '' : `${type}, `}${source ?? 'key of the JSON schema'}`,
+    documentation: description,
     start: span.start,
     end: span.end,
-    insertText: key,
+    insertText: name,
   }));
 }
 

@@ -1,8 +1,8 @@
 /** All problems of a module, with severities and suppressions applied. */
-import type { Expression, Str } from '../syntax/ast.ts';
+import type { Expression } from '../syntax/ast.ts';
 import type { ModuleAnalysis } from '../semantics/analysis.ts';
 import { closest } from '../semantics/edit-distance.ts';
-import type { Fix, Problem, ReadFact } from '../semantics/facts.ts';
+import type { Fix, JsonReadFact, Problem, ReadFact } from '../semantics/facts.ts';
 import { formatPattern, matchesPattern } from '../semantics/name-pattern.ts';
 import type { SourceUnit } from '../semantics/source-unit.ts';
 import { severityOf, type Severity, type SeverityOverrides } from './rules.ts';
@@ -136,15 +136,9 @@ export function replaceText(
   return { start: node.start, end: node.end, text: JSON.stringify(text) };
 }
 
-function jsonProblem({
-  unit,
-  node,
-  keys,
-}: {
-  readonly unit: SourceUnit;
-  readonly node: Str;
-  readonly keys: readonly string[];
-}): Problem[] {
+function jsonProblem({ unit, node, keys: described, isComplete }: JsonReadFact): Problem[] {
+  if (!isComplete) return [];
+  const keys = described.map(({ name }) => name);
   if (node.value === null || node.value === '' || keys.includes(node.value) || isUnfinished(node))
     return [];
   const meant = closest(node.value, keys);

@@ -17,7 +17,7 @@ import { narrow } from './narrowing.ts';
 import { elementOf } from './iteration.ts';
 import { readVariable, refine, stateIdsOf } from './reads.ts';
 import { assignTarget } from './targets.ts';
-import { childSchema, schemaKeys } from './json-schema.ts';
+import { childSchema, describedKeys, schemaKeys } from './json-schema.ts';
 import {
   bool,
   constantText,
@@ -507,9 +507,11 @@ function jsonItem(
   index: Value,
 ): Value {
   const key = constantText(index);
-  const keys = schemaKeys(schema);
-  if (keys && node.index.kind === 'Str')
-    machine.recorder.jsonRead({ unit: machine.unit, node: node.index, keys });
+  const keys = describedKeys(schema);
+  if (keys.length > 0 && node.index.kind === 'Str') {
+    const isComplete = schemaKeys(schema) !== null;
+    machine.recorder.jsonRead({ unit: machine.unit, node: node.index, keys, isComplete });
+  }
   if (index.kind === 'number' || (key === null && index.kind === 'instance')) {
     const item = childSchema(schema, null);
     return item === null ? unknown : { kind: 'json', schema: item };

@@ -1,6 +1,7 @@
 /** What the analysis found, in the order it was found. Features are views of this. */
 import type { Call, Expression, FunctionDef, Name, Span, Str } from '../syntax/ast.ts';
 import type { GenType } from './gen-type.ts';
+import type { DescribedKey } from './json-schema.ts';
 import type { NamePattern } from './name-pattern.ts';
 import type { SourceUnit } from './source-unit.ts';
 import type { GenSite, Value } from './value.ts';
@@ -52,11 +53,13 @@ export interface BindingFact {
   readonly value: Value;
 }
 
-/** `data["key"]` where `data` was parsed from schema-shaped text. */
+/** `data["key"]` where `data` was parsed from schema-shaped text, or is the meta info of a gen. */
 export interface JsonReadFact {
   readonly unit: SourceUnit;
   readonly node: Str;
-  readonly keys: readonly string[];
+  readonly keys: readonly DescribedKey[];
+  /** There are no other keys. */
+  readonly isComplete: boolean;
 }
 
 export interface ProgramFact {

@@ -17,6 +17,15 @@ export interface SchemaProblem {
   readonly offset: number | null;
 }
 
+export interface DescribedKey {
+  readonly name: string;
+  /** As Python writes it. */
+  readonly type: string;
+  readonly description: string;
+  /** Title of the schema. */
+  readonly source: string | null;
+}
+
 export type SchemaResult =
   | { readonly ok: true; readonly schema: JsonSchema }
   | { readonly ok: false; readonly problem: SchemaProblem };
@@ -102,6 +111,21 @@ export function schemaKeys(schema: JsonSchema): readonly string[] | null {
   if (['anyOf', 'oneOf', 'allOf', 'patternProperties', '$ref'].some((key) => key in schema))
     return null;
   return Object.keys(schema['properties']);
+}
+
+/** Keys with what the schema says of them, whether or not there may be others. */
+export function describedKeys(schema: JsonSchema): readonly DescribedKey[] {
+  if (!isJsonObject(schema) || !isJsonObject(schema['properties'])) return [];
+  const source = typeof schema['title'] === 'string' ? schema['title'] : null;
+  return Object.entries(schema['properties']).map(([name, of]) => {
+    const description = isJsonObject(of) ? of['description'] : null;
+    return {
+      name,
+      type: schemaTypeName(of),
+      description: typeof description === 'string' ? description : '',
+      source,
+    };
+  });
 }
 
 /** The schema below a key or, with `key: null`, of the elements of an array. */

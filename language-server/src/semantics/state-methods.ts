@@ -4,6 +4,7 @@ import { appendEvents, setVariable } from './append.ts';
 import { freshVersion, type Environment } from './environment.ts';
 import { strType, unknownType } from './gen-type.ts';
 import type { CallArguments, Machine } from './machine.ts';
+import { metaInfo } from './meta-info.ts';
 import { gather, type ProgramStateInfo } from './program-state.ts';
 import { openStates, readVariable } from './reads.ts';
 import {
@@ -45,7 +46,7 @@ export function callStateMethod(
       return none;
     case 'get_meta_info':
       if (key) readVariable(machine, env, [stateId], key.value, key.node);
-      return instance('dict');
+      return { kind: 'json', schema: metaInfo };
     case 'text_iter':
     case 'text_async_iter':
       if (key) readVariable(machine, env, [stateId], key.value, key.node);

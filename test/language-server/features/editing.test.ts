@@ -75,6 +75,27 @@ describe('completion', () => {
       ],
       ['name key of the JSON schema', 'age key of the JSON schema'],
     ));
+  it('offers the keys of a schema that allows others, with their types', () =>
+    check(
+      [
+        `@function\ndef g(s):\n    s += gen("j", json_schema='{"additionalProperties": true, "properties": {"age": {"type": "integer"}}}')`,
+        'd = json.loads(g.run()["j"])\nd["other"], d["|"]',
+      ],
+      ['age int, key of the JSON schema'],
+    ));
+  it('offers what get_meta_info has', () => {
+    const { service, uri, offset } = at([program, 'm = f.run().get_meta_info("kind")\nm["|"]']);
+    const items = service.completions(uri, offset);
+    expect(items.map(({ label, detail }) => [label, detail])).toContainEqual([
+      'cached_tokens',
+      'int, meta info of a gen',
+    ]);
+    expect(items.every(({ documentation }) => documentation !== '')).toBe(true);
+  });
+  it('says nothing about keys that a server may add to the meta info', () => {
+    const { service, uri } = at([program, 'f.run().get_meta_info("kind")["spec_verify_ct|"]']);
+    expect(service.diagnostics(uri)).toEqual([]);
+  });
   it('offers parameters of gen that are not given yet', () => {
     const { service, uri, offset } = at(['x = gen("a", max_tokens=3, te|)']);
     const labels = service.completions(uri, offset).map((item) => item.label);

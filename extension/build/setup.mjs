@@ -1,4 +1,4 @@
-// Everything a fresh clone needs, then the command: `node extension/build/setup.mjs start|test|package`.
+// Everything a fresh clone needs, then the command: `node extension/build/setup.mjs start|test|package|…`.
 // Runs on Node 20; what it starts runs on the Node 24 that npm installs with the dependencies.
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -18,16 +18,26 @@ const manifests = [
   'test/package.json',
 ];
 
+/** What each runs, and when `dist/` is built before it: always, if it is missing, or never. */
 const commands = {
-  start: [
-    'dist/sglnb.mjs',
-    'run',
-    '--missing-model',
-    'starter',
-    'extension/examples/sglang-tour.sglnb',
-  ],
-  test: ['test/run-all.mjs'],
-  package: ['extension/build/package.mjs'],
+  start: {
+    run: [
+      'dist/sglnb.mjs',
+      'run',
+      '--missing-model',
+      'starter',
+      'extension/examples/sglang-tour.sglnb',
+    ],
+    build: 'always',
+  },
+  test: { run: ['test/run-all.mjs'], build: 'always' },
+  package: { run: ['extension/build/package.mjs'], build: 'always' },
+  sglnb: { run: ['dist/sglnb.mjs'], build: 'missing' },
+  bench: { run: ['test/bench/run.mjs'], build: 'missing' },
+  'bench:llama-server': { run: ['test/bench/llama-server/build.ts'], build: 'never' },
+  'test:desktop': { run: ['test/vscode/desktop.mjs'], build: 'missing' },
+  check: { run: ['test/check.mjs'], build: 'never' },
+  'build:mtmd': { run: ['runtime/mtmd/build.ts'], build: 'never' },
 };
 
 function fail(message) {
@@ -85,8 +95,9 @@ const command = commands[name];
 if (!command) fail(`unknown command "${name}"; use: ${Object.keys(commands).join(', ')}`);
 installDependencies();
 const node = modernNode();
-build(node);
-const [script, ...fixed] = command;
+const hasBuild = existsSync(join(root, 'dist', 'sglnb.mjs'));
+if (command.build === 'always' || (command.build === 'missing' && !hasBuild)) build(node);
+const [script, ...fixed] = command.run;
 const child = spawn(node, [join(root, script), ...fixed, ...rest], { cwd: root, stdio: 'inherit' });
 // Ctrl-C reaches the whole foreground group; the child decides how to end.
 process.on('SIGINT', () => {});

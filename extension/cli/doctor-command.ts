@@ -11,6 +11,7 @@ import type { ModelManager } from '../model-manager/model-manager.ts';
 import { installedText } from './models-command.ts';
 import { probeRuntime } from './runtime-probe.ts';
 import { plainText } from './terminal-filter.ts';
+import { isTooOld, OLDEST_NODE } from './oldest-node.ts';
 import { paint, type Terminal } from './terminal.ts';
 import { EXIT } from './usage-error.ts';
 
@@ -31,7 +32,6 @@ interface Finding {
 
 const MARKS = { ok: '✓', note: 'ℹ', broken: '✗' } as const;
 const STYLES = { ok: 'plain', note: 'notice', broken: 'error' } as const;
-const OLDEST_NODE = 22;
 
 export async function doctorCommand(environment: DoctorEnvironment): Promise<number> {
   const { terminal, interrupt } = environment;
@@ -60,8 +60,10 @@ export async function doctorCommand(environment: DoctorEnvironment): Promise<num
 }
 
 function versions({ version }: DoctorEnvironment): Finding[] {
-  const old = Number(process.versions.node.split('.')[0]) < OLDEST_NODE;
-  const advice = old ? `; at least ${OLDEST_NODE} is needed: install a newer one` : '';
+  const old = isTooOld(process.versions.node);
+  const advice = old
+    ? `; at least ${OLDEST_NODE} is needed: install a newer one (in a checkout, "npm run sglnb -- doctor" brings its own)`
+    : '';
   return [
     { state: 'ok', what: 'SGLang Notebooks', text: version },
     { state: 'ok', what: 'system', text: `${process.platform} ${release()}, ${arch()}` },
@@ -162,7 +164,7 @@ interface ProbedDevice {
 function noGpu(lack: string): Finding {
   const why = lack === '' ? '' : ` (${lack})`;
   const text = `none that this library can use${why}; models run on the processor ("sglnb backends" lists other builds)`;
-  return { state: 'ok', what: 'GPU', text };
+  return { state: 'note', what: 'GPU', text };
 }
 
 /** Empty when there is no such program or it failed. */

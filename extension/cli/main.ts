@@ -3,7 +3,9 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { InputPrompt } from './input-prompt.ts';
+import { nodeComplaint } from './oldest-node.ts';
 import { runProcess } from './run-process.ts';
+import { EXIT } from './usage-error.ts';
 
 // From source the kernel is a sibling folder, from the bundle a sibling file.
 const fromSource = import.meta.url.endsWith('.ts');
@@ -17,6 +19,11 @@ function version(): string {
   return known ? String(parsed.version) : 'unknown';
 }
 
+const complaint = nodeComplaint(process.versions.node, process.argv[2]);
+if (complaint !== null) {
+  process.stderr.write(complaint);
+  process.exit(EXIT.usage);
+}
 await runProcess({
   kernelEntry: fileURLToPath(kernel),
   runtimeEntry: fileURLToPath(runtime),

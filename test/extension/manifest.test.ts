@@ -141,4 +141,17 @@ describe('manifest', () => {
     const texts: Record<string, string> = JSON.parse(read('package.nls.json'));
     expect(new Set(Object.keys(texts))).toEqual(used);
   });
+
+  it('starts everything on the Node that npm installs: a machine may have an older one', () => {
+    const { scripts }: { scripts: Record<string, string> } = JSON.parse(read('package.json'));
+    const setup = read('extension/build/setup.mjs');
+    for (const [name, command] of Object.entries(scripts)) {
+      if (name === 'build' || name === 'watch') continue;
+      const [, target = ''] = /^node extension\/build\/setup\.mjs ([\w:-]+)/.exec(command) ?? [];
+      expect([name, setup]).toEqual([
+        name,
+        expect.stringMatching(new RegExp(`\n {2}'?${target}'?: \\{`)),
+      ]);
+    }
+  });
 });

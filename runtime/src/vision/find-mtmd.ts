@@ -6,8 +6,11 @@ import { ProjectorError } from './projector-error.ts';
 
 const MTMD = /^(lib)?mtmd(\.[\w.-]+)?\.(so|dylib|dll)$/;
 
-/** Where `runtime/mtmd/build.ts` puts the library: beside the bundle, or beside its source. */
-const BUILT = ['./llama', '../../mtmd/lib'].map((path) =>
+/**
+ * Where `runtime/mtmd/build.ts` puts the library: in a package beside the bundle, otherwise beside its own
+ * source, as seen from this file and from the bundle of a checkout.
+ */
+const BUILT = ['./llama', '../../mtmd/lib', '../runtime/mtmd/lib'].map((path) =>
   fileURLToPath(new URL(path, import.meta.url)),
 );
 

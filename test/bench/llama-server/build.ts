@@ -1,4 +1,4 @@
-// node test/bench/llama-server/build.ts [FOLDER]
+// npm run bench:llama-server [-- FOLDER]
 //
 // Builds llama.cpp's own server for `npm run bench:runtime`: from the source that the engine's npm
 // package contains, of the version whose libraries are installed, and on those libraries, so that both

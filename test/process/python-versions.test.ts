@@ -173,15 +173,22 @@ describe.each(VERSIONS)('Python %s', (version) => {
   });
 });
 
-test('a Python that is killed in the middle of a cell says so, and the next cell has a new one', async ({
-  skip,
-}) => {
-  const first = VERSIONS.map((version) => found.get(version)).find((each) => each !== undefined);
-  skip(first === undefined, 'not run: this machine has no python3');
-  const kernel = new KernelDriver(first === undefined ? {} : { guest: first.guest });
-  const run = await kernel.run('x = 1\nprint("before")\nimport os\nos.kill(os.getpid(), 9)');
-  expect(run.outcome).toMatchObject({ status: 'error', error: { name: 'KernelDied' } });
-  expect(run.text).toBe('before\n');
-  expect((await kernel.run('print("x" in globals())')).text).toBe('False\n');
-  await kernel.close();
-});
+test.for([
+  ['is killed', 'import os\nos.kill(os.getpid(), 9)'],
+  [
+    "writes into the kernel's own pipe",
+    'import os, struct, time, _sgl_transport as t\nos.write(t._output, struct.pack("<I", 3) + b"abc")\ntime.sleep(60)',
+  ],
+])(
+  'a Python that %s in the middle of a cell says so, and the next cell has a new one',
+  async ([, code], { skip }) => {
+    const first = VERSIONS.map((version) => found.get(version)).find((each) => each !== undefined);
+    skip(first === undefined, 'not run: this machine has no python3');
+    const kernel = new KernelDriver(first === undefined ? {} : { guest: first.guest });
+    const run = await kernel.run(`x = 1\nprint("before", flush=True)\n${code}`);
+    expect(run.outcome).toMatchObject({ status: 'error', error: { name: 'KernelDied' } });
+    expect(run.text).toBe('before\n');
+    expect((await kernel.run('print("x" in globals())')).text).toBe('False\n');
+    await kernel.close();
+  },
+);

@@ -178,8 +178,15 @@ class CPythonGuest implements PythonGuest {
   }
 
   #receive(json: string): void {
-    // SAFETY: only `_sgl_transport_cpython.py` writes to this pipe.
-    const message = JSON.parse(json) as FromPython;
+    let message: FromPython;
+    try {
+      // SAFETY: only `_sgl_transport_cpython.py` writes to this pipe.
+      message = JSON.parse(json) as FromPython;
+    } catch {
+      // Or a cell, to a file descriptor that it does not know: nothing that follows can be trusted.
+      this.#child.kill('SIGKILL');
+      return this.#died('it wrote something else than messages to the pipe of the kernel');
+    }
     switch (message.type) {
       case 'ready':
         this.#version = message.python;

@@ -78,7 +78,8 @@ def _as_data(data):
     if isinstance(data, str):
         return data
     try:
-        return json.loads(json.dumps(data))
+        # JSON has no NaN and no infinity: they become null.
+        return json.loads(json.dumps(data), parse_constant=lambda _: None)
     except (TypeError, ValueError):
         return plain_text(data)
 
@@ -98,7 +99,7 @@ class DisplayHandle:
 
 
 def _show(value, raw, display_id, update):
-    data = {**value} if raw else mime_bundle(value)
+    data = {mime: _as_data(each) for mime, each in value.items()} if raw else mime_bundle(value)
     data.setdefault("text/plain", "")
     kind = "update" if update else "display"
     _sgl_streams.show({"kind": kind, "data": data, "displayId": display_id})

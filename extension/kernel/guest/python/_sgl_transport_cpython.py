@@ -59,7 +59,8 @@ class BridgeError(RuntimeError):
 
 def _send(message):
     global _shield
-    data = json.dumps(message).encode()
+    # NaN is no JSON: an exception here, where it is seen, not in the kernel.
+    data = json.dumps(message, allow_nan=False).encode()
     frame = _LENGTH.pack(len(data)) + data
     if threading.current_thread() is not threading.main_thread():
         _write(frame)

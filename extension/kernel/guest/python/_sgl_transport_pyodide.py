@@ -62,7 +62,8 @@ def post(message):
     global _shield
     _shield += 1
     try:
-        _worker.post(json.dumps(message))
+        # NaN is no JSON: an exception here, where it is seen, not in the kernel.
+        _worker.post(json.dumps(message, allow_nan=False))
     finally:
         _shield -= 1
 
@@ -94,7 +95,7 @@ def _wait(start, *arguments):
 def call(message):
     if message["op"] == "spawn_process" and process_context is not None:
         message = {**message, **process_context()}
-    answer = json.loads(_wait(_worker.call, json.dumps(message)))
+    answer = json.loads(_wait(_worker.call, json.dumps(message, allow_nan=False)))
     if "error" in answer:
         error = answer["error"]
         if error["pythonType"] == "KeyboardInterrupt":
@@ -106,7 +107,7 @@ def call(message):
 async def call_async(message):
     if on_wait is not None:
         on_wait()
-    value = await _worker.call(json.dumps(message))
+    value = await _worker.call(json.dumps(message, allow_nan=False))
     if type(value) is str and value == _INTERRUPTED:
         raise asyncio.CancelledError
     answer = json.loads(value)

@@ -3,7 +3,7 @@
 A guest provides the module ``_sgl_transport``, of which this package uses only:
 
 ``post(message: dict) -> None``
-    Sends a message, fire and forget, in order. Never blocks, never raises.
+    Sends a message, fire and forget, in order. Never blocks; raises only where the message is no JSON.
 ``call(message: dict) -> object``
     Sends a message and waits for its answer, the value of ``ok``. An answer ``error`` is raised as
     ``BridgeError``; ``KeyboardInterrupt`` when the cell is interrupted. While it waits, other program

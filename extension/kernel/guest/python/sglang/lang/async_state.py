@@ -5,8 +5,9 @@ import contextlib
 import os
 import time
 
-from sglang._errors import cause_of
+from sglang._errors import cause_of, unset
 from sglang.lang.interpreter import ProgramState, in_background, new_state, run_body
+from sglang.lang.ir import is_name
 from sglang.lang.state_group import ProgramStateGroup, check_mode, value_of
 from sglang.lang.stream_executor import bodies
 
@@ -18,6 +19,8 @@ class AsyncProgramState(ProgramState):
         executor = self.stream_executor
         if name in executor.local:
             return value_of(executor.local[name])
+        if not is_name(name):
+            raise unset(name, list(await executor.call_async("variables")))
         return self._value(name, False, await executor.call_async("get", name=name, outer=False))
 
     def __getitem__(self, name):

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 
 from sglang import _transport
 from sglang._display import STATE_MIME
@@ -12,6 +13,7 @@ from sglang.lang.ir import (
     SglRoleEnd,
     SglVarScopeBegin,
     SglVarScopeEnd,
+    is_name,
 )
 from sglang.lang.state_group import ProgramStateGroup, value_of
 from sglang.lang.stream_executor import StreamExecutor, bodies
@@ -99,6 +101,8 @@ class ProgramState:
         executor = self.stream_executor
         if name in executor.local:
             return value_of(executor.local[name])
+        if not is_name(name):
+            raise unset(name, list(executor.variables))
         outer = executor.stream and not executor.in_body
         return self._value(name, outer, executor.call("get", name=name, outer=outer))
 
@@ -121,7 +125,7 @@ class ProgramState:
     def set_var(self, name, value):
         executor = self.stream_executor
         executor.local[name] = value
-        if isinstance(name, str) and isinstance(value, (str, bool, int, float)):
+        if isinstance(name, str) and _shown(value):
             executor.post("set", name=name, value=value)
 
     def __setitem__(self, name, value):
@@ -223,6 +227,11 @@ class ProgramState:
 
     def __repr__(self):
         return f"ProgramState({self.text()})"
+
+
+def _shown(value):
+    """Whether the kernel can keep a value, too. JSON has no NaN and no infinity."""
+    return isinstance(value, (str, bool, int)) or (isinstance(value, float) and math.isfinite(value))
 
 
 def run_body(program, state, args, kwargs):

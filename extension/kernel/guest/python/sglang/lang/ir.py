@@ -141,6 +141,7 @@ class SglGen(SglExpr):
         extensions=None,
     ):
         super().__init__()
+        check_name(name)
         self.name = name
         self.reasoning = None
         self._at = _position()
@@ -184,6 +185,7 @@ class SglSelect(SglExpr):
 
     def __init__(self, name, choices, temperature, choices_method=token_length_normalized):
         super().__init__()
+        check_name(name)
         if not callable(choices_method):
             raise TypeError(f"choices_method must be a ChoicesSamplingMethod or another callable, not {choices_method!r}")
         self.name = name
@@ -244,6 +246,9 @@ class SglImage(SglExpr):
             data = _png(self.path)
         elif isinstance(self.path, str) and self.path.lower().startswith(("data:", "http://", "https://")):
             return {"t": "image", "path": self.path, "base64": None}
+        elif not isinstance(self.path, (str, os.PathLike)):
+            message = f"image() takes a file name, a URL, bytes or a PIL image, not {self.path!r}"
+            return {"t": "bad", "error": {"type": "TypeError", "message": message}}
         else:
             return {"t": "image", "path": _transport.real_path(os.fspath(self.path)), "base64": None}
         return {"t": "image", "path": None, "base64": base64.b64encode(data).decode("ascii")}
@@ -304,6 +309,7 @@ class SglConcateAndAppend(SglExpr):
 class SglVarScopeBegin(SglExpr):
     def __init__(self, name):
         super().__init__()
+        check_name(name)
         self.name = name
 
     def wire(self):
@@ -316,6 +322,7 @@ class SglVarScopeBegin(SglExpr):
 class SglVarScopeEnd(SglExpr):
     def __init__(self, name):
         super().__init__()
+        check_name(name)
         self.name = name
 
     def wire(self):
@@ -367,6 +374,17 @@ def with_reasoning(expr, model_type):
     marked = copy.copy(expr)
     marked.reasoning = model_type
     return marked
+
+
+def is_name(name):
+    """Whether a gen can have this name."""
+    return name is None or isinstance(name, str)
+
+
+def check_name(name):
+    """Raises TypeError when a gen cannot have this name."""
+    if not is_name(name):
+        raise TypeError(f"the name of a variable must be text, not {name!r}")
 
 
 def check_regex(regex):

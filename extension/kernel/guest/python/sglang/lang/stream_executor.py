@@ -8,7 +8,7 @@ import weakref
 from sglang import _transport
 from sglang._errors import cause_of
 from sglang.lang.choices import OwnSelect, decide_own
-from sglang.lang.ir import wire_list
+from sglang.lang.ir import is_name, wire_list
 
 _sids = itertools.count(1)
 
@@ -76,7 +76,10 @@ class StreamExecutor:
             if item["t"] in ("gen", "select", "scope_end"):
                 self.local.pop(item["name"], None)
                 self.own_meta.pop(item["name"], None)
-        self.post("submit", exprs=exprs)
+        try:
+            self.post("submit", exprs=exprs)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{expr!r} cannot be sent to a server: {error}") from None
         for item in exprs:
             if isinstance(item, OwnSelect):
                 _transport.spawn(functools.partial(decide_own, self, item))
@@ -165,6 +168,8 @@ class StreamExecutor:
         ProgramState(self).set_var(name, value)
 
     def get_meta_info(self, name, timeout=None):
+        if not is_name(name):
+            return None
         return self.own_meta.get(name, self.call("meta", name=name, timeout=timeout))
 
     def sync(self):

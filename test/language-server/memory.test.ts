@@ -22,6 +22,8 @@ const entangled = [
   'def helper(s, word):\n    s += word + gen("helped", regex=r"[a-z]+")\n    return s["helped"]',
   'names = ["a", "b"]\nnames[0] = "c"\nresults = {}\nresults["x"] = later.run()',
   'def counter():\n    found = {}\n    def add(key):\n        found[key] = triage.run(mail=key)\n        return found[key]["kind"]\n    return add\nadd = counter()\nadd("one")',
+  'def collector():\n    all = []\n    def keep(state):\n        all.append(state)\n        return all[0]["kind"]\n    return keep\nkeep = collector()\nkeep(state)',
+  'keep(answer) == "eggs"',
   'add("two") == "eggs"\nresults["x"]["end"] == "d"',
   'sgl.set_default_backend(sgl.OpenAI("gpt-3.5-turbo-instruct"))\nstate = later.run(depth=limit)\nstate["tip_0"], state["draft"][0], state["nothing"]',
   'for piece in triage.run_batch([{"mail": "a"}, {"mail": "b"}]):\n    if piece["kind"] == "ham":\n        continue\n    piece["why"]',

@@ -413,8 +413,8 @@ class ModuleInterpreter implements Machine {
     this.#effect(() => members.set(name, value));
   }
 
-  changed(env: Environment): void {
-    this.#memory.changed(env);
+  change(env: Environment, name: string, value: Value, laterValue: Value): void {
+    this.#memory.changed(env.change(name, value, laterValue));
   }
 
   #check(isSame: (machine: Machine) => boolean): void {

@@ -43,10 +43,10 @@ export function attributeOf(
     return { kind: 'method', object, name };
   }
   if (object.kind === 'union') {
-    const states = object.members.filter((member) => member.kind !== 'none');
+    const members = object.members.filter((member) => member.kind !== 'none');
     if (
-      states.length > 0 &&
-      states.every((member) => member.kind === 'state' || member.kind === 'program')
+      members.length > 0 &&
+      members.every(({ kind }) => kind === 'state' || kind === 'program' || kind === 'forks')
     ) {
       return { kind: 'method', object, name };
     }

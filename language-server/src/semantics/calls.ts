@@ -7,7 +7,7 @@ import { elementOf } from './iteration.ts';
 import type { ArgumentValue, CallArguments, Machine } from './machine.ts';
 import { callProgramMethod, runProgram } from './program-calls.ts';
 import { openStates, stateIdsOf } from './reads.ts';
-import { callForksMethod, callStateMethod } from './state-methods.ts';
+import { callForksMethod, callStateMethod, innermostFirst } from './state-methods.ts';
 import {
   constantText,
   instance,
@@ -180,8 +180,7 @@ function callMethod(
     return callProgramMethod(machine, env, object, name, args);
   }
   if (object.kind === 'union') {
-    return object.members
-      .filter((member) => member.kind !== 'none')
+    return innermostFirst(object.members.filter((member) => member.kind !== 'none'))
       .map((member) => callMethod(machine, { kind: 'method', object: member, name }, args, env))
       .reduce(joinValues, none);
   }
@@ -189,7 +188,7 @@ function callMethod(
     return listMethod(machine, object, name, args, env);
   }
   if (object.kind === 'dict') {
-    return dictMethod(object, name, args, env);
+    return dictMethod(machine, object, name, args, env);
   }
   if (object.kind === 'text' || object.kind === 'gen' || object.kind === 'instance') {
     return textMethod(object, name);
@@ -217,12 +216,12 @@ function listMethod(
     const any = listOf(list.items?.length === 0 ? added : joinValues(list.element, added));
     const isExact = name === 'append' && list.items && list.items.length < maximumExactList;
     if (owner === null) giveAway(machine, args, env);
-    else env.change(owner, isExact ? tuple([...(list.items ?? []), value]) : any, any);
+    else machine.change(env, owner, isExact ? tuple([...(list.items ?? []), value]) : any, any);
     return none;
   }
   if (listChanges.has(name) && owner !== null) {
     const any = listOf(list.element);
-    env.change(owner, any, any);
+    machine.change(env, owner, any, any);
   }
   if (name === 'pop') return list.element;
   return name === 'copy' ? list : unknown;
@@ -249,13 +248,14 @@ const dictChanges: ReadonlySet<string> = new Set([
 ]);
 
 function dictMethod(
+  machine: Machine,
   dict: Extract<Value, { kind: 'dict' }>,
   name: string,
   args: CallArguments,
   env: Environment,
 ): Value {
   const owner = ownerName(args);
-  if (dictChanges.has(name) && owner !== null) env.change(owner, anyDict, anyDict);
+  if (dictChanges.has(name) && owner !== null) machine.change(env, owner, anyDict, anyDict);
   const values = [...(dict.entries?.values() ?? [])];
   const { element } = dict;
   if (name === 'get') {

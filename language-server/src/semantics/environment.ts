@@ -85,7 +85,7 @@ export class Environment {
     this.versions.set(name, freshVersion());
   }
 
-  /** Gives the name a value in the scope where it lives, which is returned; in an outer one that may happen at any time. */
+  /** For `Machine.change`, which must know the scope that was changed. */
   change(name: string, value: Value, laterValue: Value): Environment {
     if (!this.names.has(name) && this.closure)
       return this.closure.change(name, laterValue, laterValue);

@@ -113,8 +113,8 @@ export interface Machine {
   newMembers(): Members;
   member(members: Members, name: string): Value | undefined;
   setMember(members: Members, name: string, value: Value): void;
-  /** A scope was changed from an inner one. */
-  changed(env: Environment): void;
+  /** Gives a name a value in the scope where it lives; in an outer one that may happen at any time. */
+  change(env: Environment, name: string, value: Value, laterValue: Value): void;
   report(code: string, span: Span, message: string, fixes?: readonly Fix[], mild?: boolean): void;
   /** `from`: the importing cell or file, the running one by default. */
   importedModule(path: string, level: number, from?: string): ReadonlyMap<string, Value> | null;

@@ -214,6 +214,17 @@ export function joinForks(
   env.setState(childId, { ...child, joined: true });
 }
 
+/** Of several groups the ones inside others first, as programs join them: what is gathered is gathered again. */
+export function innermostFirst(values: readonly Value[]): readonly Value[] {
+  const groups = values.filter((value) => value.kind === 'forks');
+  const depth = ({ parent }: Forks, seen: ReadonlySet<number> = new Set()): number => {
+    const outer = groups.find(({ child }) => child === parent && !seen.has(child));
+    return outer ? 1 + depth(outer, new Set([...seen, parent])) : 0;
+  };
+  const depthOf = (value: Value) => (value.kind === 'forks' ? depth(value) : 0);
+  return values.toSorted((a, b) => depthOf(b) - depthOf(a));
+}
+
 /** `forks += x`: an expression for all, a function of the index, or one element each. */
 export function appendToForks(
   machine: Machine,

@@ -107,6 +107,6 @@ function assignSubscript(
   const anyDict: Value = { kind: 'dict', entries: null };
   const anyList: Value = { kind: 'list', items: null, element: unknown };
   if (object.kind === 'dict')
-    machine.changed(env.change(id, withEntry(object, constantText(key), value), anyDict));
-  if (object.kind === 'list') machine.changed(env.change(id, anyList, anyList));
+    machine.change(env, id, withEntry(object, constantText(key), value), anyDict);
+  if (object.kind === 'list') machine.change(env, id, anyList, anyList);
 }

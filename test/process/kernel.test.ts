@@ -417,6 +417,25 @@ describe('life of a kernel', () => {
     }
   });
 
+  test('Python has no path of this installation as its program, nor has a snapshot', async () => {
+    const cache = mkdtempSync(join(tmpdir(), 'kernel-cache-'));
+    const here = join(import.meta.dirname, '../..');
+    const programs =
+      'import os, sys, sysconfig\nprint([sys.executable, sys._base_executable, *sys.orig_argv], sysconfig.get_config_var("projectbase"))';
+    // The first one makes the snapshot, the second one starts from it.
+    for (const _ of ['made', 'used']) {
+      const book = new KernelDriver({ cache });
+      const { text } = await book.run(programs);
+      expect(text).toMatch(/^\['python3', '', 'python3'\] /);
+      expect(text).not.toContain(here);
+      await book.close();
+    }
+    const snapshots = readdirSync(cache).filter((name) => name.endsWith('.snapshot'));
+    expect(snapshots).toHaveLength(1);
+    expect(readFileSync(join(cache, snapshots[0] ?? '')).includes(here)).toBe(false);
+    rmSync(cache, { recursive: true });
+  });
+
   test('a Python that does not exist is a clear error', async () => {
     const book = new KernelDriver({ guest: { kind: 'cpython', executable: '/nowhere/python3' } });
     const stopped = await book.event(

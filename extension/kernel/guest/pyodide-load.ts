@@ -33,6 +33,9 @@ const SNAPSHOT_MODULES = [
   'pyodide.webloop',
 ];
 
+/** What Python takes for its program. Without a name it is the path of our worker, which a snapshot would keep. */
+const EXECUTABLE = 'python3';
+
 export interface LoadedPyodide {
   readonly pyodide: PyodideAPI;
   readonly fromSnapshot: boolean;
@@ -53,6 +56,7 @@ export async function startPyodide(
   const options = {
     indexURL: pyodideFolder,
     enableRunUntilComplete: true,
+    _sysExecutable: EXECUTABLE,
     // Never beside the program's own files, which may belong to somebody else.
     packageCacheDir: packageFolder(cacheFolder, module.version),
   };
@@ -77,7 +81,14 @@ export async function startPyodide(
 }
 
 function snapshotKey(version: string): readonly string[] {
-  return [version, process.version, process.platform, process.arch, ...SNAPSHOT_MODULES];
+  return [
+    version,
+    process.version,
+    process.platform,
+    process.arch,
+    EXECUTABLE,
+    ...SNAPSHOT_MODULES,
+  ];
 }
 
 /** A full disk or a read-only home costs the speed of later starts, nothing else. */

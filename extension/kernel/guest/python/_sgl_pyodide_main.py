@@ -25,6 +25,8 @@ def execute_json(file_name, cell_id, label, code):
 def boot(cwd, environment):
     """`environment` is JSON: the kernel's own variables."""
     sys.dont_write_bytecode = True
+    # What shell lines and launches take for the cells' own Python; there is no file of it.
+    sys.executable = "python3"
     os.environ.update(json.loads(environment))
     os.chdir(cwd)
     sys.path.insert(1, cwd)  # after this package's folder, before the standard library

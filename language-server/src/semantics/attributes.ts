@@ -87,12 +87,19 @@ const knownUtilities: ReadonlySet<string> = new Set([
   'terminate_process',
 ]);
 
+/** Methods of pydantic models that return their schema. */
+const schemaMethods: ReadonlySet<string> = new Set(['model_json_schema', 'schema', 'schema_json']);
+
 function memberOf(
   machine: Machine,
   object: Extract<Value, { kind: 'object' }>,
   name: string,
 ): Value {
-  const member = machine.member(object.members, name) ?? unknown;
+  const member = machine.member(object.members, name);
+  if (!member) {
+    const isOfModel = object.schema !== undefined && schemaMethods.has(name);
+    return isOfModel ? { kind: 'method', object, name } : unknown;
+  }
   if (!object.isInstance) return member;
   // Of an instance's plain values only what they started with is known.
   if (member.kind === 'none' || member.kind === 'bool') return unknown;

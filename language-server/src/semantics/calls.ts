@@ -7,6 +7,7 @@ import { elementOf } from './iteration.ts';
 import type { ArgumentValue, CallArguments, Machine } from './machine.ts';
 import { callProgramMethod, runProgram } from './program-calls.ts';
 import { openStates, stateIdsOf } from './reads.ts';
+import { schemaValue } from './model-schema.ts';
 import { callForksMethod, callStateMethod, innermostFirst } from './state-methods.ts';
 import {
   constantText,
@@ -186,6 +187,11 @@ function callMethod(
   }
   if (object.kind === 'list') {
     return listMethod(machine, object, name, args, env);
+  }
+  if (object.kind === 'object' && object.schema !== undefined) {
+    return name === 'schema_json'
+      ? text(JSON.stringify(object.schema))
+      : schemaValue(object.schema);
   }
   if (object.kind === 'dict') {
     return dictMethod(machine, object, name, args, env);

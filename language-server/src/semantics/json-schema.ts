@@ -1,3 +1,4 @@
+import { quote } from './gen-type.ts';
 import { jsonErrorOffset } from './json-error.ts';
 
 /** The part of JSON Schema that tells which keys `json.loads(state["x"])` has. */
@@ -146,12 +147,18 @@ const pythonNames: Readonly<Record<string, string>> = {
   null: 'None',
 };
 
+function pythonLiteral(value: JsonValue): string {
+  if (typeof value === 'string') return quote(value);
+  if (typeof value === 'boolean') return value ? 'True' : 'False';
+  return value === null ? 'None' : JSON.stringify(value);
+}
+
 /** Python type of a value of this schema, e.g. `dict` or `Literal['a', 'b']`. */
 export function schemaTypeName(schema: JsonSchema): string {
   if (!isJsonObject(schema)) return 'Any';
-  const { type, enum: values, items } = schema;
-  if (Array.isArray(values))
-    return `Literal[${values.map((value) => JSON.stringify(value)).join(', ')}]`;
+  const { type, enum: values, items, anyOf } = schema;
+  if (Array.isArray(values)) return `Literal[${values.map(pythonLiteral).join(', ')}]`;
+  if (Array.isArray(anyOf)) return [...new Set(anyOf.map(schemaTypeName))].join(' | ');
   if (typeof type !== 'string') return 'Any';
   if (type === 'array' && items !== undefined) return `list[${schemaTypeName(items)}]`;
   return pythonNames[type] ?? 'Any';

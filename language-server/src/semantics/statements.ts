@@ -21,6 +21,7 @@ import { executeTry } from './exceptions.ts';
 import { executeFor, executeWhile } from './loops.ts';
 import type { Machine } from './machine.ts';
 import { executeMatch } from './matching.ts';
+import { classSchema } from './model-schema.ts';
 import { narrow } from './narrowing.ts';
 import { stateIdsOf } from './reads.ts';
 import { apiConstants, apiNames } from './sglang-api.ts';
@@ -268,7 +269,14 @@ function defineClass(machine: Machine, node: ClassDef, env: Environment): void {
   for (const base of node.bases) machine.evaluate(base.value, env);
   const scope = env.enter(env);
   const members = machine.newMembers();
-  const self: Value = { kind: 'object', type: node.name.id, members, isInstance: true };
+  const schema = classSchema(machine, node, env);
+  const self: Value = {
+    kind: 'object',
+    type: node.name.id,
+    members,
+    isInstance: true,
+    ...(schema === null ? {} : { schema }),
+  };
   for (const statement of node.body) {
     if (statement.kind === 'FunctionDef')
       machine.setMember(members, statement.name.id, define(machine, statement, scope, self));

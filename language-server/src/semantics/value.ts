@@ -96,6 +96,8 @@ export type Value =
       readonly type: string;
       readonly members: Members;
       readonly isInstance: boolean;
+      /** Of pydantic models, and of enumerations. */
+      readonly schema?: JsonSchema;
     }
   | { readonly kind: 'builtin'; readonly name: string }
   | { readonly kind: 'module'; readonly path: string }

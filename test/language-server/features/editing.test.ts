@@ -83,6 +83,41 @@ describe('completion', () => {
       ],
       ['age int, key of the JSON schema'],
     ));
+  it('offers the fields of a pydantic model, inherited and nested ones too', () => {
+    const models = `from pydantic import BaseModel, Field
+class Mood(str, Enum):
+    GOOD = "good"
+    BAD = "bad"
+class Place(BaseModel):
+    name: str = Field(description="As people say it.")
+    mood: Mood = Mood.GOOD
+class City(Place):
+    limit: ClassVar[int] = 3
+    population: Optional[int] = None
+    parts: list[Place] = []
+    first: str = Field(alias="firstMayor")
+@function
+def g(s):
+    s += gen("j", json_schema=json.dumps(City.model_json_schema()))`;
+    check(
+      [models, 'd = json.loads(g.run()["j"])\nd["|"]'],
+      [
+        'name str, City',
+        "mood Literal['good', 'bad'], City",
+        'population int | None, City',
+        'parts list[dict], City',
+        'firstMayor str, City',
+      ],
+    );
+    check(
+      [models, 'd = json.loads(g.run()["j"])\nd["parts"][0]["|"]'],
+      ['name str, Place', "mood Literal['good', 'bad'], Place"],
+    );
+    const { service, uri } = at([models, 'json.loads(g.run()["j"])["nmae|"]']);
+    expect(service.diagnostics(uri).map(({ message }) => message)).toEqual([
+      'The JSON schema has no key "nmae". Did you mean "name"?',
+    ]);
+  });
   it('offers what get_meta_info has', () => {
     const { service, uri, offset } = at([program, 'm = f.run().get_meta_info("kind")\nm["|"]']);
     const items = service.completions(uri, offset);

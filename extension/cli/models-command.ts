@@ -137,6 +137,11 @@ async function verify(name: string | null, environment: ModelsEnvironment): Prom
     if (!ok) failures += 1;
     line(terminal, `${ok ? '✓' : '✗'} ${model.id}: ${text}`);
   }
+  if (failures > 0) {
+    const advice =
+      'Delete what is damaged with "sglnb models rm NAME", and pull or import it again.';
+    line(terminal, advice);
+  }
   if (models.length === 0) line(terminal, `There are no models in ${manager.store.directory}.`);
   return failures > 0 ? EXIT.failed : EXIT.ok;
 }
@@ -167,7 +172,11 @@ async function chooseImport(
   found: readonly ImportableModel[],
 ): Promise<ImportableModel> {
   if (existsSync(name)) return importableFile(name);
-  const [only, ...more] = found.filter((model) => model.name === name || model.fileName === name);
+  // As Ollama's own commands do, a name without a tag means the latest.
+  const meant = [name, `${name}:latest`, `${name}.gguf`];
+  const [only, ...more] = found.filter(
+    (model) => meant.includes(model.name) || meant.includes(model.fileName),
+  );
   if (only === undefined) {
     throw new ModelManagerError(
       'NOT_FOUND',

@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   closeSync,
   copyFileSync,
@@ -128,6 +129,39 @@ describe('a pulled model', () => {
     expect(hub.requests.at(-1)).toMatch(/bytes=\d\d+-$/);
     expect((await sglnb(['models', 'verify', name])).stdout).toContain('SHA-256 are right');
     await sglnb(['models', 'rm', name]);
+  });
+
+  it('may be another program’s, linked by a short name; damage is found, with what to do', async () => {
+    const home = mkdtempSync(join(folder, 'home-'));
+    const models = join(home, 'ours');
+    const bytes = readFileSync(starter);
+    const digest = createHash('sha256').update(bytes).digest('hex');
+    const ollama = join(home, '.ollama', 'models');
+    const blob = join(ollama, 'blobs', `sha256-${digest}`);
+    const manifest = join(ollama, 'manifests/registry.ollama.ai/library/tiny/latest');
+    for (const file of [blob, manifest]) mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(blob, bytes);
+    const layer = {
+      mediaType: 'application/vnd.ollama.image.model',
+      digest: `sha256:${digest}`,
+      size: bytes.length,
+    };
+    writeFileSync(manifest, JSON.stringify({ layers: [layer] }));
+    const env = { HOME: home, USERPROFILE: home, SGLNB_MODELS: models, OLLAMA_MODELS: ollama };
+    const imported = await sglnb(['models', 'import', 'tiny'], env);
+    expect([imported.code, imported.stderr]).toEqual([0, '']);
+    const linked = join(models, 'imported', 'tiny-latest.gguf');
+    expect(statSync(linked).ino).toBe(statSync(blob).ino);
+    expect((await sglnb(['models', 'verify'], env)).code).toBe(0);
+    const file = openSync(blob, 'r+');
+    writeSync(file, 'damage', bytes.length - 100);
+    closeSync(file);
+    const verified = await sglnb(['models', 'verify'], env);
+    expect(verified.stdout).toMatch(/✗ imported\/tiny-latest\.gguf: .* has SHA-256 .* instead of/);
+    expect(verified.stdout).toContain('"sglnb models rm NAME", and pull or import it again');
+    expect(verified.code).toBe(1);
+    await sglnb(['models', 'rm', 'tiny:latest'], env);
+    expect([existsSync(linked), existsSync(blob)]).toEqual([false, true]);
   });
 
   it('lies where the runtime looks', () => {
@@ -305,22 +339,43 @@ describe(`damaged GGUF files (${MUTATIONS} mutations)`, () => {
     expect(refused).toBeLessThan(MUTATIONS);
   });
 
+  /** What a runtime makes of a file, each time with a reason that it prints or answers. */
+  async function fateOf(path: string): Promise<'refused' | 'answered' | 'failed' | 'ended'> {
+    let runtime: RuntimeProcess;
+    try {
+      runtime = await RuntimeProcess.start(['--model-path', path]);
+    } catch (error) {
+      expect(String(error)).toMatch(/error: .+/);
+      return 'refused';
+    }
+    const request = { text: 'Hello', sampling_params: { max_new_tokens: 4 } };
+    try {
+      const { status, body } = await runtime.post('/generate', request);
+      if (status === 200) return 'answered';
+      expect(body.error.message).not.toBe('');
+      return 'failed';
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+      console.log(await runtime.exited, runtime.output.slice(-1500));
+      return 'ended';
+    } finally {
+      await runtime.stop();
+    }
+  }
+
   it(
     'end a runtime with a reason, or run',
     async () => {
       const path = join(folder, 'mutated.gguf');
-      let refused = 0;
+      const count = { refused: 0, answered: 0, failed: 0, ended: 0 };
       for (let i = 0; i < RUNTIME_MUTATIONS; i += 1) {
         writeFileSync(path, mutate(original).subarray(0, cutLength()));
-        try {
-          const runtime = await RuntimeProcess.start(['--model-path', path]);
-          await runtime.stop();
-        } catch (error) {
-          refused += 1;
-          expect(String(error)).toMatch(/error: .+/);
-        }
+        const fate = await fateOf(path);
+        count[fate] += 1;
       }
-      expect(refused).toBeGreaterThan(0);
+      expect(count.ended).toBe(0);
+      console.log(`${RUNTIME_MUTATIONS} damaged files: ${JSON.stringify(count)}`);
+      expect(count.refused).toBeGreaterThan(0);
     },
     FUZZ_TIMEOUT,
   );

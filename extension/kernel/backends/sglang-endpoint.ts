@@ -6,6 +6,7 @@
 import type { JsonObject, JsonValue } from '../../protocol/kernel-protocol.ts';
 import {
   InvalidAnswerError,
+  ServerStatusError,
   UnsupportedByBackendError,
   type Backend,
   type ChoiceEvidence,
@@ -20,11 +21,16 @@ import { messageIn, type HttpClient } from './http.ts';
 
 type OnRequest = (request: SentRequest) => void;
 
+/** How FastAPI and SGLang's router say that a body is of another type than they read. */
+const UNPROCESSABLE = 422;
+
 export class SglangEndpoint implements Backend {
   readonly url: string;
   readonly modelInfo: JsonObject;
   readonly modelPath: string;
   readonly #http: HttpClient;
+  /** SGLang's router reads one prompt per request, and refuses its own frontend's lists. */
+  #takesLists = true;
 
   private constructor(url: string, modelInfo: JsonObject, http: HttpClient) {
     this.url = url;
@@ -96,7 +102,7 @@ export class SglangEndpoint implements Backend {
       prompt,
       choices.length,
     );
-    const scored = completionList(await this.#generate(body, onRequest, signal), choices.length);
+    const scored = await this.#generateList(body, choices.length, onRequest, signal);
     const tokens = scored.map(({ meta }) =>
       choiceTokens(parseTokenLogprobs(meta['input_token_logprobs']), prompt.text, promptTokens),
     );
@@ -132,8 +138,28 @@ export class SglangEndpoint implements Backend {
       return_logprob: true,
       logprob_start_len: 0,
     };
-    const answers = completionList(await this.#generate(body, onRequest, signal), tokens.length);
+    const answers = await this.#generateList(body, tokens.length, onRequest, signal);
     return answers.map(({ meta }) => parseTokenLogprobs(meta['input_token_logprobs']));
+  }
+
+  /** One request for `count` prompts, or one for each. */
+  async #generateList(
+    body: JsonObject,
+    count: number,
+    onRequest: OnRequest,
+    signal: AbortSignal,
+  ): Promise<readonly Completion[]> {
+    if (this.#takesLists) {
+      try {
+        return completionList(await this.#generate(body, onRequest, signal), count);
+      } catch (error) {
+        if (!(error instanceof ServerStatusError && error.status === UNPROCESSABLE)) throw error;
+        this.#takesLists = false;
+      }
+    }
+    const bodies = Array.from({ length: count }, (_, index) => itemOf(body, index));
+    const answers = bodies.map((each) => this.#generate(each, onRequest, signal));
+    return (await Promise.all(answers)).map(parseCompletion);
   }
 
   #generate(body: JsonObject, onRequest: OnRequest, signal: AbortSignal): Promise<JsonValue> {
@@ -203,6 +229,14 @@ function withImages(body: JsonObject, prompt: Prompt): JsonObject {
 function withImagesForEach(body: JsonObject, prompt: Prompt, texts: number): JsonObject {
   if (prompt.images.length < 2) return withImages(body, prompt);
   return { ...body, image_data: Array.from({ length: texts }, () => prompt.images) };
+}
+
+/** The request for one of the prompts of a list. */
+function itemOf(body: JsonObject, index: number): JsonObject {
+  const lists = ['text', 'input_ids', 'image_data'];
+  const item = (name: string, value: JsonValue): JsonValue =>
+    lists.includes(name) && Array.isArray(value) ? (value[index] ?? null) : value;
+  return Object.fromEntries(Object.entries(body).map(([name, value]) => [name, item(name, value)]));
 }
 
 /** The request as people read it: megabytes of base64 would hide the rest. */

@@ -89,7 +89,8 @@ async function serverInfoOf(parts: InfoParts): Promise<unknown> {
     max_req_input_len: parts.contextLength - 1,
     context_length: parts.contextLength,
     version: parts.version,
-    model: { ...model, chatTemplate: undefined },
+    // Not "model": SGLang's router reads a name there.
+    model_details: { ...model, chatTemplate: undefined },
     memory: {
       process_bytes: process.memoryUsage.rss(),
       devices: parts.devices(),

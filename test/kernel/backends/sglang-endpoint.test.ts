@@ -103,6 +103,36 @@ test("an error inside a stream keeps the server's words", async () => {
   );
 });
 
+test("choices behind SGLang's router, which refuses lists, are asked one by one from then on", async () => {
+  const lists = await connect();
+  const choices = [' Paris', ' London town'];
+  const asked = { ...prompt('The capital is', ['YQ==', 'Yg==']) };
+  const expected = await lists.scoreChoices(asked, choices, true, ignore, signal);
+  await server.close();
+  const endpoint = await connect({ refusesLists: true });
+  expect(await endpoint.scoreChoices(asked, choices, true, ignore, signal)).toEqual(expected);
+  const bodies = () => server.requests.map(({ body }) => body as Record<string, unknown>);
+  expect(bodies().map(({ text, input_ids }) => text ?? typeof input_ids)).toEqual([
+    'The capital is',
+    ['The capital is Paris', 'The capital is London town'],
+    'The capital is Paris',
+    'The capital is London town',
+    'object',
+    'object',
+  ]);
+  expect(bodies().slice(2, 4)).toEqual([
+    expect.objectContaining({ image_data: ['YQ==', 'Yg=='] }),
+    expect.objectContaining({ image_data: ['YQ==', 'Yg=='] }),
+  ]);
+  server.requests.length = 0;
+  await endpoint.scoreChoices(asked, choices, false, ignore, signal);
+  expect(bodies().map(({ text }) => text)).toEqual([
+    'The capital is',
+    'The capital is Paris',
+    'The capital is London town',
+  ]);
+});
+
 describe.each(['2024', '2025'] as const)(
   'choices, log probabilities as servers of %s send them',
   (layout) => {

@@ -15,7 +15,7 @@ export interface RecordedRequest {
 
 interface GenerateRequest {
   readonly text?: string | string[];
-  readonly input_ids?: number[][];
+  readonly input_ids?: number[][] | number[];
   readonly sampling_params?: { readonly max_new_tokens?: number; readonly n?: number };
   readonly stream?: boolean;
   readonly return_logprob?: boolean;
@@ -28,6 +28,8 @@ export interface MockOptions {
   readonly answer?: string;
   /** `2025`: prompt log probabilities begin with a null at the start position. */
   readonly logprobLayout?: '2024' | '2025';
+  /** As SGLang's router: only one prompt per request. */
+  readonly refusesLists?: boolean;
 }
 
 export class MockSglangServer {
@@ -92,6 +94,10 @@ export class MockSglangServer {
     if (path !== '/generate') return json(404, { detail: 'Not Found' });
     if (this.failure !== null) return json(this.failure.status, this.failure.body);
     if (body.stream === true) return this.#stream(body, response);
+    const isList = Array.isArray(body.text) || isBatch(body.input_ids ?? []);
+    if (isList && this.#options.refusesLists === true) {
+      return json(422, { detail: 'text: invalid type: sequence, expected a string' });
+    }
     const n = body.sampling_params?.n ?? 1;
     if (Array.isArray(body.text))
       return json(
@@ -99,9 +105,11 @@ export class MockSglangServer {
         body.text.map((text) => this.#one(text, null, body)),
       );
     if (body.text === undefined) {
+      const ids = body.input_ids ?? [];
+      if (!isBatch(ids)) return json(200, this.#one(null, ids, body));
       return json(
         200,
-        (body.input_ids ?? []).map((ids) => this.#one(null, ids, body)),
+        ids.map((each) => this.#one(null, each, body)),
       );
     }
     const { text } = body;
@@ -189,4 +197,8 @@ function tokens(text: string): string[] {
 function logprob(previous: string, token: string): number {
   const hash = createHash('md5').update(`${previous}\0${token}`).digest('hex');
   return -(Number.parseInt(hash.slice(0, 6), 16) % 3000) / 1000 - 0.001;
+}
+
+function isBatch(ids: readonly number[] | readonly (readonly number[])[]): ids is number[][] {
+  return Array.isArray(ids[0]);
 }

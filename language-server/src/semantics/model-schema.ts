@@ -19,12 +19,18 @@ export function classSchema(machine: Machine, node: ClassDef, env: Environment):
   const inherited = bases
     .map((base) => modelOf(machine, base, env))
     .filter((base) => base !== null);
-  if (!names.includes('BaseModel') && inherited.length === 0) return null;
+  const isModel = names.includes('BaseModel') || inherited.length > 0;
+  const source = machine.unit.text.slice(node.start, node.end);
+  if (!isModel || /\balias_generator\b/.test(source)) return null;
+  // Others may bring fields that are not seen here.
+  const isWhole = bases.length === inherited.length + (names.includes('BaseModel') ? 1 : 0);
+  let isOpen = !isWhole || /\bextra\s*=|"extra"|\bvalidation_alias\b/.test(source);
   const properties: Properties = {};
   const required = new Set<string>();
   for (const base of inherited.toReversed()) {
     if (!isJsonObject(base)) continue;
     if (isJsonObject(base['properties'])) Object.assign(properties, base['properties']);
+    isOpen ||= base['additionalProperties'] === true;
     if (Array.isArray(base['required']))
       for (const name of base['required']) if (typeof name === 'string') required.add(name);
   }
@@ -40,7 +46,13 @@ export function classSchema(machine: Machine, node: ClassDef, env: Environment):
     );
     if (field ? field.isRequired : value === null) required.add(name);
   }
-  return { title: node.name.id, type: 'object', properties, required: [...required] };
+  return {
+    title: node.name.id,
+    type: 'object',
+    properties,
+    required: [...required],
+    ...(isOpen ? { additionalProperties: true } : {}),
+  };
 }
 
 function enumeration(machine: Machine, node: ClassDef, env: Environment): JsonSchema | null {

@@ -118,6 +118,31 @@ def g(s):
       'The JSON schema has no key "nmae". Did you mean "name"?',
     ]);
   });
+  it('says nothing about fields that a pydantic model may have from elsewhere', () => {
+    const of = (text: string) => {
+      const program = `@function\ndef g(s):\n    s += gen("j", json_schema=M.schema_json())`;
+      const { service, uri } = at([
+        `from pydantic import *\n${text}\n${program}`,
+        'json.loads(g.run()["j"])["|other"]',
+      ]);
+      return service.diagnostics(uri).map(({ code }) => code);
+    };
+    expect(of('class M(BaseModel):\n    a: int')).toEqual(['unknown-json-key']);
+    expect(of('class M(BaseModel, Shared):\n    a: int')).toEqual([]);
+    expect(
+      of(
+        'class B(BaseModel):\n    model_config = ConfigDict(extra="allow")\nclass M(B):\n    a: int',
+      ),
+    ).toEqual([]);
+    expect(
+      of(
+        'class M(BaseModel):\n    model_config = ConfigDict(alias_generator=to_camel)\n    a: int',
+      ),
+    ).toEqual([]);
+    expect(
+      of('class M(BaseModel):\n    a: int = Field(validation_alias=AliasPath("b", 0))'),
+    ).toEqual([]);
+  });
   it('offers what get_meta_info has', () => {
     const { service, uri, offset } = at([program, 'm = f.run().get_meta_info("kind")\nm["|"]']);
     const items = service.completions(uri, offset);

@@ -1,5 +1,5 @@
 /** What the user sees when the runtime dies, has no memory, sleeps, or is shared. */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -89,6 +89,32 @@ describe('a machine without memory', () => {
     expect(text).toMatch(/ended 3$/);
     // The same limit is no trouble for what fits.
     expect(await limited(8_000_000, [])).toMatch(/ended SIGKILL$/);
+  });
+});
+
+describe('a runtime whose memory runs out', () => {
+  it('in the middle of a generation says so, comes back, and the program goes on', async ({
+    skip,
+  }) => {
+    skip(process.platform !== 'linux', 'prlimit is of Linux');
+    const kernel = start();
+    await ok(kernel, LAUNCH + PROGRAM);
+    const run = kernel.execute(
+      'print("writing", flush=True)\n' +
+        'states = story.run_batch([{"tokens": 900}] * 32, num_threads=32)\n' +
+        'errors = [str(s.error()) for s in states if s.error() is not None]\n' +
+        'print(len(errors) > 0, errors[0])',
+    );
+    await kernel.until(() => kernel.textOf(run).includes('writing'));
+    const pid = runtimePid(kernel)!;
+    // As if the machine had nothing left: whatever it asks for next is refused.
+    execFileSync('prlimit', ['--pid', String(pid), '--as=4096:4096']);
+    const { text } = await kernel.finished(run);
+    expect(text).toMatch(
+      /^True .*ended unexpectedly, by SIG\w+\. It had no memory left: .*being started again/m,
+    );
+    expect(await ok(kernel, 'print(len(story.run()["text"]) > 10)')).toMatch(/^True$/m);
+    expect(runtimePid(kernel)).not.toBe(pid);
   });
 });
 

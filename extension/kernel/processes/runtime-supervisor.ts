@@ -29,6 +29,8 @@ export interface SupervisorOptions {
 }
 
 const LINES_SHOWN = 10;
+/** V8 prints a long trace behind its last words. */
+const LINES_READ = 60;
 
 export class SupervisedRuntime implements BackgroundProgram {
   readonly id: number;
@@ -182,7 +184,7 @@ export class SupervisedRuntime implements BackgroundProgram {
     const { pauses } = this.#options.policy;
     const pause = pauses[this.#ends];
     this.#ends += 1;
-    const ended = `The runtime at ${this.url} ended unexpectedly, ${endingText(exit)}.${suspicion(exit)}`;
+    const ended = `The runtime at ${this.url} ended unexpectedly, ${endingText(exit)}.${suspicion(exit, this.lastLines(LINES_READ))}`;
     if (pause === undefined) {
       const words = this.lastLines(LINES_SHOWN);
       this.#failure =
@@ -252,8 +254,13 @@ export function endingText({ code, signal }: ProcessExit): string {
   return signal === null ? `with exit code ${code ?? '?'}` : `by ${signal}`;
 }
 
-/** Systems end programs like this when memory is short. */
-export function suspicion({ signal }: ProcessExit): string {
+const NO_MEMORY = /out of memory|bad_alloc|failed to allocate|allocation failed/i;
+
+/** A sentence on memory, when its last words or the way it ended speak of that. */
+export function suspicion({ signal }: ProcessExit, lastWords: string): string {
+  if (NO_MEMORY.test(lastWords)) {
+    return ' It had no memory left: a smaller model, a shorter --context-length or fewer requests at once need less.';
+  }
   return signal === 'SIGKILL' ? ' Somebody killed it, or the system ran out of memory.' : '';
 }
 

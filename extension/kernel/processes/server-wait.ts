@@ -96,6 +96,6 @@ function deathMessage(program: BackgroundProgram): string {
   const ending = program.exit === null ? '' : endingText(program.exit);
   const lines = program.lastLines(LINES_SHOWN);
   const words = lines === '' ? 'It printed nothing.' : `Its last lines:\n${lines}`;
-  const guess = program.exit === null ? '' : suspicion(program.exit);
+  const guess = program.exit === null ? '' : suspicion(program.exit, lines);
   return `The server's process ended ${ending} before it was ready (${program.command}).${guess} ${words}`;
 }

@@ -316,6 +316,8 @@ export function messageIn(value: unknown): string | null {
 }
 
 const REFUSED = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
+const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY/;
+const NO_TLS = /^ERR_SSL|^EPROTO$/;
 const TIMEOUTS = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT']);
 
 function explain(
@@ -331,6 +333,18 @@ function explain(
   if (REFUSED.has(code) || code === 'UND_ERR_CONNECT_TIMEOUT') {
     return new ServerUnreachableError(
       `No ${hints.name} answers at ${originOf(url)} (${code}). ${hints.unreachable}`,
+    );
+  }
+  if (CERTIFICATE.test(code)) {
+    return new ServerUnreachableError(
+      `The certificate of ${originOf(url)} cannot be verified (${code}). Name the PEM file of its authority with ` +
+        'verify="FILE", or accept any certificate with verify=False if you know this server; "SGLang: Connect to ' +
+        'Server…" offers the latter.',
+    );
+  }
+  if (NO_TLS.test(code)) {
+    return new ServerUnreachableError(
+      `What answers at ${originOf(url)} speaks no TLS that can be understood (${code}). Is its address http:// instead?`,
     );
   }
   if (TIMEOUTS.has(code)) return new BackendTimeoutError(`${url} did not answer in time.`);

@@ -28,6 +28,12 @@ const nodeModule = {
 /** For VS Code in a browser, whose extension host is a web worker. */
 const webWorker = { platform: 'browser', target: 'es2022' };
 
+/** Activation must not read these: each is a file of its own, required at first use. */
+const laterLibraries = {
+  undici: './undici.cjs',
+  'vscode-languageclient/node': './language-client.cjs',
+};
+
 const bundles = [
   {
     entry: 'extension/src/activate.ts',
@@ -37,11 +43,15 @@ const bundles = [
       platform: 'node',
       format: 'cjs',
       target: 'node22',
-      external: ['vscode', './undici.cjs'],
-      // Activation must not read what few users need: it is a file of its own, required at first use.
-      alias: { undici: './undici.cjs' },
+      external: ['vscode', ...Object.values(laterLibraries)],
+      alias: laterLibraries,
       supported: { 'dynamic-import': false },
     },
+  },
+  {
+    entry: 'node_modules/vscode-languageclient/lib/node/main.js',
+    out: 'language-client.cjs',
+    options: { platform: 'node', format: 'cjs', target: 'node22', external: ['vscode'] },
   },
   {
     entry: 'node_modules/undici/index.js',

@@ -13,7 +13,7 @@ import {
   type NotebookController,
   type NotebookDocument,
 } from 'vscode';
-import { LanguageClient } from 'vscode-languageclient/browser';
+import { LanguageClient, State } from 'vscode-languageclient/browser';
 import { CellIndex, indexCells } from './cell-index.ts';
 import { COMMANDS } from './commands/command-ids.ts';
 import { exportNotebook, importFiles, importNotebook } from './commands/convert-commands.ts';
@@ -70,14 +70,13 @@ export function activate(context: ExtensionContext): void {
     settingsWarning,
     client,
     problems,
-    new LanguageStatus(client, { language: CELL_LANGUAGE, notebookType: NOTEBOOK_TYPE }),
+    new LanguageStatus(client, State, { language: CELL_LANGUAGE, notebookType: NOTEBOOK_TYPE }),
     explainingController(),
     ...Object.entries(COMMANDS).map(([name, id]) =>
       // SAFETY: the names are COMMANDS' keys.
       commands.registerCommand(id, here[name as keyof typeof COMMANDS] ?? sayWhereCellsRun),
     ),
   );
-  void settingsWarning.check();
   void commands.executeCommand('setContext', WEB, true);
   client
     .start()

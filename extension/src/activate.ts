@@ -29,15 +29,14 @@ import { answerRenderers, RENDERER } from './insight/renderer-messages.ts';
 import { NotebookInsight } from './insight/notebook-insight.ts';
 import { onFirstDocument } from './first-document.ts';
 import { KernelStatusBar } from './kernel-status.ts';
-import { LanguageStatus } from './language-status.ts';
-import { CellIndex, indexCells } from './cell-index.ts';
-import { createLanguageClient, sendGeneratedValue } from './language-client.ts';
+import { CellIndex } from './cell-index.ts';
+import { LanguageServer } from './language-client.ts';
 import { NotebookProblems } from './notebook-problems.ts';
 import { keepCellIds } from './notebook/cell-identity.ts';
 import { KernelSurvival } from './notebook/kernel-survival.ts';
 import type { KernelSession } from './kernel-client/kernel-session.ts';
 import { SglangNotebookController } from './notebook/notebook-controller.ts';
-import { CELL_LANGUAGE, NOTEBOOK_TYPE, SUPPORTED_LANGUAGES } from './notebook/notebook-type.ts';
+import { NOTEBOOK_TYPE, SUPPORTED_LANGUAGES } from './notebook/notebook-type.ts';
 import { OwnPython } from './notebook/own-python.ts';
 import { SafeSave } from './notebook/safe-save.ts';
 import { SglnbSerializer } from './notebook/sglnb-serializer.ts';
@@ -66,7 +65,6 @@ export function activate(context: ExtensionContext): void {
   const models = new WorkspaceModels(context, () => controller);
   const apiKeys = new ApiKeys(context.secrets);
   const settingsWarning = new SettingsWarning(context.extension, (message) => log.warn(message));
-  void settingsWarning.check();
   const homes = new ProgramHomes();
   const insight = new NotebookInsight();
   const preview = new PromptPreview({
@@ -76,9 +74,12 @@ export function activate(context: ExtensionContext): void {
   });
   const cells = new CellIndex<NotebookDocument>();
   const problems = new NotebookProblems(cells);
-  const server = context.asAbsolutePath('dist/language-server.mjs');
-  const client = createLanguageClient(server, log, problems);
-  indexCells(client, cells);
+  const server = new LanguageServer({
+    module: context.asAbsolutePath('dist/language-server.mjs'),
+    log,
+    problems,
+    cells,
+  });
   context.subscriptions.push(
     log,
     safeSave,
@@ -92,9 +93,8 @@ export function activate(context: ExtensionContext): void {
     keepCellIds(),
     page,
     preview,
-    client,
+    server,
     problems,
-    new LanguageStatus(client, { language: CELL_LANGUAGE, notebookType: NOTEBOOK_TYPE }),
     models,
     apiKeys,
     settingsWarning,
@@ -113,11 +113,7 @@ export function activate(context: ExtensionContext): void {
     }),
   );
   // Chats also activate this extension, to ask for models, in windows without any Python.
-  const startClient = (): void =>
-    void client
-      .start()
-      .catch((error: unknown) => log.error(`the language server did not start: ${String(error)}`));
-  context.subscriptions.push(onFirstDocument(SUPPORTED_LANGUAGES, startClient));
+  context.subscriptions.push(onFirstDocument(SUPPORTED_LANGUAGES, () => void server.start()));
   // An untrusted folder's notebooks open and show their outputs; nothing that runs exists yet.
   if (workspace.isTrusted) registerExecution();
   else context.subscriptions.push(workspace.onDidGrantWorkspaceTrust(registerExecution));
@@ -211,7 +207,7 @@ export function activate(context: ExtensionContext): void {
         gen: (notebook, record) => {
           status.gen(notebook, record);
           insight.add(notebook, record);
-          sendGeneratedValue(client, notebook, record, insight.running(notebook));
+          server.sendGeneratedValue(notebook, record, insight.running(notebook));
         },
         runtimeFailed: (notebook, info) => void offerRestart(notebook, info),
         closed: (notebook) => diagnostics.clearNotebook(notebook),

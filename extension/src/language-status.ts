@@ -7,14 +7,17 @@ import {
   type DocumentSelector,
   type LanguageStatusItem,
 } from 'vscode';
-import { State, type BaseLanguageClient } from 'vscode-languageclient';
+import type { BaseLanguageClient, State } from 'vscode-languageclient';
 import { COMMANDS } from './commands/command-ids.ts';
 
 export class LanguageStatus implements Disposable {
   readonly #item: LanguageStatusItem;
   readonly #subscription: Disposable;
+  readonly #states: typeof State;
 
-  constructor(client: BaseLanguageClient, selector: DocumentSelector) {
+  /** @param states of the library that `client` is from, which is not loaded with this file */
+  constructor(client: BaseLanguageClient, states: typeof State, selector: DocumentSelector) {
+    this.#states = states;
     this.#item = languages.createLanguageStatusItem('sglang.languageServer', selector);
     this.#item.name = l10n.t('SGLang Language Server');
     this.#item.command = { command: COMMANDS.showLog, title: l10n.t('Show Log') };
@@ -29,21 +32,23 @@ export class LanguageStatus implements Disposable {
 
   #draw(state: State): void {
     const item = this.#item;
-    const isGone = state === State.Stopped || state === State.StartFailed;
-    item.busy = state === State.Starting;
+    const states = this.#states;
+    const isGone = state === states.Stopped || state === states.StartFailed;
+    item.busy = state === states.Starting;
     item.severity = isGone ? LanguageStatusSeverity.Error : LanguageStatusSeverity.Information;
     item.text = this.#text(state);
     item.detail = isGone ? l10n.t('no completion, hovers or diagnostics of SGLang') : '';
   }
 
   #text(state: State): string {
+    const states = this.#states;
     switch (state) {
-      case State.Running:
+      case states.Running:
         return l10n.t('SGLang language server: running');
-      case State.Starting:
+      case states.Starting:
         return l10n.t('SGLang language server: starting');
-      case State.StartFailed:
-      case State.Stopped:
+      case states.StartFailed:
+      case states.Stopped:
         return l10n.t('SGLang language server: stopped');
       default:
         return state satisfies never;

@@ -3,10 +3,14 @@ import { commands, l10n, window, workspace, type Disposable, type Extension } fr
 import { field } from './field.ts';
 import { findWrongSettings, type SettingSchema, type WrongSetting } from './wrong-settings.ts';
 
+/** Milliseconds from the start to the first look, which VS Code takes long to answer. */
+const FIRST_CHECK = 500;
+
 export class SettingsWarning implements Disposable {
   readonly #schemas: Readonly<Record<string, SettingSchema>>;
   readonly #warn: (message: string) => void;
   readonly #subscription: Disposable;
+  readonly #first: ReturnType<typeof setTimeout>;
   /** Settings that the user knows of, until they are mended. */
   #told: ReadonlySet<string> = new Set();
 
@@ -14,11 +18,13 @@ export class SettingsWarning implements Disposable {
     this.#schemas = schemasOf(extension.packageJSON);
     this.#warn = log;
     this.#subscription = workspace.onDidChangeConfiguration((change) => {
-      if (change.affectsConfiguration('sglang')) void this.check();
+      if (change.affectsConfiguration('sglang')) void this.#check();
     });
+    // Nobody waits for it, and whoever opened a notebook waits for that.
+    this.#first = setTimeout(() => void this.#check(), FIRST_CHECK);
   }
 
-  async check(): Promise<void> {
+  async #check(): Promise<void> {
     const wrong = this.#wrong();
     const news = [...wrong.values()].filter(({ key }) => !this.#told.has(key));
     this.#told = new Set(wrong.keys());
@@ -42,6 +48,7 @@ export class SettingsWarning implements Disposable {
   }
 
   dispose(): void {
+    clearTimeout(this.#first);
     this.#subscription.dispose();
   }
 }

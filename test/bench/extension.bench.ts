@@ -84,7 +84,7 @@ async function runtimeFirstToken(port: number): Promise<number> {
   return elapsed;
 }
 
-/** Milliseconds from the click on ▷ to the first streamed character on screen. */
+/** Milliseconds from the mouse's button going down on ▷ to the first streamed character on screen. */
 async function runToFirstCharacter(workbench: Workbench, run: number): Promise<number> {
   const { page } = workbench;
   const cell = page.locator('.code-cell-row').last();
@@ -105,8 +105,16 @@ async function runToFirstCharacter(workbench: Workbench, run: number): Promise<n
       `<${run}>`,
     ),
   );
-  const begin = Date.now();
+  // Moving the mouse there and making sure of it is the driver's time, not the user's.
+  const pressed = page.evaluate(
+    () =>
+      new Promise<number>((resolve) => {
+        const down = (): void => resolve(Date.now());
+        window.addEventListener('mousedown', down, { once: true, capture: true });
+      }),
+  );
   await button.click();
+  const begin = await pressed;
   const timeout = new Promise<number>((_, reject) =>
     setTimeout(() => reject(new Error('nothing was streamed within 20 s')), 20_000).unref(),
   );

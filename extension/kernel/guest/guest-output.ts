@@ -1,10 +1,10 @@
 /**
  * Merges what a cell prints: pieces of one stream that come within a few milliseconds leave as one
- * output. The order of all outputs, across both streams and displays, stays as it was.
+ * output, and the first after a pause leaves at once. The order of all outputs, across both streams and displays, stays as it was.
  */
 import type { KernelOutput } from '../../protocol/kernel-protocol.ts';
 
-/** Milliseconds that a printed piece may wait for more. */
+/** Milliseconds between two outputs of printed pieces. */
 const DELAY = 25;
 /** Characters above which it does not wait. */
 const MAX_PIECE = 64 * 1024;
@@ -15,6 +15,7 @@ export class OutputBatcher {
   #pieces: string[] = [];
   #length = 0;
   #timer: NodeJS.Timeout | null = null;
+  #flushed = -Infinity;
 
   constructor(emit: (output: KernelOutput) => void) {
     this.#emit = emit;
@@ -30,7 +31,11 @@ export class OutputBatcher {
     this.#pieces.push(output.text);
     this.#length += output.text.length;
     if (this.#length >= MAX_PIECE) this.flush();
-    else this.#timer ??= setTimeout(() => this.flush(), DELAY);
+    else this.#timer ??= setTimeout(() => this.flush(), this.#rest());
+  }
+
+  #rest(): number {
+    return Math.max(0, DELAY - (performance.now() - this.#flushed));
   }
 
   flush(): void {
@@ -40,6 +45,7 @@ export class OutputBatcher {
     const text = this.#pieces.join('');
     this.#pieces = [];
     this.#length = 0;
+    this.#flushed = performance.now();
     this.#emit({ kind: 'stream', name: this.#name, text });
   }
 }

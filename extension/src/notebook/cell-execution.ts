@@ -19,6 +19,11 @@ import { bundleItems } from './output-items.ts';
 
 /** Milliseconds between two repaints of a running cell. */
 const FLUSH_INTERVAL = 50;
+/**
+ * Milliseconds that a cell which shows nothing yet keeps the outputs of its last run. Most cells replace them
+ * sooner, in one edit: the workbench lays the notebook out once, and nothing jumps.
+ */
+const CLEAR_AFTER = 200;
 
 /** Gets a question that the cell shows answered; `null` at the end of input and when it is over. */
 export type AskUser = (question: InputPayload, over: AbortSignal) => Promise<string | null>;
@@ -34,6 +39,7 @@ export class CellExecution {
   #state: CellRunState = emptyRun;
   #pending: CellCommand[] = [];
   #timer: ReturnType<typeof setTimeout> | null = null;
+  #shows = false;
   #flushed = -Infinity;
   #phase: 'queued' | 'running' | 'ended' = 'queued';
 
@@ -62,7 +68,8 @@ export class CellExecution {
     this.#phase = 'running';
     if (executionOrder !== null) this.#execution.executionOrder = executionOrder;
     this.#execution.start(startedAt);
-    this.#send(() => this.#execution.clearOutput());
+    this.#pending.push({ kind: 'clear' });
+    this.#timer = setTimeout(() => this.#flush(), CLEAR_AFTER);
   }
 
   output(output: KernelOutput): void {
@@ -92,6 +99,9 @@ export class CellExecution {
       this.#state = state;
       this.#pending.push(...commands);
     }
+    if (!this.#shows && this.#timer !== null) clearTimeout(this.#timer);
+    if (!this.#shows) this.#timer = null;
+    this.#shows = true;
     // What comes first is shown at once; what follows waits for the next repaint.
     const rest = Math.max(0, FLUSH_INTERVAL - (performance.now() - this.#flushed));
     this.#timer ??= setTimeout(() => this.#flush(), rest);
@@ -140,39 +150,34 @@ export class CellExecution {
   #flush(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
-    this.#flushed = performance.now();
+    if (this.#shows) this.#flushed = performance.now();
     const commands = coalesce(this.#pending);
     this.#pending = [];
-    for (const group of groupAppends(commands)) {
+    for (const group of groupEdits(commands)) {
       this.#send(() => this.#apply(group));
     }
   }
 
   #apply(group: readonly CellCommand[]): Thenable<void> | undefined {
+    const [first] = group;
     const appended = group.flatMap((command) =>
-      command.kind === 'append' ? [command.content] : [],
+      command.kind === 'append' ? [newOutput(command.content)] : [],
     );
-    if (appended.length > 0) return this.#append(appended);
-    const [command] = group;
-    return command && this.#change(command);
+    if (first?.kind === 'clear') {
+      this.#outputs = appended;
+      return appended.length > 0
+        ? this.#execution.replaceOutput([...appended])
+        : this.#execution.clearOutput();
+    }
+    if (appended.length > 0) {
+      this.#outputs.push(...appended);
+      return this.#execution.appendOutput(appended);
+    }
+    return first && first.kind !== 'append' ? this.#change(first) : undefined;
   }
 
-  #append(contents: readonly OutputContent[]): Thenable<void> {
-    const outputs = contents.map((content) => {
-      const isResult = content.kind === 'bundle' && content.executionOrder !== null;
-      return new NotebookCellOutput(items(content), { result: isResult });
-    });
-    this.#outputs.push(...outputs);
-    return this.#execution.appendOutput(outputs);
-  }
-
-  #change(command: CellCommand): Thenable<void> | undefined {
+  #change(command: Exclude<CellCommand, { kind: 'clear' | 'append' }>): Thenable<void> | undefined {
     switch (command.kind) {
-      case 'clear':
-        this.#outputs = [];
-        return this.#execution.clearOutput();
-      case 'append':
-        return this.#append([command.content]);
       case 'extend': {
         const output = this.#outputs[command.index];
         const mime = output?.items[0]?.mime;
@@ -193,15 +198,24 @@ export class CellExecution {
   }
 }
 
-/** Neighbouring appends together, every other command alone: each group is one message to the workbench. */
-function groupAppends(commands: readonly CellCommand[]): CellCommand[][] {
+/**
+ * Neighbouring appends together, with a clear before them, and every other command alone: each group is one
+ * message to the workbench.
+ */
+function groupEdits(commands: readonly CellCommand[]): CellCommand[][] {
   const groups: CellCommand[][] = [];
   for (const command of commands) {
     const last = groups.at(-1);
-    if (command.kind === 'append' && last?.[0]?.kind === 'append') last.push(command);
+    const isOpen = last?.[0]?.kind === 'append' || last?.[0]?.kind === 'clear';
+    if (command.kind === 'append' && isOpen) last?.push(command);
     else groups.push([command]);
   }
   return groups;
+}
+
+function newOutput(content: OutputContent): NotebookCellOutput {
+  const isResult = content.kind === 'bundle' && content.executionOrder !== null;
+  return new NotebookCellOutput(items(content), { result: isResult });
 }
 
 function success(outcome: RunOutcome): boolean | undefined {

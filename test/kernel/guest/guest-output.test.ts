@@ -32,15 +32,26 @@ test('much text does not wait', () => {
   expect(seen).toHaveLength(1);
 });
 
-test('a short piece leaves after a moment', () => {
+test('the first piece leaves at once, what follows it together after a moment', () => {
   vi.useFakeTimers();
   try {
     const seen: KernelOutput[] = [];
     const batcher = new OutputBatcher((output) => seen.push(output));
     batcher.add(out('a'));
+    batcher.add(out('b'));
     expect(seen).toEqual([]);
-    vi.advanceTimersByTime(50);
-    expect(seen).toEqual([out('a')]);
+    vi.advanceTimersByTime(1);
+    expect(seen).toEqual([out('ab')]);
+    batcher.add(out('c'));
+    vi.advanceTimersByTime(10);
+    batcher.add(out('d'));
+    expect(seen).toEqual([out('ab')]);
+    vi.advanceTimersByTime(15);
+    expect(seen).toEqual([out('ab'), out('cd')]);
+    vi.advanceTimersByTime(30);
+    batcher.add(out('e'));
+    vi.advanceTimersByTime(1);
+    expect(seen).toEqual([out('ab'), out('cd'), out('e')]);
   } finally {
     vi.useRealTimers();
   }

@@ -1,6 +1,7 @@
 /** What users know from other notebooks: snippets, the interrupt key, importing from the explorer. */
 import { existsSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { pictureFailures } from './failure-screenshot.ts';
 import { eventually, Workbench } from './workbench.ts';
 
 let workbench: Workbench;
@@ -30,12 +31,11 @@ beforeAll(async () => {
   });
 });
 afterAll(() => workbench[Symbol.asyncDispose]());
-afterEach(async ({ task }) => {
-  if (task.result?.state === 'fail')
-    await workbench.screenshot(`failed-${task.name.replaceAll(/\W+/g, '-')}`);
+afterEach(async () => {
   await workbench.page.keyboard.press('Escape');
   await workbench.closeAll();
 });
+pictureFailures(() => workbench);
 
 it('completes a snippet in a cell', async () => {
   const { page } = workbench;

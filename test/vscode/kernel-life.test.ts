@@ -5,6 +5,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { pictureFailures } from './failure-screenshot.ts';
 import { eventually, freePort, Workbench } from './workbench.ts';
 
 let workbench: Workbench;
@@ -74,12 +75,11 @@ beforeAll(async () => {
   });
 });
 afterAll(() => workbench[Symbol.asyncDispose]());
-afterEach(async ({ task }) => {
-  if (task.result?.state === 'fail')
-    await workbench.screenshot(`failed-${task.name.replaceAll(/\W+/g, '-')}`);
+afterEach(async () => {
   await workbench.tall(900);
   await workbench.closeAll();
 });
+pictureFailures(() => workbench);
 
 describe('a window that is reloaded while a cell runs', () => {
   it('gets its kernel back: the cells go on, and their output is complete', async () => {

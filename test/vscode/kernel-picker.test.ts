@@ -5,6 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { pictureFailures } from './failure-screenshot.ts';
 import { eventually, Workbench } from './workbench.ts';
 
 const BUNDLED = /^SGLang$/;
@@ -33,12 +34,11 @@ beforeAll(async () => {
   });
 });
 afterAll(() => workbench[Symbol.asyncDispose]());
-afterEach(async ({ task }) => {
-  if (task.result?.state === 'fail')
-    await workbench.screenshot(`failed-${task.name.replaceAll(/\W+/g, '-')}`);
+afterEach(async () => {
   await workbench.page.keyboard.press('Escape');
   await workbench.closeAll();
 });
+pictureFailures(() => workbench);
 
 /** Stands for Microsoft's Python extension where a folder's Python was chosen in it. */
 const PYTHON_EXTENSION = {

@@ -2,8 +2,9 @@
  * Typing in a real workbench: the language server, the type engine, and what the kernel generated last,
  * as an author meets them. One notebook serves all tests, in order.
  */
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Locator } from 'playwright-core';
+import { pictureFailures } from './failure-screenshot.ts';
 import { eventually, freePort, Workbench } from './workbench.ts';
 
 let workbench: Workbench;
@@ -57,10 +58,7 @@ beforeAll(async () => {
   await workbench.tall(1300);
 });
 afterAll(() => workbench[Symbol.asyncDispose]());
-afterEach(async ({ task }) => {
-  if (task.result?.state === 'fail')
-    await workbench.screenshot(`failed-${task.name.replaceAll(/\W+/g, '-')}`);
-});
+pictureFailures(() => workbench);
 
 /** Puts the cursor on the character `offset` of `text` in a cell. */
 async function clickText(text: string, offset: number): Promise<void> {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { RuntimeProcess, starter } from '../process/runtime-process.ts';
 import { FakeHub } from '../support/fake-hub.ts';
+import { pictureFailures } from './failure-screenshot.ts';
 import { eventually, freePort, Workbench } from './workbench.ts';
 
 const NAME = 'HuggingFaceTB/SmolLM2-135M-Instruct';
@@ -48,11 +49,10 @@ afterAll(async () => {
   await Promise.all([hub.close(), server.stop()]);
   rmSync(models, { recursive: true, force: true });
 });
-afterEach(async ({ task }) => {
-  if (task.result?.state === 'fail')
-    await workbench.screenshot(`failed-${task.name.replaceAll(/\W+/g, '-')}`);
+afterEach(async () => {
   await workbench.closeAll();
 });
+pictureFailures(() => workbench);
 
 const row = (text: string) =>
   workbench.page.locator('.quick-input-list .monaco-list-row', { hasText: text }).first();

@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { pictureFailures } from './failure-screenshot.ts';
 import { eventually, freePort, root, Workbench } from './workbench.ts';
 
 const BROKEN = '# ---\n# sglnb: 99\n# ---\n\n# %%\nprint("from the future")\n';
@@ -76,12 +77,11 @@ beforeAll(async () => {
   });
 });
 afterAll(() => workbench[Symbol.asyncDispose]());
-afterEach(async ({ task }) => {
-  if (task.result?.state === 'fail')
-    await workbench.screenshot(`failed-${task.name.replaceAll(/\W+/g, '-')}`);
+afterEach(async () => {
   await workbench.tall(900);
   await workbench.closeAll();
 });
+pictureFailures(() => workbench);
 
 describe('the tour', () => {
   it('runs all cells, shows their outputs, saves them, and shows them again without a kernel', async () => {

@@ -1,5 +1,6 @@
 /** `input()` and `getpass()` of cells, in a real workbench. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { pictureFailures } from './failure-screenshot.ts';
 import { Workbench } from './workbench.ts';
 
 let workbench: Workbench;
@@ -21,11 +22,10 @@ beforeAll(async () => {
   });
 });
 afterAll(() => workbench[Symbol.asyncDispose]());
-afterEach(async ({ task }) => {
-  if (task.result?.state === 'fail')
-    await workbench.screenshot(`failed-${task.name.replaceAll(/\W+/g, '-')}`);
+afterEach(async () => {
   await workbench.closeAll();
 });
+pictureFailures(() => workbench);
 
 const FIELD = '.question input';
 const boxes = (): Promise<number> => workbench.page.locator('.quick-input-widget:visible').count();

@@ -18,13 +18,13 @@ import { CellIndex, indexCells } from './cell-index.ts';
 import { COMMANDS } from './commands/command-ids.ts';
 import { exportNotebook, importFiles, importNotebook } from './commands/convert-commands.ts';
 import { newNotebook, openTour } from './commands/notebook-commands.ts';
+import { replaceFile } from './commands/replace-file.ts';
 import { languageSelector } from './language-selector.ts';
 import { LanguageStatus } from './language-status.ts';
 import { NotebookProblems } from './notebook-problems.ts';
 import { keepCellIds } from './notebook/cell-identity.ts';
 import { CELL_LANGUAGE, NOTEBOOK_TYPE, SUPPORTED_LANGUAGES } from './notebook/notebook-type.ts';
 import { SglnbSerializer } from './notebook/sglnb-serializer.ts';
-import { cellLanguage, maximumImageSize } from './settings.ts';
 import { SettingsWarning } from './settings-warning.ts';
 
 /** Of the host; Node's types do not have it. */
@@ -35,11 +35,6 @@ const WEB = 'sglang.web';
 
 export function activate(context: ExtensionContext): void {
   const log = window.createOutputChannel('SGLang', { log: true });
-  const serializer = new SglnbSerializer(
-    (warnings) => warnings.forEach((warning) => log.warn(warning)),
-    maximumImageSize,
-    cellLanguage,
-  );
   const file = (path: string): Uri => Uri.joinPath(context.extensionUri, path);
   const settingsWarning = new SettingsWarning(context.extension, (message) => log.warn(message));
   const here: Partial<Record<keyof typeof COMMANDS, (...args: never[]) => unknown>> = {
@@ -47,10 +42,13 @@ export function activate(context: ExtensionContext): void {
     openTour: () => openTour(file('extension/examples/sglang-tour.sglnb')),
     exportNotebook: () => {
       const notebook = window.activeNotebookEditor?.notebook;
-      return notebook?.notebookType === NOTEBOOK_TYPE ? exportNotebook(notebook) : undefined;
+      return notebook?.notebookType === NOTEBOOK_TYPE
+        ? exportNotebook(notebook, replaceFile)
+        : undefined;
     },
-    importNotebook,
-    importFile: importFiles,
+    importNotebook: () => importNotebook(replaceFile),
+    importFile: (clicked?: Uri, selected?: readonly Uri[]) =>
+      importFiles(replaceFile, clicked, selected),
     showLog: () => log.show(),
   };
   const folders = workspace.workspaceFolders ?? [];
@@ -65,7 +63,7 @@ export function activate(context: ExtensionContext): void {
   indexCells(client, cells);
   context.subscriptions.push(
     log,
-    workspace.registerNotebookSerializer(NOTEBOOK_TYPE, serializer),
+    workspace.registerNotebookSerializer(NOTEBOOK_TYPE, new SglnbSerializer(log)),
     keepCellIds(),
     settingsWarning,
     client,

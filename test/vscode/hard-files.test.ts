@@ -1,7 +1,8 @@
 /** Notebooks whose files change, cannot be saved or are open in two windows, and wrong settings; in a real workbench. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { pictureFailures } from './failure-screenshot.ts';
 import { eventually, Workbench } from './workbench.ts';
 
 let workbench: Workbench;
@@ -17,16 +18,16 @@ beforeAll(async () => {
       'twice.sglnb': notebook(COUNTER),
       'conflict.sglnb': notebook('edited = 0'),
       'changed.sglnb': notebook(COUNTER),
+      'exported.sglnb': notebook('print("exported")', `text = "${'x'.repeat(9000)}"`),
     },
   });
 });
 afterAll(() => workbench[Symbol.asyncDispose]());
-afterEach(async ({ task }) => {
-  if (task.result?.state === 'fail')
-    await workbench.screenshot(`failed-${task.name.replaceAll(/\W+/g, '-')}`);
+afterEach(async () => {
   await workbench.command('Notifications: Clear All Notifications');
   await workbench.closeAll();
 });
+pictureFailures(() => workbench);
 
 /** Waits for a notification: a workbench under test shows none by itself. */
 async function notified(text: RegExp, window = workbench): Promise<void> {
@@ -182,12 +183,11 @@ describe('a disk that refuses what is saved', () => {
     });
   });
   afterAll(() => refused[Symbol.asyncDispose]());
-  afterEach(async ({ task }) => {
-    if (task.result?.state === 'fail')
-      await refused.screenshot(`failed-${task.name.replaceAll(/\W+/g, '-')}`);
+  afterEach(async () => {
     await refused.command('Notifications: Clear All Notifications');
     await refused.closeAll();
   });
+  pictureFailures(() => refused);
 
   /** Opens a new notebook on the disk. */
   async function open(disk: SmallDisk, name: string, content: string): Promise<void> {
@@ -252,6 +252,73 @@ describe('a disk that refuses what is saved', () => {
     const saved = await refused.waitForFile('read-only/fixed.sglnb', (text) => text !== old);
     expect(saved).toContain('edited = 1');
     expect(saved).toContain('run is whole');
+  });
+});
+
+describe('an export', () => {
+  let denied: string | null;
+  beforeAll(() => {
+    denied = mountDenied(workbench.path('may-mount-too'));
+  });
+
+  /** Through the dialog for files, whose box takes a path. */
+  async function exportTo(path: string): Promise<void> {
+    const { page } = workbench;
+    await workbench.command('SGLang: Export Notebook…');
+    const box = page.locator('.quick-input-widget input').first();
+    await workbench.waitForText('.quick-input-widget', 'OK');
+    await box.fill(path);
+    await page.locator('.quick-input-widget').getByRole('button', { name: 'OK' }).click();
+    // Asks before it overwrites, in the same box.
+    const overwrites = page.getByText('already exists', { exact: false });
+    const asked = await overwrites.waitFor({ timeout: 3000 }).then(
+      () => true,
+      () => false,
+    );
+    if (asked)
+      await page.locator('.quick-input-widget').getByRole('button', { name: 'OK' }).click();
+  }
+
+  it('is a notebook, a program, a text and a page for other tools, and replaces earlier ones', async () => {
+    await workbench.open('exported.sglnb');
+    for (const name of ['out.ipynb', 'out.py', 'out.md', 'out.html']) {
+      writeFileSync(workbench.path(name), 'old');
+      await exportTo(workbench.path(name));
+      await workbench.waitForFile(name, (text) => text !== 'old');
+    }
+    expect(JSON.parse(workbench.read('out.ipynb')).cells[0].source).toContain('print("exported")');
+    expect(workbench.read('out.py')).toContain('print("exported")');
+    expect(workbench.read('out.md')).toContain('```python');
+    expect(workbench.read('out.html')).toMatch(/^<!doctype html>/i);
+    expect(readdirSync(workbench.folder).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+  });
+
+  it('leaves the file as it was where the disk is full or read-only, and says so', async ({
+    skip,
+  }) => {
+    skip(denied !== null, `a small disk could not be mounted: ${denied}`);
+    using disk = new SmallDisk(workbench.path('exports'));
+    writeFileSync(`${disk.path}/out.html`, 'what was there');
+    disk.fill();
+    await workbench.open('exported.sglnb');
+    await exportTo(`${disk.path}/out.html`);
+    await notified(/out\.html was not written: there is no space left on the disk/);
+    await workbench.screenshot('export-on-full-disk');
+    expect(readdirSync(disk.path).toSorted()).toEqual(['filler', 'out.html']);
+    expect(workbench.read('exports/out.html')).toBe('what was there');
+    // Room for a part of it, which VS Code would take for the whole.
+    truncateSync(`${disk.path}/filler`, statSync(`${disk.path}/filler`).size - 4096);
+    await workbench.command('Notifications: Clear All Notifications');
+    await exportTo(`${disk.path}/out.html`);
+    await notified(/out\.html was not written: there is no space left on the disk/);
+    expect(readdirSync(disk.path).toSorted()).toEqual(['filler', 'out.html']);
+    expect(workbench.read('exports/out.html')).toBe('what was there');
+    disk.free();
+    disk.mount('remount,ro');
+    await workbench.command('Notifications: Clear All Notifications');
+    await exportTo(`${disk.path}/out.html`);
+    await notified(/out\.html was not written: nothing can be written in that folder/);
+    expect(workbench.read('exports/out.html')).toBe('what was there');
   });
 });
 

@@ -6,6 +6,7 @@ import { importPython } from '../../notebook-format/python-import.ts';
 import { parseNotebook, serializeNotebook } from '../../notebook-format/sglnb.ts';
 import type { NotebookDocument as FileDocument } from '../../notebook-format/document.ts';
 import { NOTEBOOK_TYPE } from '../notebook/notebook-type.ts';
+import type { ReplaceFile } from './replace-file.ts';
 
 const EXPORTS: Readonly<Record<string, (document: FileDocument, title: string) => string>> = {
   ipynb: (document) => writeIpynb(document),
@@ -16,7 +17,10 @@ const EXPORTS: Readonly<Record<string, (document: FileDocument, title: string) =
 
 const IMPORTED = /\.(ipynb|py)$/;
 
-export async function exportNotebook(notebook: NotebookDocument): Promise<void> {
+export async function exportNotebook(
+  notebook: NotebookDocument,
+  replace: ReplaceFile,
+): Promise<void> {
   // The saved bytes are what every export starts from: one path from the editor to a document.
   if (notebook.isDirty || notebook.isUntitled) {
     if (!(await notebook.save())) return;
@@ -45,26 +49,40 @@ export async function exportNotebook(notebook: NotebookDocument): Promise<void> 
   }
   const source = new TextDecoder().decode(await workspace.fs.readFile(notebook.uri));
   const title = notebook.uri.path.slice(notebook.uri.path.lastIndexOf('/') + 1);
-  const text = convert(parseNotebook(source).document, title);
-  await workspace.fs.writeFile(target, new TextEncoder().encode(text));
+  await write(replace, target, convert(parseNotebook(source).document, title));
 }
 
-export async function importNotebook(): Promise<void> {
+/** False, with a message on screen, when the file could not be written. */
+async function write(replace: ReplaceFile, target: Uri, text: string): Promise<boolean> {
+  try {
+    await replace(target, text);
+    return true;
+  } catch (error) {
+    await window.showErrorMessage(error instanceof Error ? error.message : String(error));
+    return false;
+  }
+}
+
+export async function importNotebook(replace: ReplaceFile): Promise<void> {
   const [source] =
     (await window.showOpenDialog({
       filters: { [l10n.t('Notebooks and Python')]: ['ipynb', 'py'] },
     })) ?? [];
-  if (source) await importFrom(source);
+  if (source) await importFrom(source, replace);
 }
 
 /** From the explorer, which says what was clicked and everything that is selected. */
-export async function importFiles(clicked?: Uri, selected?: readonly Uri[]): Promise<void> {
+export async function importFiles(
+  replace: ReplaceFile,
+  clicked?: Uri,
+  selected?: readonly Uri[],
+): Promise<void> {
   for (const source of selected ?? (clicked ? [clicked] : [])) {
-    if (IMPORTED.test(source.path)) await importFrom(source);
+    if (IMPORTED.test(source.path)) await importFrom(source, replace);
   }
 }
 
-async function importFrom(source: Uri): Promise<void> {
+async function importFrom(source: Uri, replace: ReplaceFile): Promise<void> {
   const text = new TextDecoder().decode(await workspace.fs.readFile(source));
   let document: FileDocument;
   try {
@@ -75,7 +93,7 @@ async function importFrom(source: Uri): Promise<void> {
     return;
   }
   const target = await freeName(source);
-  await workspace.fs.writeFile(target, new TextEncoder().encode(serializeNotebook(document)));
+  if (!(await write(replace, target, serializeNotebook(document)))) return;
   await commands.executeCommand('vscode.openWith', target, NOTEBOOK_TYPE);
 }
 

@@ -27,6 +27,7 @@ import { runCells } from '../notebook/run-cells.ts';
 import { choosePython, setPython } from '../notebook/select-python.ts';
 import type { PromptPreview } from './preview-prompt.ts';
 import type { ProgramHomes } from './program-homes.ts';
+import { replaceDiskFile } from './replace-disk-file.ts';
 import { runBatch, runProgram } from './run-program.ts';
 
 export interface CommandContext {
@@ -118,9 +119,10 @@ export function registerCommands(context: CommandContext): Disposable[] {
     runBatch: (source: Uri, program: ScannedProgram) => runBatch(context, source, program),
     previewPrompt: (source: Uri, program: ScannedProgram) => context.preview.show(source, program),
     refreshVariables: () => context.controller()?.refreshViews(),
-    exportNotebook: onNotebook(exportNotebook),
-    importNotebook,
-    importFile: importFiles,
+    exportNotebook: onNotebook((notebook) => exportNotebook(notebook, replaceDiskFile)),
+    importNotebook: () => importNotebook(replaceDiskFile),
+    importFile: (clicked?: Uri, selected?: readonly Uri[]) =>
+      importFiles(replaceDiskFile, clicked, selected),
     chooseModel: () => context.models.chooseModel(),
     connectToServer: () => context.models.connectToServer(),
     setApiKey: () => context.apiKeys.set(),

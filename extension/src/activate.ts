@@ -43,7 +43,7 @@ import { SglnbSerializer } from './notebook/sglnb-serializer.ts';
 import { UserQuestions } from './notebook/user-questions.ts';
 import { RuntimeMonitor } from './runtime-manager/runtime-monitor.ts';
 import { RuntimeStatusBar } from './runtime-manager/runtime-status.ts';
-import { cellLanguage, kernelSettings, maximumImageSize } from './settings.ts';
+import { kernelSettings } from './settings.ts';
 import { SettingsWarning } from './settings-warning.ts';
 import { registerLanguageTools } from './tools/language-tools.ts';
 import { DiagnosticsPage } from './views/diagnostics-page.ts';
@@ -55,12 +55,7 @@ let controller: SglangNotebookController | undefined;
 export function activate(context: ExtensionContext): void {
   const log = window.createOutputChannel('SGLang', { log: true });
   const safeSave = new SafeSave();
-  const serializer = new SglnbSerializer(
-    (warnings) => warnings.forEach((warning) => log.warn(warning)),
-    maximumImageSize,
-    cellLanguage,
-    (data, bytes) => safeSave.check(data, bytes),
-  );
+  const serializer = new SglnbSerializer(log, (data, bytes) => safeSave.check(data, bytes));
   const page = new DiagnosticsPage(context.asAbsolutePath('dist'), () => controller);
   const models = new WorkspaceModels(context, () => controller);
   const apiKeys = new ApiKeys(context.secrets);
@@ -205,7 +200,6 @@ export function activate(context: ExtensionContext): void {
           void variables.refresh();
         },
         gen: (notebook, record) => {
-          status.gen(notebook, record);
           insight.add(notebook, record);
           server.sendGeneratedValue(notebook, record, insight.running(notebook));
         },

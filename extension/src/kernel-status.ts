@@ -7,7 +7,7 @@ import {
   type NotebookDocument,
   type StatusBarItem,
 } from 'vscode';
-import type { GenRecord, KernelStatus } from '../protocol/kernel-protocol.ts';
+import type { KernelStatus } from '../protocol/kernel-protocol.ts';
 import { COMMANDS } from './commands/command-ids.ts';
 import { NOTEBOOK_TYPE } from './notebook/notebook-type.ts';
 
@@ -42,7 +42,6 @@ export function kernelStatusText(status: KernelStatus): string {
 export class KernelStatusBar implements Disposable {
   readonly #item: StatusBarItem;
   readonly #statuses = new WeakMap<NotebookDocument, KernelStatus>();
-  readonly #speeds = new WeakMap<NotebookDocument, string>();
   readonly #subscription: Disposable;
 
   constructor() {
@@ -55,18 +54,6 @@ export class KernelStatusBar implements Disposable {
 
   status(notebook: NotebookDocument, status: KernelStatus): void {
     this.#statuses.set(notebook, status);
-    if (status === 'stopped') this.#speeds.delete(notebook);
-    this.#draw();
-  }
-
-  gen(notebook: NotebookDocument, record: GenRecord): void {
-    if (record.completionTokens === null || record.milliseconds <= 0) return;
-    const rate = (record.completionTokens * 1000) / record.milliseconds;
-    const cached =
-      record.promptTokens && record.cachedTokens !== null
-        ? `, ${l10n.t('{0} % cached', Math.round((100 * record.cachedTokens) / record.promptTokens))}`
-        : '';
-    this.#speeds.set(notebook, `${rate.toFixed(0)} tok/s${cached}`);
     this.#draw();
   }
 
@@ -82,12 +69,9 @@ export class KernelStatusBar implements Disposable {
       return;
     }
     const status = this.#statuses.get(notebook) ?? 'stopped';
-    const label = `${ICONS[status]} SGLang: ${kernelStatusText(status)}`;
-    const speed = this.#speeds.get(notebook);
-    this.#item.text = speed ? `${label} · ${speed}` : label;
-    this.#item.accessibilityInformation = {
-      label: this.#item.text.replaceAll(/\$\([^)]*\)\s*/g, ''),
-    };
+    const label = `SGLang: ${kernelStatusText(status)}`;
+    this.#item.text = `${ICONS[status]} ${label}`;
+    this.#item.accessibilityInformation = { label };
     this.#item.tooltip = l10n.t('Show what runs: SGLang diagnostics');
     this.#item.show();
   }

@@ -25,7 +25,7 @@ interface Manifest {
     readonly notebooks: readonly { readonly type: string }[];
     readonly languages: readonly {
       readonly id: string;
-      readonly configuration: string;
+      readonly configuration?: string;
       readonly icon: { readonly light: string; readonly dark: string };
     }[];
     readonly snippets: readonly { readonly path: string }[];
@@ -69,7 +69,7 @@ describe('manifest', () => {
 
   it('names the notebook type, the cell language and the payload types of the code', () => {
     expect(contributes.notebooks.map(({ type }) => type)).toEqual([NOTEBOOK_TYPE]);
-    expect(contributes.languages.map(({ id }) => id)).toEqual([CELL_LANGUAGE]);
+    expect(contributes.languages.map(({ id }) => id)).toEqual([CELL_LANGUAGE, 'sglang-prompt']);
     const mimes = Object.entries(payloads).flatMap(([name, value]) =>
       name.endsWith('_MIME') ? [value] : [],
     );
@@ -116,7 +116,7 @@ describe('manifest', () => {
     const files = [
       manifest.icon,
       ...contributes.languages.flatMap(({ configuration, icon }) => [
-        configuration,
+        ...(configuration === undefined ? [] : [configuration]),
         icon.light,
         icon.dark,
       ]),

@@ -19,6 +19,7 @@ const METRICS = [
   'sglang:cache_hit_rate{model_name="org/starter"} 0.8',
 ].join('\n');
 const words = {
+  speed: (rate: number) => `last ${rate} tok/s`,
   cached: (percent: number) => `${percent} % cached`,
   gpu: (used: string, total: string) => `GPU ${used} of ${total}`,
 };
@@ -43,7 +44,7 @@ async function runtime(): Promise<{ url: string; server: Server; answers: { ok: 
 
 it('says in a line what a runtime tells of itself', () => {
   expect(describeRuntime(readRuntimeInfo(INFO, METRICS), words)).toBe(
-    'starter · 42 tok/s · 80 % cached · 300 MiB',
+    'starter · last 42 tok/s · 80 % cached · 300 MiB',
   );
 });
 
@@ -52,7 +53,7 @@ it('tells the memory of GPUs, all together', () => {
   const devices = [device('gpu', 5 * 2 ** 30), device('cpu', 1), device('igpu', 7 * 2 ** 30)];
   const withGpus = { ...INFO, memory: { ...INFO.memory, devices } };
   expect(describeRuntime(readRuntimeInfo(withGpus, METRICS), words)).toBe(
-    'starter · 42 tok/s · 80 % cached · 300 MiB · GPU 4.0 GiB of 16.0 GiB',
+    'starter · last 42 tok/s · 80 % cached · 300 MiB · GPU 4.0 GiB of 16.0 GiB',
   );
   const odd = [null, { kind: 'gpu' }, { kind: 'gpu', free: 'a', total: 0 }];
   expect(readRuntimeInfo({ memory: { devices: odd } }, '').gpu).toBe(null);

@@ -19,6 +19,8 @@ import { askArguments } from './program-arguments.ts';
 import type { ProgramHomes } from './program-homes.ts';
 
 const SCHEME = 'sglang-prompt';
+/** The manifest gives what lies here a language of its own, in which long lines wrap. */
+const FOLDER = '/sglang-prompt';
 
 export interface PreviewContext {
   readonly memory: Memento;
@@ -85,7 +87,8 @@ export class PromptPreview implements TextDocumentContentProvider, Disposable {
   ): Promise<void> {
     const call = Object.entries(literals).map(([name, value]) => `${name}=${value}`);
     const page = previewPage(`${program.name}(${call.join(', ')})`, answer, words());
-    const uri = Uri.from({ scheme: SCHEME, path: `/${l10n.t('Prompt of {0}', program.name)}.txt` });
+    const path = `${FOLDER}/${l10n.t('Prompt of {0}', program.name)}.txt`;
+    const uri = Uri.from({ scheme: SCHEME, path });
     this.#pages.set(uri.toString(), page);
     this.#changed.fire(uri);
     const document = await workspace.openTextDocument(uri);

@@ -7,12 +7,14 @@ import {
   NotebookCellData,
   NotebookCellKind,
   NotebookData,
+  type LogOutputChannel,
   type NotebookSerializer,
 } from 'vscode';
 import { createCellId } from '../../notebook-format/cell-ids.ts';
 import { NEW_LAYOUT, type CellKind, type NotebookCell } from '../../notebook-format/document.ts';
 import { NotebookFormatError } from '../../notebook-format/format-error.ts';
 import { parseNotebook, serializeNotebook } from '../../notebook-format/sglnb.ts';
+import { cellLanguage, maximumImageSize } from '../settings.ts';
 import { fromBase64, toBase64 } from './base64.ts';
 import type {
   BrokenFile,
@@ -23,21 +25,15 @@ import type {
 import { fromVsCodeOutput, toVsCodeOutput } from './nbformat-outputs.ts';
 
 export class SglnbSerializer implements NotebookSerializer {
-  readonly #onWarnings: (warnings: readonly string[]) => void;
-  readonly #maximumImageSize: () => number;
-  readonly #cellLanguage: () => string;
+  readonly #log: Pick<LogOutputChannel, 'warn'>;
   readonly #beforeSave: (data: NotebookData, bytes: Uint8Array) => Promise<void>;
 
   /** An error of `beforeSave` ends a save before the file is touched, and is shown. */
   constructor(
-    onWarnings: (warnings: readonly string[]) => void,
-    maximumImageSize: () => number,
-    cellLanguage: () => string,
+    log: Pick<LogOutputChannel, 'warn'>,
     beforeSave: (data: NotebookData, bytes: Uint8Array) => Promise<void> = async () => {},
   ) {
-    this.#onWarnings = onWarnings;
-    this.#maximumImageSize = maximumImageSize;
-    this.#cellLanguage = cellLanguage;
+    this.#log = log;
     this.#beforeSave = beforeSave;
   }
 
@@ -65,7 +61,7 @@ export class SglnbSerializer implements NotebookSerializer {
         ...(metadata.sglnb ?? { metadata: {}, ipynb: null, layout: NEW_LAYOUT }),
         cells: cellsOf(data),
       },
-      { maximumImageBytes: this.#maximumImageSize() },
+      { maximumImageBytes: maximumImageSize() },
     );
     return new TextEncoder().encode(text);
   }
@@ -73,10 +69,10 @@ export class SglnbSerializer implements NotebookSerializer {
   #open(text: string): NotebookData {
     const { document, warnings } = parseNotebook(text);
     if (warnings.length > 0) {
-      this.#onWarnings(warnings.map((warning) => `line ${warning.line}: ${warning.message}`));
+      for (const { line, message } of warnings) this.#log.warn(`line ${line}: ${message}`);
     }
     const { cells, ...rest } = document;
-    const language = this.#cellLanguage();
+    const language = cellLanguage();
     const data = new NotebookData(cells.map((cell) => cellData(cell, language)));
     const metadata: SglnbNotebookMetadata = { sglnb: rest };
     data.metadata = { ...metadata };

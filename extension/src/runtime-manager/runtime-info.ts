@@ -29,16 +29,17 @@ export function readRuntimeInfo(info: unknown, metrics: string): RuntimeInfo {
 }
 
 export interface RuntimeWords {
+  readonly speed: (tokensPerSecond: number) => string;
   readonly cached: (percent: number) => string;
   readonly gpu: (used: string, total: string) => string;
 }
 
-/** `starter · 42 tok/s · 80 % cached · 310 MiB · GPU 2.1 GiB of 8.0 GiB`: what is known. */
+/** `starter · last 42 tok/s · 80 % cached · 310 MiB · GPU 2.1 GiB of 8.0 GiB`: what is known. */
 export function describeRuntime(info: RuntimeInfo, words: RuntimeWords): string {
   const { model, tokensPerSecond, cacheHitRate, gpu, memoryBytes } = info;
   return [
     ...(model === null ? [] : [model.slice(model.lastIndexOf('/') + 1)]),
-    ...(tokensPerSecond ? [`${Math.round(tokensPerSecond)} tok/s`] : []),
+    ...(tokensPerSecond ? [words.speed(Math.round(tokensPerSecond))] : []),
     ...(cacheHitRate ? [words.cached(Math.round(100 * cacheHitRate))] : []),
     ...(memoryBytes === null ? [] : [formatBytes(memoryBytes)]),
     ...(gpu === null ? [] : [words.gpu(formatBytes(gpu.usedBytes), formatBytes(gpu.totalBytes))]),

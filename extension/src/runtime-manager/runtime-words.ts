@@ -32,6 +32,8 @@ export function runtimeText(
       return l10n.t('silent for {0} s', Math.round((performance.now() - health.since) / 1000));
     case 'ready':
       return describeRuntime(health.info, {
+        // Of the latest generation; cells say what theirs took together.
+        speed: (rate) => l10n.t('last {0} tok/s', rate),
         cached: (percent) => l10n.t('{0} % cached', percent),
         gpu: (used, total) => l10n.t('GPU {0} of {1}', used, total),
       });

@@ -1,13 +1,15 @@
 /** An analysis that builds on earlier ones says what a new one would say. */
+import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { diagnose } from '../../language-server/src/features/diagnostics.ts';
 import type { CellText } from '../../language-server/src/documents/documents.ts';
 import { createLanguageService, type LanguageService } from '../../language-server/src/service.ts';
+import { imports } from './support/check.ts';
 import { mutate, randomFrom, type Random } from './support/mutations.ts';
 import { samplePrograms } from './support/sample-programs.ts';
 
 /** SGLNB_MUTATIONS raises the number of edits. */
-const edits = Math.ceil(Number(process.env['SGLNB_MUTATIONS'] ?? 400) / 2);
+const edits = Math.ceil(Number(process.env['SGLNB_MUTATIONS'] ?? 400) / 4);
 
 /** Cells that depend on each other in every way that the analysis follows. */
 const entangled = [
@@ -63,7 +65,7 @@ function changed(text: string, notebook: readonly CellText[], random: Random): s
   return old ? text.slice(0, old.index) + word + text.slice(old.index + old[0].length) : word;
 }
 
-function compare(cells: readonly string[], seed: number): void {
+function compare(cells: readonly string[], seed: number, count = edits): void {
   const random = randomFrom(seed);
   const at = (count: number) => Math.floor(random() * count);
   const service = createLanguageService();
@@ -72,7 +74,7 @@ function compare(cells: readonly string[], seed: number): void {
   let notebook = cells.map(made);
   const original = notebook;
   service.setNotebook('notebook:', notebook);
-  for (let edit = 0; edit < edits; edit++) {
+  for (let edit = 0; edit < count; edit++) {
     const chosen = notebook[at(notebook.length)];
     const way = random();
     if (edit % 25 === 24) {
@@ -97,4 +99,11 @@ function compare(cells: readonly string[], seed: number): void {
 }
 
 it('in cells that depend on each other', { timeout: 600_000 }, () => compare(entangled, 1));
+it('in everyday programs', { timeout: 600_000 }, () => {
+  const programs = readFileSync(new URL('features/everyday-programs.txt', import.meta.url), 'utf8')
+    .split(/^(?:###|# %%) .*\n/m)
+    .slice(1);
+  for (let first = 0; first < programs.length; first += 12)
+    compare([imports, ...programs.slice(first, first + 12)], first, Math.ceil(edits / 10));
+});
 it('in many programs', { timeout: 600_000 }, () => compare(samplePrograms, 2));

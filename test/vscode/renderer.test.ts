@@ -12,7 +12,8 @@ import {
   STATE_MIME,
   type StateSegment,
 } from '../../extension/protocol/output-payloads.ts';
-import { CHOICES, gen, state, token } from './sample-outputs.ts';
+import { paintPng } from '../support/png.ts';
+import { CHOICES, gen, RED_SQUARE, state, token } from './sample-outputs.ts';
 import { root } from './workbench.ts';
 // @ts-expect-error plain JavaScript, which also runs before the dependencies are installed
 import { ensureChromium } from './host-setup.mjs';
@@ -196,6 +197,43 @@ describe('state view', () => {
     expect(await count('.turn')).toBe(2);
     expect(await textOf()).toMatch(/userCapital of France\?assistantIt is answerParis/);
     expect(await page.getByRole('group', { name: 'State of qa' }).count()).toBe(1);
+  });
+
+  it('shows pictures where they stand in the prompt, none too high, and says what was left out', async () => {
+    const text = (value: string): StateSegment => ({ kind: 'text', role: 'user', text: value });
+    const image = { kind: 'image', role: 'user', mime: 'image/png' } as const;
+    const tower = paintPng(60, 4000, () => [0, 90, 200]).toString('base64');
+    const segments = [
+      text('Compare '),
+      { ...image, base64: RED_SQUARE },
+      text(' with '),
+      { ...image, base64: tower },
+      text(' and '),
+      { ...image, base64: '', omittedBytes: 5 * 2 ** 20 },
+      gen('Both have edges.'),
+    ];
+    await show(STATE_MIME, state(segments));
+    const pictures = page.locator('.content img');
+    await expect
+      .poll(() => pictures.nth(1).evaluate((img) => Reflect.get(img, 'naturalHeight')))
+      .toBe(4000);
+    expect(await pictures.first().evaluate((img) => Reflect.get(img, 'naturalWidth'))).toBe(64);
+    expect((await pictures.nth(1).boundingBox())?.height).toBe(512);
+    const inOrder = await page
+      .locator('.content')
+      .first()
+      .evaluate((content) => {
+        const parts = [...content.childNodes];
+        return parts.map((part) => (part.nodeName === 'IMG' ? 'IMG' : (part.textContent ?? '')));
+      });
+    expect(inOrder).toEqual([
+      'Compare ',
+      'IMG',
+      ' with ',
+      'IMG',
+      ' and ',
+      '[image/png, 5.0 MiB: too large to be shown here]',
+    ]);
   });
 
   it('shows forks side by side', async () => {

@@ -98,7 +98,7 @@ export const CHOICES: readonly ChoiceScore[] = [
   },
 ];
 
-const RED_SQUARE =
+export const RED_SQUARE =
   'iVBORw0KGgoAAAANSUhEUgAAAEAAAABAAQMAAACQp+OdAAAABlBMVEX/AAD///9BHTQRAAAAFElEQVR42mNgGAWjYBSMglFATwAABQAAAeg/hCAAAAAASUVORK5CYII=';
 
 const conversation = state([

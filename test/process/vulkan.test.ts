@@ -8,8 +8,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { findMtmd } from '../../runtime/src/vision/find-mtmd.ts';
+import { OTHERS } from '../runtime/vision/llava/cases.ts';
+import { writeRandomModel } from '../support/gguf/random-model.ts';
+import { writeRandomProjector } from '../support/gguf/random-projector.ts';
 import { paintPng } from '../support/png.ts';
-import { chat, root, RuntimeProcess } from './runtime-process.ts';
+import { type Json, chat, root, RuntimeProcess } from './runtime-process.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sglnb-vulkan-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -29,6 +33,7 @@ function vulkanDevice(): string | null {
 }
 
 const device = vulkanDevice();
+const mtmd = findMtmd(process.env['SGLNB_MTMD_LIBRARY'] || null, {});
 const title = device === null ? 'skipped: llama.cpp finds no Vulkan device here' : `on ${device}`;
 
 const PROMPTS = [
@@ -82,6 +87,29 @@ describe.skipIf(device === null)(title, { timeout: 10 * MINUTES }, () => {
         expect(await answers(runtime)).toEqual(expected);
       });
     }
+  });
+
+  it('computes pictures there too, by libmtmd', async ({ skip }) => {
+    skip(mtmd === null, 'there is no libmtmd');
+    const [model, projector] = [join(folder, 'model.gguf'), join(folder, 'tower.gguf')];
+    const { model: beside, tower } = OTHERS['Qwen2-VL']!;
+    writeRandomModel(model, beside);
+    writeRandomProjector(projector, tower);
+    const files = ['--model-path', model, '--mmproj', projector, '--mtmd-library', mtmd ?? ''];
+    const see = (runtime: RuntimeProcess): Promise<Json> =>
+      runtime.generate({
+        text: 'USER: <image>\nWhat is this? ASSISTANT:',
+        image_data: disk.toString('base64'),
+        sampling_params: { ...greedy, max_new_tokens: 6, ignore_eos: true },
+      });
+    const [there, here] = [
+      await withRuntime(files, {}, async (runtime) => {
+        expect(runtime.output).toMatch(new RegExp(`runs on ${device} \\(.*: all layers`));
+        return see(runtime);
+      }),
+      await withRuntime([...files, '--device', 'cpu'], {}, see),
+    ];
+    expect(there.output_ids).toEqual(here.output_ids);
   });
 
   it('puts fewer layers there when memory is refused, at last none, and runs', async () => {

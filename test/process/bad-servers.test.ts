@@ -1,11 +1,13 @@
 /** Programs on servers that misbehave: each failure is an error with its cause, and nothing hangs. */
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { readFileSync } from 'node:fs';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { HostBridge } from '../../extension/kernel/guest/guest.ts';
 import { createHostBridge } from '../../extension/kernel/guest/host-bridge.ts';
 import type { KernelOutput } from '../../extension/protocol/kernel-protocol.ts';
 import { findPython, runPython } from '../kernel/sglang/support/run-python.ts';
+import { KernelDriver } from '../support/kernel-driver.ts';
 
 const missing = findPython() === null ? 'not run: this machine has no python3' : null;
 let server: Server;
@@ -13,6 +15,11 @@ let bridge: HostBridge;
 let url: string;
 let answer: (response: ServerResponse) => void;
 let outputs: KernelOutput[];
+let bundled: KernelDriver;
+beforeAll(() => {
+  bundled = new KernelDriver();
+});
+afterAll(() => bundled.close());
 
 beforeEach(async () => {
   server = createServer((request, response) => {
@@ -37,10 +44,30 @@ afterEach(async () => {
   await new Promise((resolve) => server.close(resolve));
 });
 
-/** Runs a program with one gen, streamed or not, and compares the error that its reader sees. */
+/** Runs a program with one gen in both guests, streamed or not, and compares the error that its reader sees. */
 async function check(stream: boolean, expected: RegExp): Promise<void> {
-  const { reports, error, stderr } = await runPython(
-    `
+  const source = sourceOf(stream);
+  const { reports, error, stderr } = await runPython(source, bridge);
+  if (error !== null) throw new Error(error.traceback + stderr);
+  compare(reports, expected, 8);
+  const told = 'import json; report = lambda value: print(json.dumps(value))';
+  const run = await bundled.run(`${told}${source}`);
+  expect(run.outcome, run.text).toEqual({ status: 'ok' });
+  const printed = run.outputs.flatMap((each) =>
+    each.kind === 'stream' && each.name === 'stdout' ? [each.text] : [],
+  );
+  compare(
+    printed
+      .join('')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as unknown),
+    expected,
+    6,
+  );
+}
+
+const sourceOf = (stream: boolean): string => `
 import sglang as sgl
 from sglang import *
 @function
@@ -57,12 +84,12 @@ def read():
 report([seen(read) if ${stream ? 'True' : 'False'} else seen(lambda: state["a"]), seen(lambda: state["b"])])
 state.text(), state.messages(), state.sync()
 report(type(state.error()).__name__)
-`,
-    bridge,
-  );
-  if (error !== null) throw new Error(error.traceback + stderr);
+`;
+
+/** `line`: of the gen, in the text that the guest ran. */
+function compare(reports: readonly unknown[], expected: RegExp, line: number): void {
   const [first, second] = reports[0] as [unknown[], unknown[]];
-  const place = [8, `${url}/generate`];
+  const place = [line, `${url}/generate`];
   expect(first).toEqual(['GenerationError', expect.stringMatching(expected), ...place]);
   expect(second).toEqual(['GenerationError', expect.stringMatching(expected), ...place]);
   expect(reports[1]).not.toBe('NoneType');
@@ -120,6 +147,13 @@ test.for<readonly [what: string, answer: (response: ServerResponse) => void, err
   await check(true, error);
 });
 
+/** Most memory that the kernel's process has had, bytes; 0 where the system does not tell. */
+function peakOf({ process: { pid } }: KernelDriver): number {
+  if (process.platform !== 'linux') return 0;
+  const [, kibibytes] = /VmHWM:\s*(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return Number(kibibytes) * 1024;
+}
+
 const CHUNK = Buffer.alloc(1 << 20, 'x');
 const GIBIBYTE = 1024;
 
@@ -142,9 +176,10 @@ test('a gibibyte of stream that is one line is refused, in bounded memory', asyn
     response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: ');
     pour(response, CHUNK, GIBIBYTE, () => response.end());
   };
-  const before = process.memoryUsage().rss;
+  const before = [process.memoryUsage().rss, peakOf(bundled)] as const;
   await check(true, /longer than \d+ characters/);
-  expect(process.memoryUsage().rss - before).toBeLessThan(600 << 20);
+  expect(process.memoryUsage().rss - before[0]).toBeLessThan(600 << 20);
+  expect(peakOf(bundled) - before[1]).toBeLessThan(600 << 20);
 });
 
 test('a gibibyte of comments before an answer is read, in bounded memory', async ({ skip }) => {
@@ -154,7 +189,8 @@ test('a gibibyte of comments before an answer is read, in bounded memory', async
     const comment = Buffer.concat([Buffer.from(':'), CHUNK.subarray(2), Buffer.from('\n')]);
     pour(response, comment, GIBIBYTE, () => response.end('data: {"text":5}\n\n'));
   };
-  const before = process.memoryUsage().rss;
+  const before = [process.memoryUsage().rss, peakOf(bundled)] as const;
   await check(true, /has no text/);
-  expect(process.memoryUsage().rss - before).toBeLessThan(600 << 20);
+  expect(process.memoryUsage().rss - before[0]).toBeLessThan(600 << 20);
+  expect(peakOf(bundled) - before[1]).toBeLessThan(600 << 20);
 });

@@ -331,12 +331,22 @@ print(raised(lambda: qa.run("q", backend="http://localhost"))[:60])
 def appends(s, expr): s += expr
 print(repr(appends.run(SglArgument("q")).error()))
 print(str(appends.run(SglConcateAndAppend([])).error())[:52])
-Mine().chat_template = __import__("sglang.lang.chat_template").lang.chat_template.get_chat_template("chatml")
+from sglang.lang.chat_template import get_chat_template
+mine = Mine()
+mine.chat_template = get_chat_template("llama-2-chat")
+print(graph(qa.trace(backend=mine)), end="")
+print(flush_cache(), sorted(get_server_info())[:1])
 print(callable(sgl.api.Runtime), callable(sgl.api.Engine))`,
     'TypeError: <Mine> is not connected to a server, so no progra',
     "TypeError: 'http://localhost' is not connected to a server, ",
     "ValueError('Argument(name=q, value=None) is part of a trace and cannot be appended to a program that runs')",
     'ConcateAndAppend cannot be appended; call forks.join',
+    "%1 = Constant('[INST] ')",
+    '%2 = %1 + Argument(name=q, value=None)',
+    "%3 = %2 + Constant(' [/INST]')",
+    "%4 = %3 + Gen('a')",
+    "%5 = %4 + Constant(' </s><s>')",
+    "None ['model_path']",
     'True True',
   );
 

@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { pictureFailures } from './failure-screenshot.ts';
-import { eventually, Workbench } from './workbench.ts';
+import { commandExtension, eventually, Workbench } from './workbench.ts';
 
 const BUNDLED = /^SGLang$/;
 const OWN = /^SGLang on your own Python$/;
@@ -95,6 +95,56 @@ it('asks for no kernel when a cell is run before the extension has seen its note
   await row.locator('.codicon-notebook-execute').first().click();
   await workbench.waitForOutput('cell 0', 120_000);
   expect(await workbench.page.locator('.quick-input-widget').isVisible()).toBe(false);
+});
+
+/** Opens the notebooks of the workspace that begin with `together` at once, as the explorer does. */
+const OPENER = `const { commands, workspace } = require('vscode');
+exports.activate = (context) => {
+  const open = async () => {
+    const uris = await workspace.findFiles('together-*.sglnb');
+    uris.forEach((uri, index) => {
+      void commands.executeCommand('vscode.open', uri, { viewColumn: index + 1, preview: false });
+    });
+  };
+  context.subscriptions.push(commands.registerCommand('opener.beside', open));
+};
+`;
+
+it('asks for no kernel when several notebooks open and run at the same moment', async () => {
+  const cells = (name: string, count: number): string =>
+    Array.from({ length: count }, (_, index) => `# %%\nprint("${name}", ${index})\n`).join('\n');
+  await using other = await Workbench.start({
+    files: {
+      'together-a.sglnb': cells('ran a', 5),
+      'together-b.sglnb': cells('ran b', 3000),
+      'together-c.sglnb': cells('ran c', 800),
+    },
+    others: {
+      'test.opener-0.0.1': commandExtension(
+        { name: 'opener', verb: 'beside', title: 'open beside' },
+        OPENER,
+      ),
+    },
+  });
+  await other.command('Opener: open beside');
+  const names = ['a', 'b', 'c'];
+  await Promise.all(
+    names.map(async (name) => {
+      const cell = other.page.locator('.code-cell-row', {
+        hasText: new RegExp(`print\\("ran\\s${name}",\\s0\\)`),
+      });
+      const button = cell.first().locator('.codicon-notebook-execute').first();
+      await button.waitFor({ state: 'attached', timeout: 90_000 });
+      await button.dispatchEvent('click');
+    }),
+  );
+  for (const name of names) await other.waitForOutput(`ran ${name} 0`, 60_000);
+  expect(await other.page.locator('.quick-input-widget').isVisible()).toBe(false);
+  // Both entries are offered afterwards.
+  await other.command('Notebook: Select Notebook Kernel');
+  await rows(other).filter({ hasText: 'Select Another Kernel' }).first().click();
+  await rows(other).filter({ hasText: 'SGLang Notebooks' }).first().click();
+  await other.waitForText('.quick-input-list', 'SGLang on your own Python');
 });
 
 describe.skipIf(!hasPython)('the kernel picker', () => {

@@ -21,8 +21,8 @@ const EXTENSION_ID = 'sglang-notebooks.sglang-notebooks';
 /** How often, and with which pause in milliseconds, an entry is selected until it is. */
 const ATTEMPTS = 20;
 const DELAY = 250;
-/** Milliseconds after which a notebook that was read is taken for one that nobody shows. */
-const OPENING = 10_000;
+/** Milliseconds after which notebooks that were read are taken for such that nobody opens. */
+const OPENING = 20_000;
 
 export type Guest = GuestChoice['kind'];
 
@@ -48,7 +48,9 @@ export class KernelPicker implements Disposable {
   /** Selections of this class, whose events are nobody's choice. */
   readonly #asked = new WeakMap<NotebookDocument, Guest>();
   readonly #subscriptions: Disposable[];
-  #opening: ReturnType<typeof setTimeout> | null = null;
+  /** Notebooks that were read and have no entry yet. */
+  #opening = 0;
+  #patience: ReturnType<typeof setTimeout> | null = null;
 
   constructor(owner: PickerOwner) {
     this.#owner = owner;
@@ -58,7 +60,7 @@ export class KernelPicker implements Disposable {
       workspace.onDidOpenNotebookDocument((notebook) => {
         if (notebook.notebookType !== NOTEBOOK_TYPE) return;
         this.#prefer(notebook);
-        void this.whenSelected(notebook).then(() => this.#complete());
+        void this.whenSelected(notebook).then(() => this.#opened());
       }),
       workspace.onDidChangeConfiguration((change) => {
         if (change.affectsConfiguration('sglang.notebook.cellLanguage')) this.#orderLanguages();
@@ -68,10 +70,16 @@ export class KernelPicker implements Disposable {
   }
 
   /**
-   * A notebook is read, and may be shown. Until it has its entry, there is no other one: between two, the
-   * workbench asks whoever runs a cell at once.
+   * A notebook is read, and may be shown. Until it has its entry, and so have all that are read meanwhile, there is
+   * no other one: between two, the workbench asks whoever runs a cell at once.
    */
   opening(): void {
+    this.#opening += 1;
+    if (this.#patience !== null) clearTimeout(this.#patience);
+    this.#patience = setTimeout(() => {
+      this.#opening = 0;
+      this.#complete();
+    }, OPENING);
     const other = otherThan(this.#owner.preferred());
     const isUsed = workspace.notebookDocuments.some(
       (notebook) => this.#selected.get(notebook) === other,
@@ -79,12 +87,10 @@ export class KernelPicker implements Disposable {
     if (isUsed) return;
     this.#entries.get(other)?.dispose();
     this.#entries.delete(other);
-    if (this.#opening !== null) clearTimeout(this.#opening);
-    this.#opening = setTimeout(() => this.#complete(), OPENING);
   }
 
   dispose(): void {
-    if (this.#opening !== null) clearTimeout(this.#opening);
+    if (this.#patience !== null) clearTimeout(this.#patience);
     for (const subscription of this.#subscriptions) subscription.dispose();
     for (const entry of this.#entries.values()) entry.dispose();
   }
@@ -144,10 +150,16 @@ export class KernelPicker implements Disposable {
     }
   }
 
-  /** Offers both. */
+  #opened(): void {
+    this.#opening = Math.max(0, this.#opening - 1);
+    this.#complete();
+  }
+
+  /** Offers both, once no notebook is opening. */
   #complete(): void {
-    if (this.#opening !== null) clearTimeout(this.#opening);
-    this.#opening = null;
+    if (this.#opening > 0) return;
+    if (this.#patience !== null) clearTimeout(this.#patience);
+    this.#patience = null;
     const other = otherThan(this.#owner.preferred());
     if (!this.#entries.has(other)) this.#add(other);
     void this.refresh();

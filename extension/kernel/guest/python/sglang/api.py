@@ -4,7 +4,7 @@ from typing import List, Optional, Union
 
 from sglang.global_config import global_config
 from sglang.lang.choices import ChoicesSamplingMethod, token_length_normalized
-from sglang.lang.function import function  # noqa: F401
+from sglang.lang.function import function, known_backend
 from sglang.lang.ir import (
     REASONING_MODELS,
     SglExpr,
@@ -31,14 +31,14 @@ def flush_cache(backend=None, empty_cache=True):
 
     ``empty_cache`` is what newer SGLang servers do with their device's memory; it changes nothing here.
     """
-    backend = backend or global_config.default_backend
-    return False if backend is None else getattr(backend, "endpoint", backend).flush_cache()
+    backend = known_backend(backend)
+    return False if backend is None else backend.flush_cache()
 
 
 def get_server_info(backend=None):
     """What the server tells about itself; None when there is no backend."""
-    backend = backend or global_config.default_backend
-    return None if backend is None else getattr(backend, "endpoint", backend).get_server_info()
+    backend = known_backend(backend)
+    return None if backend is None else backend.get_server_info()
 
 
 def Runtime(*args, **kwargs):

@@ -316,6 +316,18 @@ _kernel_default = None
 
 def resolve_backend(backend):
     """The given backend, the program-wide default, or the kernel's own; AssertionError without one."""
+    found = known_backend(backend)
+    assert found is not None, "Please specify a backend: set_default_backend(RuntimeEndpoint(url))"
+    if not isinstance(getattr(found, "id", None), int):
+        raise TypeError(
+            f"{found!r} is not connected to a server, so no program can run on it. "
+            "Backends are made with RuntimeEndpoint(url), OpenAI(model) and their like; one written in Python cannot be used."
+        )
+    return found
+
+
+def known_backend(backend):
+    """The given backend, the program-wide default, the kernel's own, or None."""
     global _kernel_default
     refuse_in_preview()
     found = backend or global_config.default_backend
@@ -323,14 +335,7 @@ def resolve_backend(backend):
         if _kernel_default is None:
             _kernel_default = _connect_kernel_default()
         found = _kernel_default
-    assert found is not None, "Please specify a backend: set_default_backend(RuntimeEndpoint(url))"
-    found = getattr(found, "endpoint", found)
-    if not isinstance(getattr(found, "id", None), int):
-        raise TypeError(
-            f"{found!r} is not connected to a server, so no program can run on it. "
-            "Backends are made with RuntimeEndpoint(url), OpenAI(model) and their like; one written in Python cannot be used."
-        )
-    return found
+    return getattr(found, "endpoint", found)
 
 
 def _connect_kernel_default():

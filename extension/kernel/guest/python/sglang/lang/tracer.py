@@ -5,7 +5,7 @@ import contextvars
 import itertools
 
 from sglang.lang.backend.base_backend import BaseBackend
-from sglang.lang.function import resolve_backend, tracing
+from sglang.lang.function import known_backend, tracing
 from sglang.lang.interpreter import ProgramState, ProgramStateGroup
 from sglang.lang.ir import SglConstantText, SglExpr, SglExprList, SglGen, SglRoleBegin, SglRoleEnd, SglSelect
 from sglang.lang.state_group import check_mode
@@ -288,7 +288,4 @@ def trace_program(program, arguments, backend):
 
 def _known_backend(backend):
     """The one that a run would have; a trace needs none, only a template."""
-    try:
-        return resolve_backend(backend)
-    except AssertionError:
-        return BaseBackend()
+    return known_backend(backend) or BaseBackend()

@@ -10,6 +10,8 @@ _LOGPROB_OPTIONS = ("return_logprob", "logprob_start_len", "top_logprobs_num")
 
 def answer_of(response):
     """The server's JSON; ValueError with its reason when it refused."""
+    if response.status_code == 404:
+        raise ValueError("The engine refused the request: embeddings need an SGLang server with an embedding model.")
     if response.status_code != 200:
         raise ValueError(f"The engine refused the request: {_message(response)}")
     return response.json()

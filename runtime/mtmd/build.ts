@@ -5,6 +5,7 @@
 // `npm run package` takes the library along. With --helpers it has what llama.cpp's own tools ask of it as
 // well, into another folder: for test/runtime/vision/llava/record.ts.
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fetchLlamaSource } from './llama-source.ts';
@@ -18,7 +19,12 @@ if (process.platform === 'win32') {
 const folder = join(tmpdir(), 'sglang-notebooks-mtmd');
 const { source } = fetchLlamaSource(folder);
 const hasHelpers = process.argv.includes('--helpers');
-const build = join(folder, hasHelpers ? 'build-helpers' : 'build');
+// CMake refuses a folder that another checkout has built in.
+const checkout = createHash('sha256')
+  .update(import.meta.dirname)
+  .digest('hex')
+  .slice(0, 8);
+const build = join(folder, `${hasHelpers ? 'build-helpers' : 'build'}-${checkout}`);
 const output = hasHelpers ? join(build, 'lib') : join(import.meta.dirname, 'lib');
 const run = (args: readonly string[]): void => {
   execFileSync('cmake', args, { stdio: ['ignore', 'inherit', 'inherit'] });

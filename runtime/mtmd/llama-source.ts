@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { findNativeLibrary } from '../src/engine/native-library.ts';
 
@@ -30,7 +30,10 @@ export function fetchLlamaSource(folder: string): LlamaSource {
   if (!existsSync(source)) {
     run('npm', ['pack', `node-llama-cpp@${version}`, '--silent']);
     run('tar', ['xzf', `node-llama-cpp-${version}.tgz`, 'package/llama/gitRelease.bundle']);
-    run('git', ['clone', '--quiet', 'package/llama/gitRelease.bundle', source]);
+    // Under its name only when it is whole: whoever is interrupted begins anew.
+    const part = `${source}.${process.pid}.part`;
+    run('git', ['clone', '--quiet', 'package/llama/gitRelease.bundle', part]);
+    renameSync(part, source);
   }
   return { source, engine };
 }

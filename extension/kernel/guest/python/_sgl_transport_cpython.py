@@ -17,6 +17,8 @@ import threading
 import time
 import _thread
 
+import _sgl_json
+
 _LENGTH = struct.Struct("<I")
 # Seconds between two signals for one interrupt.
 _KNOCK_INTERVAL = 0.01
@@ -59,8 +61,7 @@ class BridgeError(RuntimeError):
 
 def _send(message):
     global _shield
-    # NaN is no JSON: an exception here, where it is seen, not in the kernel.
-    data = json.dumps(message, allow_nan=False).encode()
+    data = _sgl_json.encode(message).encode()
     frame = _LENGTH.pack(len(data)) + data
     if threading.current_thread() is not threading.main_thread():
         _write(frame)

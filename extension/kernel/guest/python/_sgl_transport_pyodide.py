@@ -12,6 +12,7 @@ import itertools
 import json
 import signal
 
+import _sgl_json
 import _sgl_js as _worker  # registered by the worker before this import
 import pyodide.ffi
 import pyodide.webloop
@@ -62,8 +63,7 @@ def post(message):
     global _shield
     _shield += 1
     try:
-        # NaN is no JSON: an exception here, where it is seen, not in the kernel.
-        _worker.post(json.dumps(message, allow_nan=False))
+        _worker.post(_sgl_json.encode(message))
     finally:
         _shield -= 1
 
@@ -95,7 +95,7 @@ def _wait(start, *arguments):
 def call(message):
     if message["op"] == "spawn_process" and process_context is not None:
         message = {**message, **process_context()}
-    answer = json.loads(_wait(_worker.call, json.dumps(message, allow_nan=False)))
+    answer = json.loads(_wait(_worker.call, _sgl_json.encode(message)))
     if "error" in answer:
         error = answer["error"]
         if error["pythonType"] == "KeyboardInterrupt":
@@ -107,7 +107,7 @@ def call(message):
 async def call_async(message):
     if on_wait is not None:
         on_wait()
-    value = await _worker.call(json.dumps(message, allow_nan=False))
+    value = await _worker.call(_sgl_json.encode(message))
     if type(value) is str and value == _INTERRUPTED:
         raise asyncio.CancelledError
     answer = json.loads(value)

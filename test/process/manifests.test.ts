@@ -48,7 +48,7 @@ it('are valid, and agree with each other', ({ skip }) => {
   expect(service.spec.ports).toEqual([{ port }]);
   const labels = deployment.spec.template.metadata.labels;
   expect([deployment.spec.selector.matchLabels, service.spec.selector]).toEqual([labels, labels]);
-  const named = (list: Json[]): string[] => list.map(({ name }) => name).toSorted();
+  const named = (list: Json[]) => new Set(list.map(({ name }) => name));
   expect(named(volumeMounts)).toEqual(named(volumes));
   const claims = volumes.flatMap((volume: Json) => volume.persistentVolumeClaim?.claimName ?? []);
   expect(claims).toEqual([claim.metadata.name]);

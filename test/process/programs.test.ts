@@ -1,18 +1,25 @@
-/** The kinds of programs that SGLang's own tests and examples have, on the runtime and the starter model. */
+/** The kinds of programs that SGLang's own tests and examples have, on the runtime and the starter model, in both guests. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { HostBridge } from '../../extension/kernel/guest/guest.ts';
 import { createHostBridge } from '../../extension/kernel/guest/host-bridge.ts';
 import { findPython, runPython } from '../kernel/sglang/support/run-python.ts';
+import { KernelDriver } from '../support/kernel-driver.ts';
 import { RuntimeProcess } from './runtime-process.ts';
 
 const hasPython = findPython() !== null;
 let runtime: RuntimeProcess;
 let bridge: HostBridge;
 
+let bundled: KernelDriver;
+
 beforeAll(async () => {
   runtime = await RuntimeProcess.start();
+  bundled = new KernelDriver({ endpoint: runtime.url });
 });
-afterAll(() => runtime.stop());
+afterAll(async () => {
+  await bundled.close();
+  await runtime.stop();
+});
 beforeEach(() => {
   const ignore = (): void => undefined;
   bridge = createHostBridge({
@@ -30,6 +37,9 @@ async function check(source: string): Promise<void> {
   const { reports, error, stderr } = await runPython(program, bridge);
   if (error !== null) throw new Error(error.traceback + stderr);
   expect(reports).toEqual(['end']);
+  const { outcome, text } = await bundled.run(`report = print\n${program}`);
+  expect(outcome, text).toEqual({ status: 'ok' });
+  expect(text).toMatch(/^end$/m);
 }
 
 describe.skipIf(!hasPython)('programs (need a Python 3 on this machine)', () => {

@@ -1,4 +1,4 @@
-/** The Python package `sglang` on the machine's Python, the real interpreter, and a recording server. */
+/** The Python package `sglang` in both guests, the real interpreter, and a recording server. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createHostBridge } from '../../extension/kernel/guest/host-bridge.ts';
 import type { BridgeMessage, HostBridge } from '../../extension/kernel/guest/guest.ts';
@@ -9,6 +9,7 @@ import type {
 } from '../../extension/protocol/kernel-protocol.ts';
 import { MockSglangServer } from '../kernel/sglang/support/mock-sglang-server.ts';
 import { findPython, runPython } from '../kernel/sglang/support/run-python.ts';
+import { KernelDriver } from '../support/kernel-driver.ts';
 
 const server = new MockSglangServer();
 const hasPython = findPython() !== null;
@@ -16,11 +17,16 @@ let bridge: HostBridge;
 let outputs: KernelOutput[];
 let records: GenRecord[];
 let url: string;
+let bundled: KernelDriver;
 
 beforeAll(async () => {
   url = await server.listen();
+  bundled = new KernelDriver();
 });
-afterAll(() => server.close());
+afterAll(async () => {
+  await bundled.close();
+  await server.close();
+});
 beforeEach(async () => {
   await bridge?.dispose();
   [outputs, records, server.failure] = [[], [], null];
@@ -49,8 +55,37 @@ def qa(s, question):
     s += assistant(gen("answer"))
 `;
 
-/** Runs the source and compares what it reported. `fail(400)` makes the server refuse from then on. */
+/** What the prelude of the machine's Python has, for a cell. */
+const CELL_PRELUDE = `import json as _json
+from sglang.utils import http_request as _request
+def report(value): print("\\x1e" + _json.dumps(value))
+def fail(s=400):
+    _request(URL + "/test-fail", json={} if s == 0 else {"status": s, "body": {"error": {"message": "bad thing"}}})
+`;
+
+/** Runs the source in both guests and compares what it reported. `fail(400)` makes the server refuse from then on. */
 async function check(source: string, ...expected: unknown[]): Promise<void> {
+  await checkHere(source, ...expected);
+  // What tests look at afterwards are the requests of the first run.
+  const [before, failure] = [server.requests.length, server.failure];
+  server.failure = null;
+  const { outcome, outputs: shown } = await bundled.run(
+    `URL = ${JSON.stringify(url)}\n${CELL_PRELUDE}${PRELUDE}${source}`,
+  );
+  server.requests.length = before;
+  server.failure = failure;
+  expect(outcome).toEqual({ status: 'ok' });
+  const printed = shown.map((each) =>
+    each.kind === 'stream' && each.name === 'stdout' ? each.text : '',
+  );
+  const [, ...reports] = printed.join('').split('\u001E');
+  expect(reports.map((line) => JSON.parse(line.split('\n', 1)[0] ?? '') as unknown)).toEqual(
+    expected,
+  );
+}
+
+/** On the machine's Python alone, whose bridge is this test's. */
+async function checkHere(source: string, ...expected: unknown[]): Promise<void> {
   const prelude = `URL = ${JSON.stringify(url)}\ndef fail(s=400): _t.call({"op": "fail", "status": s})\n`;
   const { reports, error, stderr } = await runPython(
     prelude + PRELUDE + source,
@@ -258,7 +293,7 @@ report([raised(lambda: separate_reasoning(gen("x"))), raised(lambda: separate_re
     await bridge.dispose();
     const options = { emit: () => undefined, onGen: () => undefined, cwd: '.' };
     bridge = createHostBridge({ ...options, defaultEndpoint: url });
-    await check('set_default_backend(None)\nreport(qa.run(question="q")["answer"])', ANSWER);
+    await checkHere('set_default_backend(None)\nreport(qa.run(question="q")["answer"])', ANSWER);
   });
 });
 
@@ -478,7 +513,7 @@ describe.runIf(hasPython)('processes', () => {
         return { ok: answers[message.op]! };
       },
     });
-    await check(
+    await checkHere(
       `
 from sglang.utils import *
 p = execute_shell_command(r"python3 -m sglang.launch_server \\ --model-path C:\\m.gguf --port 30333")
@@ -589,7 +624,7 @@ report(raised(lambda: get_chat_template("nope"))[:8])
       `
 report(repr("a" + gen("x") + user("q")))
 report(repr(select("c", ["a"])))
-report(raised(lambda: gen("x") + 5)); report(raised(lambda: gen("x", regex="(")))
+report(raised(lambda: gen("x") + 5)); report(raised(lambda: gen("x", regex="(")).replace("PatternError", "error"))
 `,
       "ExprList([Constant('a'), Gen('x'), RoleBegin(user), 'q', RoleEnd(user)])",
       "Select(c, choices=['a'], choices_method=<token_length_normalized>)",
@@ -598,7 +633,7 @@ report(raised(lambda: gen("x") + 5)); report(raised(lambda: gen("x", regex="("))
     ));
 
   test('an interrupt fails what is under way; the next run works', () =>
-    check(
+    checkHere(
       `
 st = qa.run(question="q")
 _t.call({"op": "interrupt"})

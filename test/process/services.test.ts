@@ -1,9 +1,10 @@
-/** Programs of the Python package on model services, which answer here with recorded shapes. */
+/** Programs of the Python package, in both guests, on model services, which answer here with recorded shapes. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { HostBridge } from '../../extension/kernel/guest/guest.ts';
 import { createHostBridge } from '../../extension/kernel/guest/host-bridge.ts';
 import type { GenRecord, KernelOutput } from '../../extension/protocol/kernel-protocol.ts';
 import { findPython, runPython } from '../kernel/sglang/support/run-python.ts';
+import { KernelDriver } from '../support/kernel-driver.ts';
 import { RecordedService, sse } from '../support/recorded-service.ts';
 
 const hasPython = findPython() !== null;
@@ -47,10 +48,33 @@ def pick(s):
 
 async function check(source: string, ...expected: unknown[]): Promise<void> {
   const prelude = `URL = ${JSON.stringify(url)}\nKEY = ${JSON.stringify(KEY)}\n`;
+  const answers = [...service.answers];
   const { reports, error, stderr } = await runPython(prelude + PRELUDE + source, bridge);
   if (error !== null) throw new Error(error.traceback + stderr);
   expect(reports).toEqual(expected);
   expect(JSON.stringify([outputs, records, reports]) + stderr).not.toContain(KEY);
+  service.answers = answers;
+  await checkBundled(prelude + PRELUDE + source, expected);
+}
+
+/** The same in a kernel of its own; what tests look at afterwards are the requests of the first run. */
+async function checkBundled(source: string, expected: readonly unknown[]): Promise<void> {
+  const before = service.requests.length;
+  const kernel = new KernelDriver();
+  const report = 'import json as _json\ndef report(v): print("\\x1e" + _json.dumps(v))\n';
+  const { outcome, outputs: shown } = await kernel.run(report + source);
+  await kernel.close();
+  expect(outcome).toEqual({ status: 'ok' });
+  const printed = shown.map((each) =>
+    each.kind === 'stream' && each.name === 'stdout' ? each.text : '',
+  );
+  const [, ...reports] = printed.join('').split('\u001E');
+  expect(reports.map((line) => JSON.parse(line.split('\n', 1)[0] ?? '') as unknown)).toEqual(
+    expected,
+  );
+  expect(JSON.stringify(kernel.events)).not.toContain(KEY);
+  expect(service.requests.length).toBeGreaterThan(0);
+  service.requests.length = before;
 }
 
 const completion = (content: string): object => ({

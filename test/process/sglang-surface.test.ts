@@ -319,6 +319,47 @@ print(forks.run(0).ret_value, forks.run(2).ret_value, repr(sgl.function(lambda s
   );
 
   cell(
+    'the rest of sglang.utils',
+    `import importlib.util
+from sglang.utils import *
+from sglang.test.test_utils import is_in_ci, select_sglang_backend
+class Model:
+    @classmethod
+    def model_json_schema(cls): return {"type": "object"}
+print(convert_json_schema_to_str("{}"), convert_json_schema_to_str({"a": 1}), convert_json_schema_to_str(Model))
+print(raised(lambda: convert_json_schema_to_str(5))[:30])
+port, lock = reserve_port("127.0.0.1")
+print(0 < port < 65536, release_port(lock), is_in_ci(), resolve_obj_by_qualname("json.dumps") is json.dumps)
+class Grows:
+    def generate(self, prompt, sampling_params, stream): return iter([{"text": "a"}, {"text": "ab"}])
+    async def async_generate(self, prompt, sampling_params, stream):
+        async def events():
+            for text in ("a", "ab", "ab", "abc"): yield {"text": text}
+        return events()
+async def pieces(): return [piece async for piece in async_stream_and_merge(Grows(), "p", {})]
+print(stream_and_merge(Grows(), "p", {}), asyncio.run(pieces()))
+url = sgl.lang.function.resolve_backend(None).base_url
+body = {"text": "text", "sampling_params": {"max_new_tokens": 3}, "stream": True}
+def streamed():
+    response = http_request(url + "/generate", json=body, stream=True)
+    return [line for line in response.iter_lines() if line][-1], http_request(url + "/get_model_info", verify=False).status_code
+# Streams are of the package requests, which a Python of the user's own may not have.
+expected = (b"data: [DONE]", 200) if importlib.util.find_spec("requests") else "ModuleNotFoundError"
+found = raised(streamed)
+print(found == expected or str(found).startswith(str(expected)), http_request(url + "/get_model_info").json()["is_generation"])
+class Args: backend, host, port = "gpt-4o", "http://127.0.0.1", 1
+print(select_sglang_backend(Args()), raised(lambda: select_sglang_backend(type("A", (), {"backend": "x"})))[:26])
+print(get_exception_traceback().strip())`,
+    '{} {"a": 1} {"type": "object"}',
+    'ValueError: Cannot parse schem',
+    'True None False True',
+    "ab ['a', 'b', '', 'c']",
+    'True True',
+    "OpenAI('gpt-4o') ValueError: Invalid backen",
+    'NoneType: None',
+  );
+
+  cell(
     'what cannot run here says so',
     `from sglang.lang.backend.base_backend import BaseBackend
 from sglang.lang.ir import SglArgument, SglConcateAndAppend

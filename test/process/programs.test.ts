@@ -93,6 +93,111 @@ state = tips.run(topic="sleep")
 assert state["best"] in "012" and state.text().count("\\n- ") == 3
 `));
 
+  test('typed gens, whose values Python can read', () =>
+    check(`
+import json
+@sgl.function
+def city(s, name):
+    s += name + " is a city. As JSON:\\n"
+    with s.var_scope("record"):
+        s += '{"name": ' + sgl.gen_string("name", max_tokens=12, stop=["\\n"]) + ',\\n"people": '
+        s += sgl.gen(dtype=int, max_tokens=6) + ', "big": '
+        s += sgl.gen("big", dtype=bool) + ', "area": ' + sgl.gen("area", dtype=float, max_tokens=6) + "}"
+state = city.run(name="Rome", temperature=0.3)
+assert state["record"].startswith('{"name": ') and state["record"].endswith("}") and state["record"] in state.text()
+assert state["big"] in ("True", "False") and isinstance(float(state["area"]), float)
+@sgl.function
+def hours(s):
+    s += "A day has " + sgl.gen_int("hours", max_tokens=3) + "hours and a year " + sgl.gen_int("days", max_tokens=4)
+state = hours.run(temperature=0.1)
+assert all(int(state[name]) is not None for name in ("hours", "days"))
+`));
+
+  test('a tool, whose result becomes part of the text', () =>
+    check(`
+@sgl.function
+def multiply(s, lhs, rhs):
+    s += f"To multiply {lhs} and {rhs}, call multiply({lhs}, {rhs}).\\nSo: multiply(" + sgl.gen("call", stop=")", max_tokens=8) + ")"
+    with s.var_scope("answer"):
+        s += str(lhs * rhs)
+state = multiply(lhs=257, rhs=983, temperature=0)
+assert int(state["answer"]) == 257 * 983 and state.text().endswith(state["answer"])
+`));
+
+  test('reasoning and acting, in a loop that a choice ends', () =>
+    check(`
+@sgl.function
+def react(s, question):
+    s += "Question: " + question + "\\n"
+    for i in range(1, 5):
+        s += f"Thought {i}:" + sgl.gen(stop=["\\n"], max_tokens=8) + f"\\nAct {i}:"
+        s += sgl.select(f"action_{i}", [" Search", " Finish"])
+        if s[f"action_{i}"] == " Finish":
+            s += "[" + sgl.gen("answer", stop="]", max_tokens=8) + "]\\n"
+            break
+        s += "[" + sgl.gen(stop="]", max_tokens=8) + f"]\\nObservation {i}: nothing\\n"
+state = react.run(question="Where is Berlin?", temperature=0)
+state.sync()
+actions = [state[f"action_{i}"] for i in range(1, 5) if f"action_{i}" in state]
+assert set(actions) <= {" Search", " Finish"} and ("answer" in state) == (actions[-1] == " Finish")
+`));
+
+  test('a skeleton whose points are written in parallel, unnamed gens, an expert who answers', () =>
+    check(`
+@sgl.function
+def expand(s, topic):
+    s += "Tips on " + topic + ": 1." + sgl.gen(stop=["\\n"], max_tokens=6) + " 2." + sgl.gen(stop=["\\n"], max_tokens=6) + "\\n"
+    forks = s.fork(5)
+    for i in range(5):
+        forks[i] += f"Detail {i}:" + sgl.gen("detailed_tip", stop=["\\n"], max_tokens=6)
+    forks.join()
+    for i in range(5):
+        s += f"{i}:" + forks[i]["detailed_tip"] + "\\n"
+    s += "In short:" + sgl.gen("summary", max_tokens=6)
+state = expand.run(topic="sleep", temperature=0.3)
+assert isinstance(state["summary"], str) and len(state["detailed_tip"]) == 5
+@sgl.function
+def expert(s, question):
+    s += "Question: " + question + "\\nAn expert on this is" + sgl.gen("expert", stop=[".", "\\n"], max_tokens=8) + ".\\n"
+    s += "For example, " + s["expert"] + " would say" + sgl.gen("answer", max_tokens=8)
+state = expert.run(question="What is the capital of France?", temperature=0.1)
+assert "For example, " + state["expert"] in state.text()
+`));
+
+  test('statements that are encoded in parallel; a regex; at least so many tokens', () =>
+    check(`
+import re
+@sgl.function
+def noah(s):
+    s += "Hear this.\\n"
+    forks = s.fork(3)
+    forks += lambda i: f"Statement {i}: Noah likes tea.\\n"
+    forks.join("concate_and_append")
+    s += "Who?" + sgl.gen("answer", max_tokens=4)
+assert "Statement 2: Noah" in noah.run().text()
+IP = r"((25[0-5]|2[0-4]\\d|[01]?\\d\\d?).){3}(25[0-5]|2[0-4]\\d|[01]?\\d\\d?)"
+@sgl.function
+def dns(s):
+    s += "The address of the name server is " + sgl.gen("ip", temperature=0, regex=IP)
+assert re.fullmatch(IP, dns.run()["ip"])
+@sgl.function
+def long(s):
+    s += "Once" + sgl.gen("story", min_tokens=64, max_tokens=128)
+assert long.run().get_meta_info("story")["completion_tokens"] >= 64
+`));
+
+  test('few examples in a batch, as a list and as a generator: the same decisions', () =>
+    check(`
+SHOTS = "".join(f"Number {n} is {'even' if n % 2 == 0 else 'odd'}.\\n" for n in range(20))
+@sgl.function
+def parity(s, number):
+    s += SHOTS + f"Number {number} is" + sgl.select("parity", choices=[" even", " odd"])
+batch = [{"number": n} for n in range(40)]
+lists = [s["parity"] for s in parity.run_batch(batch, temperature=0, num_threads=64, progress_bar=True)]
+generated = [s["parity"] for s in parity.run_batch(batch, temperature=0, num_threads=64, generator_style=True)]
+assert lists == generated and set(lists) <= {" even", " odd"}
+`));
+
   test('a program that calls itself', () =>
     check(`
 @sgl.function

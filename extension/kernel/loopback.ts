@@ -18,7 +18,7 @@ export function loopbackUrl(url: string): string {
 
 /**
  * With an endpoint set, a notebook that was written for its own local server talks to the endpoint:
- * backends and requests at an address of this machine go there instead, with the endpoint's key. Of
+ * SGLang backends and requests at an address of this machine go there instead, with the endpoint's key. Of
  * several endpoints, plain requests go to the first.
  */
 export function redirected(
@@ -28,7 +28,10 @@ export function redirected(
 ): BridgeMessage {
   const { op, url, headers } = message;
   if (endpoint === null || typeof url !== 'string' || !isLoopback(url)) return message;
-  if (op === 'backend') return { ...message, url: endpoint };
+  // Other services of this machine (Ollama, LM Studio) are what their address says: the endpoint would answer in
+  // their place, with another model.
+  if (op === 'backend')
+    return message['kind'] === 'sglang' ? { ...message, url: endpoint } : message;
   if (op !== 'http' && op !== 'http_open') return message;
   const { pathname, search } = new URL(url);
   const [first = endpoint] = endpoint.split(',');

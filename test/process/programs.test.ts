@@ -198,6 +198,35 @@ generated = [s["parity"] for s in parity.run_batch(batch, temperature=0, num_thr
 assert lists == generated and set(lists) <= {" even", " odd"}
 `));
 
+  test("the same server through OpenAI's API: chat, streams, choices, schemas, completions", () =>
+    check(`
+import json
+chat = sgl.OpenAI("starter", base_url="${runtime.url}/v1", api_key="k", max_retries=0)
+whole = sgl.OpenAI("starter", is_chat_model=False, base_url="${runtime.url}/v1", api_key="k", max_retries=0)
+@sgl.function
+def ask(s, question):
+    s += sgl.user(question) + sgl.assistant(sgl.gen("answer", max_tokens=12, temperature=0))
+question = "What is the capital of Germany?"
+states = ask.run_batch([{"question": question}] * 8, backend=chat)
+(answer,) = {state["answer"] for state in states}
+stream = ask.run(question=question, backend=chat, stream=True)
+assert "".join(stream.text_iter("answer")) == answer == ask.run(question=question)["answer"]
+@sgl.function
+def decide(s):
+    s += sgl.user("Is Berlin in Germany?") + sgl.assistant(sgl.select("it", ["yes", "no"]))
+assert decide.run(backend=chat)["it"] in ("yes", "no")
+SCHEMA = json.dumps({"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"]})
+@sgl.function
+def record(s):
+    s += sgl.user("JSON, please.") + sgl.assistant(sgl.gen("json", max_tokens=60, temperature=0, json_schema=SCHEMA))
+assert isinstance(json.loads(record.run(backend=chat)["json"])["age"], int)
+@sgl.function
+def complete(s):
+    s += "The capital of France is" + sgl.gen("city", max_tokens=4, temperature=0, stop=".")
+assert complete.run(backend=whole)["city"] == complete.run()["city"]
+assert chat.token_usage.completion_tokens > 8 and whole.token_usage.prompt_tokens > 0
+`));
+
   test('a program that calls itself', () =>
     check(`
 @sgl.function

@@ -72,7 +72,7 @@ test('addresses of this machine', () => {
 });
 
 test('with an endpoint, requests to this machine go there', () => {
-  const backend = { op: 'backend', kind: 'runtime', url: 'http://localhost:30000' };
+  const backend = { op: 'backend', kind: 'sglang', url: 'http://localhost:30000' };
   expect(redirected(backend, null)).toBe(backend);
   expect(redirected(backend, 'https://gpu:8000/')).toEqual({
     ...backend,
@@ -88,6 +88,8 @@ test('with an endpoint, requests to this machine go there', () => {
     op: 'http',
     url: 'https://gpu:8000/generate?a=1',
   });
+  const ollama = { op: 'backend', kind: 'openai', url: 'http://localhost:11434/v1' };
+  expect(redirected(ollama, 'https://gpu:8000')).toBe(ollama);
   expect(redirected({ op: 'get', sid: 1 }, 'https://gpu:8000')).toEqual({ op: 'get', sid: 1 });
 });
 

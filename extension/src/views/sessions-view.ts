@@ -23,6 +23,7 @@ import { residentMemory } from '../runtime-manager/process-memory.ts';
 import { formatBytes } from '../runtime-manager/runtime-info.ts';
 import type { RuntimeHealth } from '../runtime-manager/runtime-monitor.ts';
 import { runtimeMood, runtimeText, type RuntimeMood } from '../runtime-manager/runtime-words.ts';
+import { spoken } from './spoken-item.ts';
 
 export type SessionNode =
   | {
@@ -139,7 +140,7 @@ function kernelItem(
   item.iconPath = new ThemeIcon(session.status === 'busy' ? 'sync' : 'server-process');
   item.contextValue = 'kernel';
   item.tooltip = l10n.t('Python {0}', session.python ?? '…');
-  return item;
+  return spoken(item);
 }
 
 const MOOD_ICONS: Readonly<Record<RuntimeMood, string>> = {
@@ -167,7 +168,7 @@ function processItem(
   item.contextValue = info.kind;
   const about = info.url === null ? info.command : `${info.command}\n${info.url}`;
   item.tooltip = info.failure ? `${about}\n${info.failure}` : about;
-  return item;
+  return spoken(item);
 }
 
 function survivorItem(record: KernelRecord, size: string): TreeItem {
@@ -180,7 +181,7 @@ function survivorItem(record: KernelRecord, size: string): TreeItem {
   item.iconPath = new ThemeIcon(record.driven ? 'multiple-windows' : 'debug-disconnect');
   item.contextValue = 'survivor';
   item.tooltip = l10n.t('Started {0}', new Date(record.startedAt).toLocaleString());
-  return item;
+  return spoken(item);
 }
 
 /** URI of a record's notebook; an untitled one's name goes with its workspace. */

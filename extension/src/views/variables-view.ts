@@ -14,6 +14,7 @@ import {
 } from 'vscode';
 import type { JsonValue } from '../../protocol/kernel-protocol.ts';
 import type { SglangNotebookController } from '../notebook/notebook-controller.ts';
+import { spoken } from './spoken-item.ts';
 
 export interface Variable {
   readonly name: string;
@@ -70,7 +71,7 @@ export class VariablesView implements TreeDataProvider<Variable>, Disposable {
     item.description = `${type}${size === null ? '' : `[${size}]`} = ${value}`;
     item.tooltip = value;
     item.contextValue = 'variable';
-    return item;
+    return spoken(item);
   }
 
   dispose(): void {

@@ -202,14 +202,14 @@ it('walks through the forks and the token view, opens its tables, and leaves', a
   await eventually(
     20_000,
     async () => {
-      await page.keyboard.press('Control+ArrowUp');
-      await page.keyboard.press('Escape');
-      await page.waitForTimeout(1000);
+      await page.keyboard.press('Shift+Tab');
+      await page.waitForTimeout(300);
       const isLeft = await page.evaluate(() => document.activeElement?.tagName !== 'IFRAME');
       return isLeft || undefined;
     },
     () => 'the focus does not leave the output',
   );
+  await page.keyboard.press('Escape');
 });
 
 it('opens the form of a program from its lens, goes back, fills it in and runs', async () => {

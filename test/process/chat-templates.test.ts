@@ -62,8 +62,11 @@ describe.each(GUESTS)('%s', (_, guest) => {
   });
 
   async function check(code: string, ...lines: readonly string[]): Promise<void> {
-    const { text, outcome } = await kernel.run(code);
-    expect({ outcome, text }).toEqual({
+    const { outputs, outcome } = await kernel.run(code);
+    const printed = outputs.map((each) =>
+      each.kind === 'stream' && each.name === 'stdout' ? each.text : '',
+    );
+    expect({ outcome, text: printed.join('') }).toEqual({
       outcome: { status: 'ok' },
       text: lines.map((line) => `${line}\n`).join(''),
     });

@@ -9,7 +9,7 @@ import { mutate, randomFrom, type Random } from './support/mutations.ts';
 import { samplePrograms } from './support/sample-programs.ts';
 
 /** SGLNB_MUTATIONS raises the number of edits. */
-const edits = Math.ceil(Number(process.env['SGLNB_MUTATIONS'] ?? 400) / 4);
+const edits = Math.ceil(Number(process.env['SGLNB_MUTATIONS'] ?? 400) / 8);
 
 /** Cells that depend on each other in every way that the analysis follows. */
 const entangled = [

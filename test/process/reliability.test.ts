@@ -2,7 +2,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { isAlive } from '../../extension/kernel/processes/process-tree.ts';
 import type { KernelDriver } from '../support/kernel-driver.ts';
 import { ok, startedKernels } from '../support/started-kernels.ts';
@@ -97,18 +97,22 @@ describe('a runtime whose memory runs out', () => {
     skip,
   }) => {
     skip(process.platform !== 'linux', 'prlimit is of Linux');
+    vi.stubEnv('NODE_OPTIONS', `--import ${join(root, 'test/support/hungry.mjs')}`);
     const kernel = start();
+    vi.unstubAllEnvs();
     await ok(kernel, LAUNCH + PROGRAM);
     const run = kernel.execute(
       'print("writing", flush=True)\n' +
-        'states = story.run_batch([{"tokens": 900}] * 32, num_threads=32)\n' +
+        'states = story.run_batch([{"tokens": 900}] * 8, num_threads=8)\n' +
         'errors = [str(s.error()) for s in states if s.error() is not None]\n' +
         'print(len(errors) > 0, errors[0])',
     );
     await kernel.until(() => kernel.textOf(run).includes('writing'));
     const pid = runtimePid(kernel)!;
+    await delay(300);
     // As if the machine had nothing left: whatever it asks for next is refused.
     execFileSync('prlimit', ['--pid', String(pid), '--as=4096:4096']);
+    process.kill(pid, 'SIGUSR2');
     const { text } = await kernel.finished(run);
     expect(text).toMatch(
       /^True .*ended unexpectedly, by SIG\w+\. It had no memory left: .*being started again/m,

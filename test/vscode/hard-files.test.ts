@@ -267,7 +267,16 @@ describe('an export', () => {
     await workbench.command('SGLang: Export Notebook…');
     const box = page.locator('.quick-input-widget input').first();
     await workbench.waitForText('.quick-input-widget', 'OK');
-    await box.fill(path);
+    // The dialog writes its own proposal into the box once it has looked at the folder.
+    await eventually(
+      20_000,
+      async () => {
+        await box.fill(path);
+        await page.waitForTimeout(400);
+        return (await box.inputValue()) === path || undefined;
+      },
+      () => `the dialog did not keep "${path}"`,
+    );
     await page.locator('.quick-input-widget').getByRole('button', { name: 'OK' }).click();
     // Asks before it overwrites, in the same box.
     const overwrites = page.getByText('already exists', { exact: false });

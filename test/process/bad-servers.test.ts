@@ -53,12 +53,8 @@ async function check(stream: boolean, expected: RegExp): Promise<void> {
   const told = 'import json; report = lambda value: print(json.dumps(value))';
   const run = await bundled.run(`${told}${source}`);
   expect(run.outcome, run.text).toEqual({ status: 'ok' });
-  const printed = run.outputs.flatMap((each) =>
-    each.kind === 'stream' && each.name === 'stdout' ? [each.text] : [],
-  );
   compare(
-    printed
-      .join('')
+    run.printed
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line) as unknown),

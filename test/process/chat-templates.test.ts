@@ -62,11 +62,8 @@ describe.each(GUESTS)('%s', (_, guest) => {
   });
 
   async function check(code: string, ...lines: readonly string[]): Promise<void> {
-    const { outputs, outcome } = await kernel.run(code);
-    const printed = outputs.map((each) =>
-      each.kind === 'stream' && each.name === 'stdout' ? each.text : '',
-    );
-    expect({ outcome, text: printed.join('') }).toEqual({
+    const { printed, outcome } = await kernel.run(code);
+    expect({ outcome, text: printed }).toEqual({
       outcome: { status: 'ok' },
       text: lines.map((line) => `${line}\n`).join(''),
     });

@@ -4,7 +4,7 @@ import type { HostBridge } from '../../extension/kernel/guest/guest.ts';
 import { createHostBridge } from '../../extension/kernel/guest/host-bridge.ts';
 import type { GenRecord, KernelOutput } from '../../extension/protocol/kernel-protocol.ts';
 import { findPython, runPython } from '../kernel/sglang/support/run-python.ts';
-import { KernelDriver } from '../support/kernel-driver.ts';
+import { KernelDriver, REPORT, reportsIn } from '../support/kernel-driver.ts';
 import { RecordedService, sse } from '../support/recorded-service.ts';
 
 const hasPython = findPython() !== null;
@@ -61,17 +61,10 @@ async function check(source: string, ...expected: unknown[]): Promise<void> {
 async function checkBundled(source: string, expected: readonly unknown[]): Promise<void> {
   const before = service.requests.length;
   const kernel = new KernelDriver();
-  const report = 'import json as _json\ndef report(v): print("\\x1e" + _json.dumps(v))\n';
-  const { outcome, outputs: shown } = await kernel.run(report + source);
+  const run = await kernel.run(REPORT + source);
   await kernel.close();
-  expect(outcome).toEqual({ status: 'ok' });
-  const printed = shown.map((each) =>
-    each.kind === 'stream' && each.name === 'stdout' ? each.text : '',
-  );
-  const [, ...reports] = printed.join('').split('\u001E');
-  expect(reports.map((line) => JSON.parse(line.split('\n', 1)[0] ?? '') as unknown)).toEqual(
-    expected,
-  );
+  expect(run.outcome).toEqual({ status: 'ok' });
+  expect(reportsIn(run)).toEqual(expected);
   expect(JSON.stringify(kernel.events)).not.toContain(KEY);
   expect(service.requests.length).toBeGreaterThan(0);
   service.requests.length = before;

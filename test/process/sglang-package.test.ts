@@ -9,7 +9,7 @@ import type {
 } from '../../extension/protocol/kernel-protocol.ts';
 import { MockSglangServer } from '../kernel/sglang/support/mock-sglang-server.ts';
 import { findPython, runPython } from '../kernel/sglang/support/run-python.ts';
-import { KernelDriver } from '../support/kernel-driver.ts';
+import { KernelDriver, REPORT, reportsIn } from '../support/kernel-driver.ts';
 
 const server = new MockSglangServer();
 const hasPython = findPython() !== null;
@@ -56,9 +56,7 @@ def qa(s, question):
 `;
 
 /** What the prelude of the machine's Python has, for a cell. */
-const CELL_PRELUDE = `import json as _json
-from sglang.utils import http_request as _request
-def report(value): print("\\x1e" + _json.dumps(value))
+const CELL_PRELUDE = `${REPORT}from sglang.utils import http_request as _request
 def fail(s=400):
     _request(URL + "/test-fail", json={} if s == 0 else {"status": s, "body": {"error": {"message": "bad thing"}}})
 `;
@@ -69,19 +67,11 @@ async function check(source: string, ...expected: unknown[]): Promise<void> {
   // What tests look at afterwards are the requests of the first run.
   const [before, failure] = [server.requests.length, server.failure];
   server.failure = null;
-  const { outcome, outputs: shown } = await bundled.run(
-    `URL = ${JSON.stringify(url)}\n${CELL_PRELUDE}${PRELUDE}${source}`,
-  );
+  const run = await bundled.run(`URL = ${JSON.stringify(url)}\n${CELL_PRELUDE}${PRELUDE}${source}`);
   server.requests.length = before;
   server.failure = failure;
-  expect(outcome).toEqual({ status: 'ok' });
-  const printed = shown.map((each) =>
-    each.kind === 'stream' && each.name === 'stdout' ? each.text : '',
-  );
-  const [, ...reports] = printed.join('').split('\u001E');
-  expect(reports.map((line) => JSON.parse(line.split('\n', 1)[0] ?? '') as unknown)).toEqual(
-    expected,
-  );
+  expect(run.outcome).toEqual({ status: 'ok' });
+  expect(reportsIn(run)).toEqual(expected);
 }
 
 /** On the machine's Python alone, whose bridge is this test's. */

@@ -58,13 +58,10 @@ describe.each(guests)('%s', (_, guest) => {
     test.skipIf(guest === null)(
       guest === null ? `not run: no python3 (${name})` : name,
       async () => {
-        const { text, outcome, outputs } = await kernel.run(code);
+        const { text, outcome, printed } = await kernel.run(code);
         expect(outcome, text).toEqual({ status: 'ok' });
         // Not what is told on stderr about failures that nobody waits for, which is a matter of timing.
-        const printed = outputs.map((each) =>
-          each.kind === 'stream' && each.name === 'stdout' ? each.text : '',
-        );
-        expect(printed.join('')).toBe(`${lines.join('\n')}\n`);
+        expect(printed).toBe(`${lines.join('\n')}\n`);
       },
     );
   };

@@ -39,6 +39,8 @@ export interface RunResult {
   readonly outputs: readonly KernelOutput[];
   /** All text that the run printed, stdout and stderr in order. */
   readonly text: string;
+  /** What it printed to stdout alone. */
+  readonly printed: string;
   readonly milliseconds: number;
 }
 
@@ -111,6 +113,7 @@ export class KernelDriver {
       outcome: event.outcome,
       outputs,
       text: textOf(outputs),
+      printed: textOf(outputs.filter((each) => each.kind === 'stream' && each.name === 'stdout')),
       milliseconds: event.milliseconds,
     };
   }
@@ -186,6 +189,16 @@ export class KernelDriver {
 
 function textOf(outputs: readonly KernelOutput[]): string {
   return outputs.map((output) => (output.kind === 'stream' ? output.text : '')).join('');
+}
+
+/** Python that gives `reportsIn` a value: `report(value)`. */
+export const REPORT =
+  'import json as _json\ndef report(value): print("\\x1e" + _json.dumps(value))\n';
+
+/** The values that a run reported, in its order. */
+export function reportsIn({ printed }: RunResult): readonly unknown[] {
+  const [, ...reports] = printed.split('\u001E');
+  return reports.map((line) => JSON.parse(line.split('\n', 1)[0] ?? '') as unknown);
 }
 
 /** What the kernel says about itself, for the message of a test that fails. */

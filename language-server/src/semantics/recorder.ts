@@ -79,7 +79,6 @@ export class Recorder {
   }
 
   consume(program: string): void {
-    if (this.#consumed.has(program) && !this.tape) return;
     this.#consumed.add(program);
     this.tape?.push((again) => again.consume(program));
   }

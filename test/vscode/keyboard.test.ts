@@ -32,14 +32,16 @@ state
 
 let workbench: Workbench;
 
-beforeAll(async () => {
+async function openWindow(): Promise<void> {
   workbench = await Workbench.start({ files: { 'keys.sglnb': CELLS(await freePort()) } });
   await workbench.tall(1400);
   // From here on, nothing is clicked.
   await workbench.page.evaluate(() => {
     window.addEventListener('mousedown', () => Reflect.set(window, 'usedTheMouse', true), true);
   });
-});
+}
+
+beforeAll(openWindow);
 afterAll(() => workbench[Symbol.asyncDispose]());
 pictureFailures(() => workbench);
 
@@ -118,12 +120,29 @@ async function outline(): Promise<{ readonly drawn: string; readonly theme: stri
   });
 }
 
+/**
+ * What has the focus once it stays there: when the focus enters an output, the workbench puts it there a
+ * second time as soon as it hears of it, which takes a faster one back.
+ */
+async function settled(): Promise<Stop> {
+  let last: Stop | undefined;
+  return eventually(
+    15_000,
+    async () => {
+      const before = last;
+      last = await focused();
+      return before?.role === last.role && before.name === last.name ? last : undefined;
+    },
+    () => `the focus does not stay: ${JSON.stringify(last)}`,
+  );
+}
+
 /** Presses Tab until a stop fits, through stops that all say what they are and are seen. */
 async function tabTo(role: string, name: RegExp): Promise<readonly Stop[]> {
   const stops: Stop[] = [];
   for (let step = 0; step < 25; step += 1) {
     await workbench.page.keyboard.press('Tab');
-    const stop = await focused();
+    const stop = await settled();
     stops.push(stop);
     if (await focusedFrame()) {
       expect(stop.name).not.toBe('');
@@ -159,7 +178,7 @@ function waitForActive(selector: string): Promise<unknown> {
   );
 }
 
-it('opens a notebook, runs its cells and enters the output', async () => {
+async function openAndRun(): Promise<void> {
   const { page } = workbench;
   await page.keyboard.press('Control+P');
   await page.keyboard.type('keys.sglnb');
@@ -179,14 +198,24 @@ it('opens a notebook, runs its cells and enters the output', async () => {
   await workbench.waitForOutput('the run is over');
   await workbench.inOutputs('.state');
   await workbench.waitForNoRunningCell();
+}
+
+it('opens a notebook and runs its cells', openAndRun);
+
+it('enters the output, walks through the forks and the token view, opens its tables, and leaves', async ({
+  task,
+}) => {
+  if (task.result?.retryCount) {
+    // The first try left its focus and open parts behind.
+    await workbench[Symbol.asyncDispose]();
+    await openWindow();
+    await openAndRun();
+  }
+  const { page } = workbench;
   await workbench.waitForText('.code-cell-row.focused', /capitals\.run/);
   await workbench.command('Notebook: Focus In Active Cell Output');
   await waitForActive('iframe');
   await waitForStop(/./, /the run is over/);
-});
-
-it('walks through the forks and the token view, opens its tables, and leaves', async () => {
-  const { page } = workbench;
   const forks = await tabTo('group', /^2 forks$/);
   expect(forks.length).toBeGreaterThan(0);
   await tabTo('DisclosureTriangle', /^1 generation/);

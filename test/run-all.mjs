@@ -6,6 +6,7 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
 import { ensureLibmtmd } from './support/libmtmd.mjs';
+import { ensurePython314 } from './support/python-314.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const results = join(root, 'test', 'results');
@@ -117,9 +118,13 @@ function firstLines(message = '') {
 }
 
 function runProcessTests() {
-  const reason = ensureLibmtmd(root);
+  const lacks = {
+    'vision models by libmtmd': ensureLibmtmd(root),
+    'Python 3.14': ensurePython314(),
+  };
   const tally = runVitest('process');
-  if (reason !== null) tally.skipped.push(`vision models by libmtmd: ${reason}`);
+  for (const [what, reason] of Object.entries(lacks))
+    if (reason !== null) tally.skipped.push(`${what}: ${reason}`);
   return tally;
 }
 

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { homedir } from 'node:os';
 import type { GuestChoice } from '../../extension/protocol/kernel-protocol.ts';
 import { findEnvironments } from '../../extension/python-environments/find-environments.ts';
+import { cachedPython314 } from './python-314.ts';
 
 export const VERSIONS = ['3.9', '3.10', '3.11', '3.12', '3.13', '3.14'] as const;
 
@@ -18,6 +19,7 @@ export function interpreters(): ReadonlyMap<string, Interpreter> {
   const executables = [
     ...findEnvironments(places).map(({ executable }) => executable),
     ...VERSIONS.map((version) => `python${version}`),
+    cachedPython314(),
   ];
   for (const executable of executables) {
     const code = 'import sys; print("%d.%d" % sys.version_info[:2])';

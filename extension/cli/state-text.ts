@@ -12,7 +12,7 @@ const LIKELY = 0.8;
 const UNLIKELY = 0.3;
 
 function tokenSpan({ text, logprob }: TokenProbability): Span {
-  if (logprob === null) return { style: 'generated', text };
+  if (text === null || logprob === null) return { style: 'generated', text: text ?? '' };
   const probability = Math.exp(logprob);
   if (probability >= LIKELY) return { style: 'likely', text };
   return { style: probability < UNLIKELY ? 'unlikely' : 'generated', text };

@@ -68,10 +68,17 @@ export interface GenTiming {
 }
 
 export interface TokenProbability {
-  readonly text: string;
+  /** `null` where the server told the token's number only. */
+  readonly text: string | null;
+  /** The token's number in the model's vocabulary; absent where `text` is there. */
+  readonly id?: number;
   /** Natural logarithm; `null` where the server gave none. */
   readonly logprob: number | null;
-  readonly top: readonly { readonly text: string; readonly logprob: number }[];
+  readonly top: readonly {
+    readonly text: string | null;
+    readonly id?: number;
+    readonly logprob: number;
+  }[];
 }
 
 /** SGLang's ways to decide between choices, under its names. */

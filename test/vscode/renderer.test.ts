@@ -13,7 +13,7 @@ import {
   type StateSegment,
 } from '../../extension/protocol/output-payloads.ts';
 import { paintPng } from '../support/png.ts';
-import { CHOICES, gen, RED_SQUARE, state, token } from './sample-outputs.ts';
+import { CHOICES, gen, NUMBERED_TOKENS, RED_SQUARE, state, token } from './sample-outputs.ts';
 import { root } from './workbench.ts';
 // @ts-expect-error plain JavaScript, which also runs before the dependencies are installed
 import { ensureChromium } from './host-setup.mjs';
@@ -360,6 +360,16 @@ describe('state view', () => {
     await show(STATE_MIME, state([gen('cut elsewhere', { tokens })]));
     expect(await count('.gen .token')).toBe(0);
     expect(await textOf()).toContain('cut elsewhere');
+  });
+
+  it('shows tokens by number where the gen asked for no text, and says what to add', async () => {
+    await show(STATE_MIME, state([gen('Berlin', { tokens: NUMBERED_TOKENS })]));
+    expect(await count('.token')).toBe(0);
+    expect(await textOf()).toMatch(
+      /without their text\. Add return_text_in_logprobs=True to the gen.*number 1234.*5\.0 %.*number 99 90\.0 %/s,
+    );
+    await show(STATE_MIME, state([gen('Berlin', { tokens: [token('Berlin', 0.8)] })]));
+    expect(await textOf()).not.toContain('return_text_in_logprobs');
   });
 
   it('says what forks agree on, once all have finished', async () => {

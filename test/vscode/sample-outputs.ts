@@ -70,6 +70,16 @@ const TOKENS = [
   token('<|im_end|>', 0.99),
 ];
 
+/** Of a gen that asked for log probabilities without their text. */
+export const NUMBERED_TOKENS: readonly TokenProbability[] = [
+  {
+    text: null,
+    id: 1234,
+    logprob: Math.log(0.05),
+    top: [{ text: null, id: 99, logprob: Math.log(0.9) }],
+  },
+];
+
 /** The mean decides for the first; the other ways would have chosen the second. */
 export const CHOICES: readonly ChoiceScore[] = [
   {
@@ -119,7 +129,12 @@ const conversation = state([
     choices: CHOICES,
     decidedBy: 'token_length_normalized',
   }),
-  gen('1879', { name: 'year', timing, constraint: String.raw`regex \d{4}` }),
+  gen('1879', {
+    name: 'year',
+    timing,
+    constraint: String.raw`regex \d{4}`,
+    tokens: NUMBERED_TOKENS,
+  }),
 ]);
 
 const batch: BatchPayload = {

@@ -3,7 +3,10 @@ import type { JsonObject, JsonValue } from '../../protocol/kernel-protocol.ts';
 import type { TokenLogprob } from '../backends/backend.ts';
 import type { TokenProbability } from '../../protocol/output-payloads.ts';
 
-/** `null` unless the gen asked for log probabilities with their text. */
+/** Names of tokens: by text, or by number where the gen did not ask for their text. */
+type TokenName = Pick<TokenProbability, 'text' | 'id'>;
+
+/** `null` unless the gen asked for log probabilities. */
 export function tokenProbabilities(meta: JsonObject): TokenProbability[] | null {
   const entries = meta['output_token_logprobs'];
   if (!Array.isArray(entries) || entries.length === 0) return null;
@@ -15,22 +18,24 @@ export function tokenProbabilities(meta: JsonObject): TokenProbability[] | null 
 }
 
 function tokenOf(entry: JsonValue, tops: JsonValue | undefined): TokenProbability | null {
-  const read = textAndLogprob(entry);
+  const read = readTriple(entry);
   if (read === null) return null;
   const top = (Array.isArray(tops) ? tops : []).flatMap((item) => {
-    const candidate = textAndLogprob(item);
+    const candidate = readTriple(item);
     return candidate === null || candidate.logprob === null
       ? []
-      : [{ text: candidate.text, logprob: candidate.logprob }];
+      : [{ ...candidate, logprob: candidate.logprob }];
   });
   return { ...read, top };
 }
 
-function textAndLogprob(entry: JsonValue): { text: string; logprob: number | null } | null {
+/** Reads `[logprob | null, id, text | null]`. */
+function readTriple(entry: JsonValue): (TokenName & { logprob: number | null }) | null {
   if (!Array.isArray(entry)) return null;
-  const [logprob, , text] = entry;
-  if (typeof text !== 'string') return null;
-  return { text, logprob: typeof logprob === 'number' ? logprob : null };
+  const [logprob, id, text] = entry;
+  const value = typeof logprob === 'number' ? logprob : null;
+  if (typeof text === 'string') return { text, logprob: value };
+  return typeof id === 'number' && id >= 0 ? { text: null, id, logprob: value } : null;
 }
 
 /**

@@ -8,6 +8,11 @@ import { percent } from './numbers.ts';
 
 export type GenSegment = Extract<StateSegment, { readonly kind: 'gen' }>;
 
+interface DrawnToken {
+  readonly text: string;
+  readonly logprob: TokenProbability['logprob'];
+}
+
 /** Token spans are only drawn for outputs short enough to lay out at once. */
 const MOST_TOKEN_SPANS = 2_000;
 
@@ -41,21 +46,22 @@ function constraintKind(constraint: string): string {
  * The tokens that make up the value: a server also tells the one that ended it, and those of a stop
  * string, which are no part of it. `null` when they do not make up the text.
  */
-function tokensOfText({ tokens, text }: GenSegment): readonly TokenProbability[] | null {
+function tokensOfText({ tokens, text }: GenSegment): readonly DrawnToken[] | null {
   if (tokens === null || tokens.length > MOST_TOKEN_SPANS) return null;
-  const drawn: TokenProbability[] = [];
+  const drawn: DrawnToken[] = [];
   let rest = text;
   for (const token of tokens) {
     if (rest === '') break;
+    if (token.text === null) return null;
     const part = token.text.slice(0, rest.length);
     if (!rest.startsWith(part)) return null;
-    drawn.push({ ...token, text: part });
+    drawn.push({ text: part, logprob: token.logprob });
     rest = rest.slice(part.length);
   }
   return rest === '' ? drawn : null;
 }
 
-function Token({ token }: { readonly token: TokenProbability }) {
+function Token({ token }: { readonly token: DrawnToken }) {
   const text = visibleText(token.text);
   if (token.logprob === null) return <span class="token">{text}</span>;
   return (

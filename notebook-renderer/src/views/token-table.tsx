@@ -1,4 +1,5 @@
 import { useState } from 'preact/hooks';
+import type { TokenProbability } from '../../../extension/protocol/output-payloads.ts';
 import { visibleText } from '../visible-text.ts';
 import { bandOf, BANDS, type GenSegment } from './gen-value.tsx';
 import { logPercent } from './numbers.ts';
@@ -12,17 +13,25 @@ export function TokenTable({ gen, name }: { readonly gen: GenSegment; readonly n
   const [all, setAll] = useState(false);
   const tokens = gen.tokens ?? [];
   const shown = all ? tokens : tokens.slice(0, SHOWN_TOKENS);
+  const hasNumbersOnly = tokens.some(({ text }) => text === null);
   return (
     <details class="part">
       <summary>Token probabilities of {name}</summary>
-      <p class="note">
-        In the text:{' '}
-        {BANDS.filter(({ style }) => style !== 'sure').map(({ style, words }) => (
-          <span key={style}>
-            <span class={`token ${style}`}>{words}</span>{' '}
-          </span>
-        ))}
-      </p>
+      {hasNumbersOnly ? (
+        <p class="note">
+          The server gave the numbers of the tokens without their text. Add{' '}
+          <code>return_text_in_logprobs=True</code> to the gen to see them here and in its value.
+        </p>
+      ) : (
+        <p class="note">
+          In the text:{' '}
+          {BANDS.filter(({ style }) => style !== 'sure').map(({ style, words }) => (
+            <span key={style}>
+              <span class={`token ${style}`}>{words}</span>{' '}
+            </span>
+          ))}
+        </p>
+      )}
       <ScrollingTable label={`Token probabilities of ${name}`}>
         <Headings titles={['#', 'token', 'probability', 'alternatives']} />
         <tbody>
@@ -32,7 +41,7 @@ export function TokenTable({ gen, name }: { readonly gen: GenSegment; readonly n
                 {index + 1}
               </th>
               <td>
-                <code class="piece">{visibleText(token.text)}</code>
+                <TokenName token={token} />
               </td>
               <td class="number">
                 {token.logprob === null ? '–' : logPercent(token.logprob)}
@@ -41,9 +50,9 @@ export function TokenTable({ gen, name }: { readonly gen: GenSegment; readonly n
                 )}
               </td>
               <td>
-                {token.top.map(({ text, logprob }, place) => (
+                {token.top.map((other, place) => (
                   <span key={place} class="other">
-                    <code class="piece">{visibleText(text)}</code> {logPercent(logprob)}
+                    <TokenName token={other} /> {logPercent(other.logprob)}
                   </span>
                 ))}
               </td>
@@ -58,4 +67,9 @@ export function TokenTable({ gen, name }: { readonly gen: GenSegment; readonly n
       )}
     </details>
   );
+}
+
+function TokenName({ token }: { readonly token: Pick<TokenProbability, 'text' | 'id'> }) {
+  if (token.text === null) return <>number {token.id}</>;
+  return <code class="piece">{visibleText(token.text)}</code>;
 }

@@ -18,6 +18,7 @@ const code = vi.hoisted(() => ({
   shown: [] as Shown[],
   notebooks: [] as object[],
   opened: [] as ((notebook: object) => void)[],
+  selections: [] as string[],
 }));
 
 vi.mock('vscode', () => {
@@ -45,6 +46,8 @@ vi.mock('vscode', () => {
     commands: {
       executeCommand: async (_: string, choice: { notebookEditor: Shown; id: string }) => {
         const entry = code.entries.find(({ id }) => id === choice.id);
+        code.selections.push(choice.id);
+        await new Promise((resolve) => setTimeout(resolve, 10));
         for (const listener of entry?.listeners ?? [])
           listener({ notebook: choice.notebookEditor.notebook, selected: true });
       },
@@ -129,4 +132,12 @@ it('waits no longer than a while for what is read and never opened, or opened an
   open(book(), false);
   await vi.advanceTimersByTimeAsync(21_000);
   expect(offered()).toEqual(['sglang-bundled', 'sglang-own']);
+});
+
+it('selects a kernel once, however many ask for it at once', async () => {
+  open(book());
+  void picker.refresh();
+  void picker.refresh();
+  await settle();
+  expect(code.selections).toEqual(['sglang-bundled']);
 });

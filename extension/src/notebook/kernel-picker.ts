@@ -14,10 +14,10 @@ import {
 } from 'vscode';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GuestChoice } from '../../protocol/kernel-protocol.ts';
+import { EXTENSION_ID } from '../extension-id.ts';
 import { cellLanguage } from '../settings.ts';
 import { NOTEBOOK_TYPE, SUPPORTED_LANGUAGES } from './notebook-type.ts';
 
-const EXTENSION_ID = 'sglang-notebooks.sglang-notebooks';
 /** How often, and with which pause in milliseconds, an entry is selected until it is. */
 const ATTEMPTS = 20;
 const DELAY = 250;
@@ -47,6 +47,7 @@ export class KernelPicker implements Disposable {
   readonly #settled = new WeakSet<NotebookDocument>();
   /** Selections of this class, whose events are nobody's choice. */
   readonly #asked = new WeakMap<NotebookDocument, Guest>();
+  readonly #showing = new WeakMap<NotebookDocument, Promise<void>>();
   readonly #subscriptions: Disposable[];
   /** Notebooks that were read and have no entry yet. */
   #opening = 0;
@@ -124,6 +125,20 @@ export class KernelPicker implements Disposable {
 
   /** Selects the entry of the notebook's guest, if the notebook is shown. */
   async show(notebook: NotebookDocument): Promise<void> {
+    // Whoever asks meanwhile waits for the same selection, and looks again: the guest may have changed at its end.
+    for (let round = 0; round < 2; round += 1) {
+      await (this.#showing.get(notebook) ?? this.#startShowing(notebook));
+      if (this.#selected.get(notebook) === this.#owner.guest(notebook)) return;
+    }
+  }
+
+  #startShowing(notebook: NotebookDocument): Promise<void> {
+    const showing = this.#select(notebook).finally(() => this.#showing.delete(notebook));
+    this.#showing.set(notebook, showing);
+    return showing;
+  }
+
+  async #select(notebook: NotebookDocument): Promise<void> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       const guest = this.#owner.guest(notebook);
       if (this.#selected.get(notebook) === guest) {

@@ -7,6 +7,7 @@ import {
   l10n,
   notebooks,
   Uri,
+  version,
   window,
   workspace,
   type ExtensionContext,
@@ -19,6 +20,8 @@ import { COMMANDS } from './commands/command-ids.ts';
 import { exportNotebook, importFiles, importNotebook } from './commands/convert-commands.ts';
 import { newNotebook, openTour } from './commands/notebook-commands.ts';
 import { replaceFile } from './commands/replace-file.ts';
+import { reportIssue } from './commands/report-issue.ts';
+import { extensionVersion } from './extension-id.ts';
 import { languageSelector } from './language-selector.ts';
 import { LanguageStatus } from './language-status.ts';
 import { NotebookProblems } from './notebook-problems.ts';
@@ -50,6 +53,8 @@ export function activate(context: ExtensionContext): void {
     importFile: (clicked?: Uri, selected?: readonly Uri[]) =>
       importFiles(replaceFile, clicked, selected),
     showLog: () => log.show(),
+    reportIssue: () =>
+      reportIssue(`SGLang Notebooks ${extensionVersion()}\nVS Code ${version}, in a browser`),
   };
   const folders = workspace.workspaceFolders ?? [];
   const worker = new Worker(file('dist/web/language-server.js').toString(true));

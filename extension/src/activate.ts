@@ -40,6 +40,7 @@ import { NOTEBOOK_TYPE, SUPPORTED_LANGUAGES } from './notebook/notebook-type.ts'
 import { OwnPython } from './notebook/own-python.ts';
 import { SafeSave } from './notebook/safe-save.ts';
 import { SglnbSerializer } from './notebook/sglnb-serializer.ts';
+import { TornSaves } from './notebook/torn-saves.ts';
 import { UserQuestions } from './notebook/user-questions.ts';
 import { RuntimeMonitor } from './runtime-manager/runtime-monitor.ts';
 import { RuntimeStatusBar } from './runtime-manager/runtime-status.ts';
@@ -55,7 +56,11 @@ let controller: SglangNotebookController | undefined;
 export function activate(context: ExtensionContext): void {
   const log = window.createOutputChannel('SGLang', { log: true });
   const safeSave = new SafeSave();
-  const serializer = new SglnbSerializer(log, (data, bytes) => safeSave.check(data, bytes));
+  const tornSaves = new TornSaves(join(context.globalStorageUri.fsPath, 'unsaved'), log);
+  const serializer = new SglnbSerializer(log, async (data, bytes) => {
+    await safeSave.check(data, bytes);
+    tornSaves.serialized(data, bytes);
+  });
   const page = new DiagnosticsPage(context.asAbsolutePath('dist'), () => controller);
   const models = new WorkspaceModels(context, () => controller);
   const apiKeys = new ApiKeys(context.secrets);
@@ -78,6 +83,7 @@ export function activate(context: ExtensionContext): void {
   context.subscriptions.push(
     log,
     safeSave,
+    tornSaves,
     workspace.registerNotebookSerializer(NOTEBOOK_TYPE, {
       deserializeNotebook: (content) => {
         controller?.opening();

@@ -1,7 +1,12 @@
-/** What users know from other notebooks: snippets, the interrupt key, importing from the explorer. */
-import { existsSync } from 'node:fs';
+/**
+ * What users know from other notebooks: snippets, the interrupt key, importing from the explorer, saving
+ * without formatting, reporting an issue.
+ */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { pictureFailures } from './failure-screenshot.ts';
+import { mountDenied, SmallDisk } from './small-disk.ts';
 import { eventually, Workbench } from './workbench.ts';
 
 let workbench: Workbench;
@@ -19,15 +24,21 @@ greeting = "from a script"
 # A title
 `;
 
+const WHOLE = '# %%\nprint("o" * 300_000)\nprint("run " + "is whole")\n';
+
+/** VS Code in a browser saves by itself. */
+const SETTINGS = { 'files.autoSave': 'off' };
+
 beforeAll(async () => {
   workbench = await Workbench.start({
     files: {
-      '.vscode/settings.json': '{}',
+      '.vscode/settings.json': JSON.stringify(SETTINGS),
       'empty.sglnb': '# %%\n\n',
       'endless.sglnb': ENDLESS,
       'script.py': SCRIPT,
       'words.txt': 'words',
     },
+    settings: { 'issueReporter.experimental.webReporter': true },
   });
 });
 afterAll(() => workbench[Symbol.asyncDispose]());
@@ -89,4 +100,84 @@ it('imports a file from the menu of the explorer, and offers that for notebooks 
   await workbench.waitForText('.code-cell-row', /greeting.=."from.a.script"/);
   expect(workbench.read('script.sglnb')).toContain('# A title');
   expect(workbench.read('script.py')).toBe(SCRIPT);
+});
+
+it('keeps what "Save without Formatting" tears on a full disk, and saves it whole once there is space', async ({
+  skip,
+}) => {
+  const denied = mountDenied(workbench.path('may-mount'));
+  skip(denied !== null, `a small disk could not be mounted: ${denied}`);
+  using disk = new SmallDisk(workbench.path('full'));
+  writeFileSync(`${disk.path}/torn.sglnb`, WHOLE);
+  await workbench.quickOpen('torn.sglnb');
+  await workbench.page.locator('.code-cell-row').first().waitFor();
+  await workbench.runAll();
+  await workbench.waitForOutput('run is whole');
+  await workbench.waitForNoRunningCell();
+  disk.fill();
+  await workbench.command('File: Save without Formatting');
+  await workbench.command('Notifications: Show Notifications');
+  await workbench.waitForText(
+    '.notifications-center',
+    /torn\.sglnb was cut off when it was saved: the disk is full/,
+  );
+  await workbench.screenshot('save-without-formatting');
+  // VS Code tore it and called it saved.
+  expect(workbench.read('full/torn.sglnb').length).toBeLessThan(300_000);
+  await workbench.waitForText('.tab.dirty', 'torn');
+  const [copy = ''] = workbench.filesWith('run is whole').filter((path) => /unsaved/.test(path));
+  const whole = readFileSync(copy, 'utf8');
+  expect(whole).toContain('o'.repeat(300_000));
+  const saveAgain = workbench.page
+    .locator('.notifications-center')
+    .getByRole('button', { name: 'Save Again' });
+  // Still full: the file is not touched again.
+  const torn = workbench.read('full/torn.sglnb');
+  await saveAgain.click();
+  await workbench.command('Notifications: Show Notifications');
+  await workbench.waitForText('.notifications-center', /no space left on the disk/);
+  expect(workbench.read('full/torn.sglnb')).toBe(torn);
+  expect(existsSync(copy)).toBe(true);
+  disk.free();
+  await workbench.save();
+  const saved = await workbench.waitForFile('full/torn.sglnb', (text) => text !== torn);
+  expect(saved).toBe(whole);
+  await eventually(
+    10_000,
+    async () => !existsSync(copy) || undefined,
+    () => 'the copy stayed',
+  );
+  expect(await workbench.page.locator('.tab.dirty').count()).toBe(0);
+});
+
+it('reports an issue with what runs here, and without names of files', async () => {
+  const { page } = workbench;
+  await workbench.open('empty.sglnb');
+  await workbench.runAll();
+  await workbench.waitForKernel('idle');
+  const opened = page.context().waitForEvent('page');
+  await workbench.command('SGLang: Report Issue…');
+  const reporter = await opened;
+  await reporter.locator('textarea').first().waitFor();
+  await eventually(
+    10_000,
+    async () =>
+      (await reporter.locator('textarea').first().inputValue()).startsWith('What I did') ||
+      undefined,
+    () => 'the reporter was not filled in',
+  );
+  expect(await reporter.locator('select').nth(1).inputValue()).toBe('extension');
+  await reporter.close();
+  const without = { ...SETTINGS, 'issueReporter.experimental.webReporter': false };
+  writeFileSync(workbench.path('.vscode/settings.json'), JSON.stringify(without));
+  await page.waitForTimeout(2000);
+  // A workbench without a reporter of its own.
+  await workbench.command('SGLang: Report Issue…');
+  await workbench.command('Notifications: Show Notifications');
+  await workbench.waitForText('.notifications-center', /Copy the report from here/);
+  await workbench.waitForText('.view-lines', /SGLang.Notebooks.\d/);
+  const text = (await page.locator('.editor-instance .view-lines').allInnerTexts()).join('\n');
+  for (const words of [/What.I.did/, /idle,.Python/, /sglang\.kernel\.endpoint:.not.set/])
+    expect(text).toMatch(words);
+  for (const name of [workbench.folder, homedir(), 'empty']) expect(text).not.toContain(name);
 });

@@ -18,6 +18,7 @@ export const COMMANDS = {
   connectToServer: 'sglang.connectToServer',
   showLog: 'sglang.showLog',
   showDiagnostics: 'sglang.showDiagnostics',
+  reportIssue: 'sglang.reportIssue',
   forceKillKernel: 'sglang.forceKillKernel',
   restartRuntime: 'sglang.restartRuntime',
   forceKillRuntime: 'sglang.forceKillRuntime',

@@ -28,6 +28,7 @@ import { choosePython, setPython } from '../notebook/select-python.ts';
 import type { PromptPreview } from './preview-prompt.ts';
 import type { ProgramHomes } from './program-homes.ts';
 import { replaceDiskFile } from './replace-disk-file.ts';
+import { reportIssue } from './report-issue.ts';
 import { runBatch, runProgram } from './run-program.ts';
 
 export interface CommandContext {
@@ -129,6 +130,7 @@ export function registerCommands(context: CommandContext): Disposable[] {
     deleteApiKey: () => context.apiKeys.delete(),
     showLog: () => context.log.show(),
     showDiagnostics: () => context.page.show(),
+    reportIssue: () => reportIssue(context.page.report()),
   };
   return Object.entries(table).map(([name, action]) => {
     // SAFETY: the table's keys are COMMANDS' keys.

@@ -42,8 +42,8 @@ export class SafeSave implements Disposable {
   }
 }
 
-/** A serializer is not told which notebook it serializes. */
-function isOf(data: NotebookData, notebook: NotebookDocument): boolean {
+/** Whether `data` is `notebook`: a serializer is not told which notebook it serializes. */
+export function isOf(data: NotebookData, notebook: NotebookDocument): boolean {
   return (
     data.cells.length === notebook.cellCount &&
     data.cells.every((cell, index) => cell.value === notebook.cellAt(index).document.getText())

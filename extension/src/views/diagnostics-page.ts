@@ -1,7 +1,6 @@
 /** One page that says what runs, with which versions, and what is missing. */
 import {
   EventEmitter,
-  extensions,
   l10n,
   Uri,
   version,
@@ -13,8 +12,10 @@ import {
 import { existsSync, statSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { totalmem } from 'node:os';
+import { extensionVersion } from '../extension-id.ts';
 import { kernelStatusText } from '../kernel-status.ts';
 import type { SglangNotebookController } from '../notebook/notebook-controller.ts';
+import type { ChildProcessInfo } from '../../protocol/kernel-protocol.ts';
 import { kernelSettings } from '../settings.ts';
 
 const SCHEME = 'sglang-diagnostics';
@@ -62,21 +63,28 @@ export class DiagnosticsPage implements TextDocumentContentProvider, Disposable 
     ].join('\n\n');
   }
 
+  /** For strangers' eyes: without names of files, servers, commands or keys. */
+  report(): string {
+    return [
+      section(l10n.t('Versions'), this.#versions()),
+      section(l10n.t('Kernels'), this.#namelessKernels()),
+      section(l10n.t('Settings'), this.#namelessSettings()),
+      section(l10n.t('Parts of the extension'), this.#parts()),
+    ].join('\n\n');
+  }
+
   dispose(): void {
     this.#registration.dispose();
     this.#changed.dispose();
   }
 
   #versions(): string[] {
-    const own: unknown = extensions.getExtension('sglang-notebooks.sglang-notebooks')?.packageJSON;
-    const ownVersion =
-      typeof own === 'object' && own !== null && 'version' in own ? String(own.version) : '?';
     // Without stack switching, the WebAssembly Python needs the worker that its kernel starts.
     const webAssembly: unknown = Reflect.get(globalThis, 'WebAssembly');
     const stackSwitching =
       typeof webAssembly === 'object' && webAssembly !== null && 'Suspending' in webAssembly;
     return [
-      `SGLang Notebooks ${ownVersion}`,
+      `SGLang Notebooks ${extensionVersion()}`,
       `VS Code ${version}`,
       `Node ${process.versions.node}, V8 ${process.versions.v8}, ${process.platform}-${process.arch}`,
       l10n.t(
@@ -113,6 +121,27 @@ export class DiagnosticsPage implements TextDocumentContentProvider, Disposable 
     ];
   }
 
+  #namelessKernels(): string[] {
+    const lines = [...(this.#controller()?.sessions.values() ?? [])].flatMap((session) => [
+      kernelStatusText(session.status) +
+        (session.python === null ? '' : `, Python ${session.python}`),
+      ...session.processes.map(({ kind, exit }) => `  - ${kind}${exit ? ` ${exitOf(exit)}` : ''}`),
+    ]);
+    return lines.length > 0 ? lines : [l10n.t('No kernel has been started.')];
+  }
+
+  #namelessSettings(): string[] {
+    const { endpoint, modelPath, python } = kernelSettings(workspace.workspaceFolders?.[0]?.uri);
+    const given = {
+      'kernel.endpoint': endpoint,
+      'runtime.modelPath': modelPath,
+      'kernel.python': python,
+    };
+    return Object.entries(given).map(
+      ([key, value]) => `sglang.${key}: ${value === null ? l10n.t('not set') : l10n.t('set')}`,
+    );
+  }
+
   #parts(): string[] {
     const parts = PARTS.map((part) => this.#part(part));
     if (!existsSync(join(this.#dist, NO_ENGINE)))
@@ -139,4 +168,8 @@ function section(title: string, lines: readonly string[]): string {
     '',
     ...lines.map((line) => (line.startsWith(' ') ? line : `- ${line}`)),
   ].join('\n');
+}
+
+function exitOf({ code, signal }: NonNullable<ChildProcessInfo['exit']>): string {
+  return `exit ${code ?? signal ?? '?'}`;
 }

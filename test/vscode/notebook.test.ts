@@ -313,8 +313,6 @@ describe('the kernel', () => {
     await workbench.open('python.sglnb');
     await runIn(/python3/, process.platform, '/');
     await runIn('Bundled Python', 'emscripten', '"');
-    await runIn(/python3/, process.platform, '/');
-    await runIn('Bundled Python', 'emscripten', '"');
   });
 });
 

@@ -21,6 +21,28 @@ const screenshots = join(root, 'test', 'results', 'screenshots');
 const HARMLESS =
   /spdlog|watchdog|vsda|fetching additional builtin|AccountPolicyGate|service worker|serviceWorker/i;
 
+/** Keys of commands that tests need often and VS Code gives none: the palette takes a second each. */
+const KEYS = {
+  'workbench.action.revertAndCloseActiveEditor': 'Control+Alt+Shift+F9',
+} as const;
+
+const KEYS_EXTENSION = {
+  'test.keys-0.0.1': {
+    'package.json': JSON.stringify({
+      name: 'keys',
+      publisher: 'test',
+      version: '0.0.1',
+      engines: { vscode: '^1.104.0' },
+      contributes: {
+        keybindings: Object.entries(KEYS).map(([command, key]) => ({
+          command,
+          key: key.replace('Control', 'ctrl'),
+        })),
+      },
+    }),
+  },
+};
+
 export interface WorkbenchOptions {
   /** File name → content of the workspace. */
   readonly files: Readonly<Record<string, string>>;
@@ -77,7 +99,7 @@ export class Workbench implements AsyncDisposable {
     if (options.extensionsFolder) {
       cpSync(options.extensionsFolder, join(home, 'extensions'), { recursive: true });
     }
-    for (const [name, files] of Object.entries(options.others ?? {})) {
+    for (const [name, files] of Object.entries({ ...KEYS_EXTENSION, ...options.others })) {
       const other = join(home, 'extensions', name);
       mkdirSync(other);
       for (const [file, content] of Object.entries(files))
@@ -115,7 +137,17 @@ export class Workbench implements AsyncDisposable {
       if (await chosen.isVisible()) {
         await page.keyboard.press('Enter');
         // Some commands go on in the same box.
-        await palette.waitFor({ state: 'hidden', timeout: 2000 }).catch(() => {});
+        await Promise.race([
+          palette.waitFor({ state: 'hidden', timeout: 2000 }),
+          page.waitForFunction(
+            () =>
+              !document
+                .querySelector<HTMLInputElement>('.quick-input-widget input')
+                ?.value.startsWith('>'),
+            undefined,
+            { timeout: 2000 },
+          ),
+        ]).catch(() => {});
         return;
       }
       // Something took the focus, and the palette closed.
@@ -180,8 +212,15 @@ export class Workbench implements AsyncDisposable {
     await this.waitForCommand('SGLang: Show Log');
   }
 
+  /** By the button of the notebook's toolbar, which is there once a kernel is; otherwise by the command. */
   async runAll(): Promise<void> {
-    await this.command('Notebook: Run All');
+    const button = this.page.locator('.notebook-toolbar-container a[aria-label="Run All"]').first();
+    const isClicked = await button.click({ timeout: 3000 }).then(
+      () => true,
+      () => false,
+    );
+    if (!isClicked) return this.command('Notebook: Run All');
+    await this.page.mouse.move(5, 5);
   }
 
   /** Switches to a colour theme of VS Code by its name. */
@@ -201,7 +240,16 @@ export class Workbench implements AsyncDisposable {
       count > 0;
       count -= 1
     ) {
-      await this.command('View: Revert and Close Editor');
+      await this.page.keyboard.press(KEYS['workbench.action.revertAndCloseActiveEditor']);
+      const isClosed = await this.page
+        .locator('.tabs-container .tab')
+        .nth(count - 1)
+        .waitFor({ state: 'detached', timeout: 3000 })
+        .then(
+          () => true,
+          () => false,
+        );
+      if (!isClosed) await this.command('View: Revert and Close Editor');
     }
   }
 
@@ -211,7 +259,7 @@ export class Workbench implements AsyncDisposable {
   }
 
   async save(): Promise<void> {
-    await this.command('File: Save');
+    await this.page.keyboard.press('Control+S');
   }
 
   path(name: string): string {

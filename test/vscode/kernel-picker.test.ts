@@ -38,7 +38,6 @@ afterEach(async () => {
   await workbench.page.keyboard.press('Escape');
   await workbench.closeAll();
 });
-pictureFailures(() => workbench);
 
 /** Stands for Microsoft's Python extension where a folder's Python was chosen in it. */
 const PYTHON_EXTENSION = {
@@ -86,15 +85,21 @@ function setting(): unknown {
     : null;
 }
 
-it('asks for no kernel when a cell is run before the extension has seen its notebook', async () => {
-  await workbench.open('picked.sglnb');
-  await waitForSelected(BUNDLED);
-  await workbench.quickOpen('many.sglnb');
-  const row = workbench.page.locator('.code-cell-row', { hasText: /print\("cell",\s0\)/ }).first();
-  await row.hover();
-  await row.locator('.codicon-notebook-execute').first().click();
-  await workbench.waitForOutput('cell 0', 120_000);
-  expect(await workbench.page.locator('.quick-input-widget').isVisible()).toBe(false);
+describe('a cell that is run before the extension has seen its notebook', () => {
+  pictureFailures(() => workbench);
+
+  it('asks for no kernel', async () => {
+    await workbench.open('picked.sglnb');
+    await waitForSelected(BUNDLED);
+    await workbench.quickOpen('many.sglnb');
+    const row = workbench.page
+      .locator('.code-cell-row', { hasText: /print\("cell",\s0\)/ })
+      .first();
+    await row.hover();
+    await row.locator('.codicon-notebook-execute').first().click();
+    await workbench.waitForOutput('cell 0', 120_000);
+    expect(await workbench.page.locator('.quick-input-widget').isVisible()).toBe(false);
+  });
 });
 
 /** Opens the notebooks of the workspace that begin with `together` at once, as the explorer does. */
@@ -111,6 +116,8 @@ exports.activate = (context) => {
 `;
 
 describe.skipIf(!hasPython)('the kernel picker', () => {
+  pictureFailures(() => workbench);
+
   it('asks for a Python when none is chosen yet, and takes no answer for no choice', async () => {
     await workbench.open('picked.sglnb');
     await waitForSelected(BUNDLED);
@@ -266,6 +273,7 @@ describe('a window whose extension has seen no notebook, beside the Python exten
     await eventually(
       120_000,
       async () => {
+        await other.closeAll();
         await other.command('Opener: open beside');
         const shown = buttons.map((button) =>
           button.waitFor({ state: 'attached', timeout: 20_000 }).then(

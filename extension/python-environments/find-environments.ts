@@ -3,7 +3,7 @@
  * and pyenv manage, and what is on the path. Only looks at files; runs nothing.
  */
 import { readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { basename, delimiter, dirname, join } from 'node:path';
 
 export type EnvironmentKind = 'venv' | 'conda' | 'uv' | 'pyenv' | 'system';
 
@@ -56,6 +56,24 @@ export function isSupported(version: string | null): boolean {
   if (major === undefined || minor === undefined) return true;
   const [oldestMajor, oldestMinor] = OLDEST_PYTHON;
   return Number(major) === oldestMajor && Number(minor) >= oldestMinor;
+}
+
+/**
+ * What the files around an interpreter say of it: the name of its environment, `null` where it is in none that
+ * people gave a name, and its version, `null` where nothing says it.
+ */
+export function describeInterpreter(
+  executable: string,
+  platform: NodeJS.Platform,
+): Pick<PythonEnvironment, 'version'> & { readonly name: string | null } {
+  const beside = dirname(executable);
+  const folders = platform === 'win32' ? [beside, dirname(beside)] : [dirname(beside)];
+  const places = { platform, home: '', env: {}, folders: [] };
+  const [environment] = folders.flatMap((folder) => environmentAt(folder, null, places));
+  if (environment !== undefined) return environment;
+  // Managers give the version as name.
+  const [managed] = folders.map((folder) => versionOf('', [], basename(folder))).filter(Boolean);
+  return { name: null, version: managed ?? versionInName(executable) };
 }
 
 /** `.venv`, `venv`, `env`: any folder of the workspace that holds a `pyvenv.cfg` or conda's records. */
@@ -154,10 +172,14 @@ function onPath({ platform, env }: SearchPlaces): PythonEnvironment[] {
       .map((file) => join(folder, file))
       .filter(isFile)
       .map((executable) => {
-        const [, version] = /python(\d+\.\d+)$/.exec(real(executable)) ?? [];
-        return { executable, kind: 'system' as const, name: executable, version: version ?? null };
+        const version = versionInName(executable);
+        return { executable, kind: 'system' as const, name: executable, version };
       });
   });
+}
+
+function versionInName(executable: string): string | null {
+  return /python(\d+\.\d+)$/.exec(real(executable))?.[1] ?? null;
 }
 
 function list(folder: string): readonly string[] {

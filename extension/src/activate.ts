@@ -38,6 +38,7 @@ import type { KernelSession } from './kernel-client/kernel-session.ts';
 import { SglangNotebookController } from './notebook/notebook-controller.ts';
 import { NOTEBOOK_TYPE, SUPPORTED_LANGUAGES } from './notebook/notebook-type.ts';
 import { OwnPython } from './notebook/own-python.ts';
+import { PythonStatusBar } from './notebook/python-status.ts';
 import { SafeSave } from './notebook/safe-save.ts';
 import { SglnbSerializer } from './notebook/sglnb-serializer.ts';
 import { TornSaves } from './notebook/torn-saves.ts';
@@ -195,6 +196,7 @@ export function activate(context: ExtensionContext): void {
       {
         status: (notebook, kernelStatus) => {
           status.status(notebook, kernelStatus);
+          pythonStatus.refresh();
           if (kernelStatus === 'stopped' || kernelStatus === 'restarted') insight.clear(notebook);
         },
         started: (notebook, cell) => {
@@ -221,6 +223,7 @@ export function activate(context: ExtensionContext): void {
       },
     );
     const variables = new VariablesView(running);
+    const pythonStatus = new PythonStatusBar((notebook) => running.pythonOf(notebook));
     controller = running;
     const selector = [
       ...SUPPORTED_LANGUAGES.map((language) => ({ language, notebookType: NOTEBOOK_TYPE })),
@@ -228,6 +231,7 @@ export function activate(context: ExtensionContext): void {
     ];
     context.subscriptions.push(
       status,
+      pythonStatus,
       lenses,
       questions,
       answerRenderers(renderers, questions),

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import {
+  describeInterpreter,
   findEnvironments,
   isSupported,
   type SearchPlaces,
@@ -112,3 +113,28 @@ test.for<readonly [version: string | null, supported: boolean]>([
   ['2.7', false],
   [null, true],
 ])('%s', ([version, supported]) => expect(isSupported(version)).toBe(supported));
+
+test.for([
+  ['work/.venv/bin/python', '.venv 3.12.4'],
+  ['home/miniconda3/envs/nlp/bin/python', 'nlp 3.11.9'],
+  ['home/.pyenv/versions/3.10.13/bin/python', 'null 3.10.13'],
+  ['data/uv/python/cpython-3.13.1-linux-x86_64-gnu/bin/python3', 'null 3.13.1'],
+  ['usr/bin/python3', 'null 3.14'],
+  ['opt/tool/bin/py', 'null null'],
+])('%s is shown as %s', ([path, expected]) => {
+  const files: Readonly<Record<string, string>> = {
+    'work/.venv/pyvenv.cfg': 'version_info = 3.12.4.final.0',
+    'home/miniconda3/envs/nlp/conda-meta/python-3.11.9-h1.json': '',
+    'usr/bin/python3.14': '',
+  };
+  for (const [file, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(root, file)), { recursive: true });
+    writeFileSync(join(root, file), content);
+  }
+  const executable = join(root, path!);
+  mkdirSync(dirname(executable), { recursive: true });
+  if (path === 'usr/bin/python3') symlinkSync('python3.14', executable);
+  else writeFileSync(executable, '');
+  const { name, version } = describeInterpreter(executable, 'linux');
+  expect(`${name} ${version}`).toBe(expected);
+});

@@ -1,10 +1,11 @@
 /**
- * What users know from other notebooks: snippets, the interrupt key, importing from the explorer, saving
- * without formatting, reporting an issue.
+ * What users know from other notebooks: snippets, the interrupt key, importing from the explorer, the Python in the
+ * status bar, saving without formatting, reporting an issue.
  */
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { pictureFailures } from './failure-screenshot.ts';
 import { mountDenied, SmallDisk } from './small-disk.ts';
 import { eventually, Workbench } from './workbench.ts';
@@ -17,6 +18,12 @@ print("has", "started")
 while True:
     time.sleep(0.1)
 `;
+const WHERE = `# %%
+import sys
+count = globals().get("count", 0) + 1
+print("run", count, "on", sys.platform, sys.prefix)
+`;
+const hasPython = spawnSync('python3', ['-m', 'venv', '--help']).status === 0;
 const SCRIPT = `# %%
 greeting = "from a script"
 
@@ -36,6 +43,7 @@ beforeAll(async () => {
       'empty.sglnb': '# %%\n\n',
       'endless.sglnb': ENDLESS,
       'script.py': SCRIPT,
+      'where.sglnb': WHERE,
       'words.txt': 'words',
     },
     settings: { 'issueReporter.experimental.webReporter': true },
@@ -180,4 +188,63 @@ it('reports an issue with what runs here, and without names of files', async () 
   for (const words of [/What.I.did/, /idle,.Python/, /sglang\.kernel\.endpoint:.not.set/])
     expect(text).toMatch(words);
   for (const name of [workbench.folder, homedir(), 'empty']) expect(text).not.toContain(name);
+});
+
+describe.skipIf(!hasPython)('the status bar', () => {
+  const python = () => workbench.page.locator('.statusbar-item', { hasText: /Python/ }).first();
+  const choose = async (label: RegExp): Promise<void> => {
+    await workbench.waitForText('.quick-input-widget', 'Select Python');
+    await workbench.page
+      .locator('.quick-input-list .monaco-list-row', { hasText: label })
+      .first()
+      .click();
+  };
+
+  it('names the Python of the notebook, and a click on it switches, the first time too', async () => {
+    const { page } = workbench;
+    spawnSync('python3', ['-m', 'venv', '--without-pip', workbench.path('.venv')]);
+    await workbench.open('where.sglnb');
+    await workbench.waitForText('.statusbar-item', 'Python: bundled');
+    await workbench.runAll();
+    await workbench.waitForOutput('run 1 on emscripten');
+    await python().click();
+    await choose(/^\s*\.venv/);
+    await workbench.waitForText('.statusbar-item', /Python 3\.\d+\.\d+ \(\.venv\)/);
+    await workbench.runAll();
+    await workbench.waitForOutput(`run 1 on ${process.platform} ${workbench.path('.venv')}`);
+    await workbench.waitForText('a.kernel-label', 'SGLang on your own Python');
+    await workbench.screenshot('python-in-the-status-bar');
+    // By keyboard, as screen readers know it.
+    const button = python().locator('a');
+    expect(await button.getAttribute('role')).toBe('button');
+    expect(await button.getAttribute('aria-label')).toMatch(
+      /^Python 3\.\d+\.\d+ \(\.venv\)\. Choose which Python runs the cells/,
+    );
+    await button.focus();
+    await page.keyboard.press('Enter');
+    await workbench.waitForText('.quick-input-list .monaco-list-row', /\.venv/);
+    await workbench.screenshot('python-choices');
+    await choose(/Bundled Python/);
+    await workbench.waitForText('.statusbar-item', 'Python: bundled');
+    await workbench.runAll();
+    await workbench.waitForOutput('run 1 on emscripten');
+    expect(workbench.processes('kernel.mjs')).toHaveLength(1);
+  });
+
+  it('names no Python beside other files, nor in a folder that is not trusted', async () => {
+    await workbench.open('where.sglnb');
+    await workbench.waitForText('.statusbar-item', 'Python: bundled');
+    await workbench.quickOpen('words.txt');
+    await python().waitFor({ state: 'hidden' });
+    await using restricted = await Workbench.start({
+      files: { 'where.sglnb': WHERE },
+      workspaceTrust: true,
+    });
+    await restricted.open('where.sglnb');
+    await restricted.waitForText('.statusbar-item', 'Restricted Mode');
+    await restricted.page.waitForTimeout(1500);
+    expect(await restricted.page.locator('.statusbar-item', { hasText: /Python:/ }).count()).toBe(
+      0,
+    );
+  });
 });

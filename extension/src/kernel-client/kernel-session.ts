@@ -143,6 +143,12 @@ export class KernelSession {
     return this.#process?.alive ? this.#guest : null;
   }
 
+  /** The user's own interpreter that the running kernel has; `null` without one, or when it is not known. */
+  get executable(): string | null {
+    const { guest } = this.#launch;
+    return this.guest === 'cpython' && guest.kind === 'cpython' ? guest.executable : null;
+  }
+
   /** Programs that the kernel's cells started and that still run, and runtimes that were given up. */
   get processes(): ChildProcessInfo[] {
     return [...this.#processes.values()];

@@ -36,6 +36,7 @@ import { openOutputFile } from './output-file.ts';
 import { notebookFolder } from './notebook-folder.ts';
 import { NOTEBOOK_TYPE } from './notebook-type.ts';
 import type { OwnPython } from './own-python.ts';
+import type { NotebookPython } from './python-status.ts';
 import { choosePython, setPython } from './select-python.ts';
 import { linkTraceback } from './traceback-links.ts';
 import type { UserQuestions } from './user-questions.ts';
@@ -143,6 +144,16 @@ export class SglangNotebookController implements Disposable {
 
   session(notebook: NotebookDocument): KernelSession | undefined {
     return this.#sessions.get(notebook);
+  }
+
+  /** What runs the notebook's cells, or would. */
+  pythonOf(notebook: NotebookDocument): NotebookPython {
+    const session = this.#sessions.get(notebook);
+    const runs = session?.guest ?? null;
+    if (session && runs !== null)
+      return { guest: runs, executable: session.executable, version: session.python };
+    const { python } = kernelSettings(notebook.uri);
+    return { guest: preferredGuest(notebook.uri), executable: python, version: null };
   }
 
   /** The notebook's session with a kernel that answers questions; starts one if need be. */

@@ -57,6 +57,7 @@ describe('import directions', () => {
     ['protocol-alone', 'extension/protocol/a.ts', '../src/target.ts'],
     ['format-alone', 'extension/notebook-format/a.ts', '../src/target.ts'],
     ['models-alone', 'extension/model-manager/a.ts', '../protocol/target.ts'],
+    ['child-processes-alone', 'extension/child-processes/a.ts', '../protocol/target.ts'],
     ['environments-alone', 'extension/python-environments/a.ts', '../protocol/target.ts'],
     ['extension-imports', 'extension/src/a.ts', '../kernel/target.ts'],
     ['kernel-imports', 'extension/kernel/a.ts', '../../runtime/src/target.ts'],

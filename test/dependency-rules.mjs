@@ -25,6 +25,12 @@ export const forbidden = [
   nothingBut('protocol-alone', 'extension/protocol', [], 'the boundary depends on neither side'),
   nothingBut('format-alone', 'extension/notebook-format', [], 'the file format is pure'),
   nothingBut('environments-alone', 'extension/python-environments', [], 'it only looks at files'),
+  nothingBut(
+    'child-processes-alone',
+    'extension/child-processes',
+    [],
+    'every process may start some',
+  ),
   nothingBut('models-alone', 'extension/model-manager', [], 'every process may manage models'),
   nothingBut(
     'extension-imports',
@@ -34,13 +40,14 @@ export const forbidden = [
       'extension/notebook-format/',
       'extension/model-manager/',
       'extension/python-environments/',
+      'extension/child-processes/',
     ],
     'the extension talks to other processes, it does not contain them',
   ),
   nothingBut(
     'kernel-imports',
     'extension/kernel',
-    ['extension/protocol/', 'extension/model-manager/'],
+    ['extension/protocol/', 'extension/model-manager/', 'extension/child-processes/'],
     'the kernel knows neither VS Code nor the runtime code',
   ),
   nothingBut(
@@ -50,6 +57,7 @@ export const forbidden = [
       'extension/protocol/',
       'extension/notebook-format/',
       'extension/model-manager/',
+      'extension/child-processes/',
       'language-server/src/check.ts',
     ],
     'the command line drives processes through their protocols',

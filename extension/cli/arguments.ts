@@ -1,5 +1,6 @@
 /** Command line → command. Everything that can be wrong with it is a `UsageError`. */
 import { parseArgs } from 'node:util';
+import { parseSshUrl } from '../child-processes/ssh-address.ts';
 import { UsageError } from './usage-error.ts';
 
 export const HELP = `sglnb: run and convert SGLang notebooks
@@ -35,7 +36,8 @@ Options of run:
                            VALUE is JSON (3, true, [1,2], "3") or else a string; may be repeated
       --python PATH        run the cells in this Python (3.9 or newer) in place of the bundled one
       --endpoint URL       default SGLang server for cells that set no backend; several URLs with commas
-                           between them share the work, and one may fail
+                           between them share the work, and one may fail; one that only a machine that
+                           you log in to can reach: ssh://[USER@]HOST[:PORT]/127.0.0.1:30000
       --model PATH         model (GGUF file or name) in place of the one that cells launch
       --missing-model ask|starter  a model that is not here: ask (default, on a terminal only), or run
                            the bundled starter model
@@ -282,8 +284,12 @@ function checkEndpoint(text: string): string {
   const urls = text.split(',').map((part) => part.trim());
   for (const each of urls) {
     const url = URL.canParse(each) ? new URL(each) : null;
-    if (url === null || !/^https?:$/.test(url.protocol)) {
-      throw new UsageError(`--endpoint needs a URL such as http://127.0.0.1:30000, not "${each}"`);
+    const isHttp = url !== null && /^https?:$/.test(url.protocol);
+    if (!isHttp && parseSshUrl(each) === null) {
+      throw new UsageError(
+        `--endpoint needs a URL such as http://127.0.0.1:30000, or one behind ssh such as ` +
+          `ssh://me@gpu-box/127.0.0.1:30000, not "${each}"`,
+      );
     }
   }
   return urls.map((url) => url.replace(/\/+$/, '')).join(',');

@@ -14,6 +14,7 @@ import {
   type KernelStatus,
   type RunOutcome,
 } from '../protocol/kernel-protocol.ts';
+import type { LocalServerState } from './backends/local-servers.ts';
 import { OutputBatcher } from './guest/guest-output.ts';
 import type { ProcessCallHandler } from './guest/guest-start.ts';
 import type { CellResult, GuestListener, PythonGuest } from './guest/guest.ts';
@@ -34,8 +35,8 @@ export interface GuestHooks {
 /** Programs that cells start; they outlive a cell, never the kernel. */
 export interface ProcessService {
   readonly handle: ProcessCallHandler;
-  /** Of a server of this machine; `null` when none is known. */
-  keyOf(url: string): Promise<string | null>;
+  /** Of a server of this machine or behind ssh, at this moment; `null` when none is known. */
+  stateOf(url: string): Promise<LocalServerState | null>;
   /** What the user wants of one of them. @throws when it cannot be done */
   control(id: number, action: 'restart' | 'kill'): Promise<void>;
   /** Ends all of them and waits until they are gone. */
@@ -391,7 +392,7 @@ export class KernelServer {
     return {
       endpoint,
       apiKey: endpointOptions?.apiKey,
-      keyOf: (url) => this.#processes?.keyOf(url) ?? Promise.resolve(null),
+      stateOf: (url) => this.#processes?.stateOf(url) ?? Promise.resolve(null),
     };
   }
 

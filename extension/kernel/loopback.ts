@@ -1,11 +1,18 @@
 /** Addresses of this machine, in all the ways in which notebooks write them. */
+import { isSshUrl } from '../child-processes/ssh-address.ts';
 import type { EndpointOptions } from '../protocol/kernel-protocol.ts';
 import type { BridgeMessage } from './guest/guest.ts';
 
 const LOOPBACK_HOSTS = new Set(['localhost', '0.0.0.0', '[::]', '[::1]', '127.0.0.1']);
 
 export function isLoopback(url: string): boolean {
-  return URL.canParse(url) && LOOPBACK_HOSTS.has(new URL(url).hostname);
+  if (!URL.canParse(url) || isSshUrl(url)) return false;
+  return LOOPBACK_HOSTS.has(new URL(url).hostname);
+}
+
+/** Whether this kernel may know what became of the server: one of this machine, or behind its own ssh. */
+export function isKnownHere(url: string): boolean {
+  return isSshUrl(url) || isLoopback(url);
 }
 
 /** A URL of this machine with the address that servers here listen on; other URLs unchanged. */

@@ -1,10 +1,12 @@
 /** What a program would send: a preview's expressions as text in the model's chat template. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type {
   JsonObject,
   JsonValue,
   PreviewAnswer,
   PreviewText,
 } from '../protocol/kernel-protocol.ts';
+import { sentTo, TunnelError, type LocalServerState } from './backends/local-servers.ts';
 import { chooseTemplate } from './guest/choose-template.ts';
 import { isLoopback, loopbackUrl } from './loopback.ts';
 import { ChatTemplateRegistry, type ChatTemplate } from './sglang/chat-template.ts';
@@ -20,8 +22,8 @@ const CHARACTERS_PER_TOKEN = 4;
 export interface PreviewServer {
   readonly endpoint: string | null;
   readonly apiKey: string | undefined;
-  /** Key of a server of this machine that the kernel knows. */
-  readonly keyOf: (url: string) => Promise<string | null>;
+  /** Of a server that the kernel knows: one of this machine, or behind ssh. */
+  readonly stateOf: (url: string) => Promise<LocalServerState | null>;
 }
 
 interface Access {
@@ -162,20 +164,26 @@ function base(url: string): string {
   return loopbackUrl(url).replace(/\/+$/, '');
 }
 
-/** As for runs: with an endpoint set, servers of this machine are that one; the key is for it alone. */
+/**
+ * As for runs: with an endpoint set, servers of this machine are that one; the key is for it alone. `url` is `null`
+ * when there is none, or its tunnel is not open yet.
+ */
 async function target(
   url: string | null,
-  { endpoint, apiKey, keyOf }: PreviewServer,
+  { endpoint, apiKey, stateOf }: PreviewServer,
 ): Promise<{ readonly url: string | null; readonly access: Access }> {
   const [first = null] = endpoint?.split(',') ?? [];
-  if (first === null || (url !== null && !isLoopback(url)))
-    return { url, access: await known(url) };
-  const access = apiKey === undefined ? await known(first.trim()) : { apiKey };
-  return { url: first.trim(), access };
-
-  async function known(server: string | null): Promise<Access> {
-    const key = server === null ? null : await keyOf(server);
-    return key === null ? {} : { apiKey: key };
+  const isEndpoint = first !== null && (url === null || isLoopback(url));
+  const server = isEndpoint ? first.trim() : url;
+  if (server === null) return { url: null, access: {} };
+  const state = await Promise.race([stateOf(server), sleep(PATIENCE, null, { ref: false })]);
+  const key = (isEndpoint ? apiKey : undefined) ?? state?.key ?? null;
+  const access = key === null ? {} : { apiKey: key };
+  try {
+    return { url: sentTo(server, state), access };
+  } catch (error) {
+    if (!(error instanceof TunnelError)) throw error;
+    return { url: null, access };
   }
 }
 

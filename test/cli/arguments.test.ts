@@ -100,6 +100,8 @@ describe('the command line', () => {
     'run a --timeout -1',
     'run a --timeout 1e99',
     'run a --endpoint ftp://x',
+    'run a --endpoint ssh://box',
+    'run a --endpoint ssh://-oProxyCommand=x/127.0.0.1:1',
     'convert a',
     'convert a b c',
     'convert a b --model x',

@@ -68,7 +68,9 @@ describe('a server', () => {
 describe('addresses', () => {
   it('may be several, and must be of the web', () => {
     expect(parseServerUrls(' http://a:1/ ,https://b')).toEqual(['http://a:1', 'https://b']);
-    for (const wrong of ['', 'a:1', 'ftp://a', 'http://a, b']) {
+    const behindSsh = 'ssh://me@box/127.0.0.1:30000';
+    expect(parseServerUrls(`${behindSsh}, http://a`)).toEqual([behindSsh, 'http://a']);
+    for (const wrong of ['', 'a:1', 'ftp://a', 'http://a, b', 'ssh://box', 'ssh://-x/a:1']) {
       expect(parseServerUrls(wrong), wrong).toBe(null);
     }
   });
@@ -77,5 +79,6 @@ describe('addresses', () => {
     expect(isLoopbackUrl('http://localhost:30000')).toBe(true);
     expect(isLoopbackUrl('http://[::1]:30000')).toBe(true);
     expect(isLoopbackUrl('http://gpu.example.org')).toBe(false);
+    expect(isLoopbackUrl('ssh://localhost/127.0.0.1:30000')).toBe(false);
   });
 });

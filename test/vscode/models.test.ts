@@ -1,16 +1,19 @@
-/** Models and servers in a real workbench: the question, the picker, and a server with a key. */
+/** Models and servers in a real workbench: the question, the picker, a server with a key, and one behind ssh. */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { RuntimeProcess, starter } from '../process/runtime-process.ts';
 import { FakeHub } from '../support/fake-hub.ts';
+import { findSshd, SshServer } from '../support/sshd.ts';
 import { pictureFailures } from './failure-screenshot.ts';
 import { eventually, freePort, Workbench } from './workbench.ts';
 
 const NAME = 'HuggingFaceTB/SmolLM2-135M-Instruct';
 const FILE = 'bartowski/SmolLM2-135M-Instruct-GGUF/SmolLM2-135M-Instruct-Q4_K_M.gguf';
 
+const foundSshd = findSshd();
+let sshd: SshServer | null = null;
 let hub: FakeHub;
 let server: RuntimeProcess;
 let workbench: Workbench;
@@ -31,11 +34,18 @@ beforeAll(async () => {
   hub = await FakeHub.start();
   hub.host(FILE, readFileSync(starter));
   server = await RuntimeProcess.start(['--api-key', 'top-secret']);
+  if (foundSshd.executable !== null) {
+    sshd = await SshServer.start(foundSshd.executable);
+    // The workbench and its kernels find this `ssh`: what comes from a command line asks no login shell for its PATH.
+    vi.stubEnv('VSCODE_CLI', '1');
+    vi.stubEnv('PATH', sshd.path);
+  }
   workbench = await Workbench.start({
     files: {
       'named.sglnb': asking(await freePort(), NAME),
       'other.sglnb': asking(await freePort(), 'lab/unknown'),
       'remote.sglnb': asking(await freePort(), NAME),
+      'behind.sglnb': asking(await freePort(), NAME),
     },
     settings: {
       'sglang.runtime.missingModel': 'ask',
@@ -46,7 +56,8 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await workbench[Symbol.asyncDispose]();
-  await Promise.all([hub.close(), server.stop()]);
+  vi.unstubAllEnvs();
+  await Promise.all([hub.close(), server.stop(), sshd?.[Symbol.asyncDispose]()]);
   rmSync(models, { recursive: true, force: true });
 });
 afterEach(async () => {
@@ -133,3 +144,23 @@ it('connects to a server after a test, with its key in the secret storage', asyn
   await workbench.waitForOutput(`this kernel uses the server at ${server.url}`);
   await workbench.waitForOutput(/model: \S+/);
 });
+
+it.skipIf(foundSshd.missing !== null)(
+  foundSshd.missing ?? 'connects to a server behind ssh, and says why it cannot',
+  async () => {
+    const target = `127.0.0.1:${server.port}`;
+    await workbench.command('SGLang: Connect to Server…');
+    await type('Address of an SGLang server', `ssh://unknown/${target}`);
+    await notified(/ssh does not know the key of unknown yet\. Run "ssh unknown" in a terminal/);
+    const url = `ssh://gpu-box/${target}`;
+    await workbench.command('SGLang: Connect to Server…');
+    await type('Address of an SGLang server', url);
+    await type('The server wants a key', 'top-secret');
+    await settled((text) => text.includes(url));
+    await notified(`Connected to ${url}`);
+    await workbench.open('behind.sglnb');
+    await workbench.runAll();
+    await workbench.waitForOutput(`this kernel uses the server at ${url}`);
+    await workbench.waitForOutput(/model: \S+/);
+  },
+);

@@ -3,6 +3,7 @@
  * to do. No deadline by default, because a long generation is not a fault.
  */
 import { Agent, request, type Dispatcher } from 'undici';
+import { isSshUrl, parseSshUrl } from '../../child-processes/ssh-address.ts';
 import type { JsonValue } from '../../protocol/kernel-protocol.ts';
 import {
   BackendError,
@@ -13,7 +14,7 @@ import {
   ServerStatusError,
   ServerUnreachableError,
 } from './backend.ts';
-import type { LocalServers } from './local-servers.ts';
+import { sentTo, type LocalServers } from './local-servers.ts';
 import { SseParser } from './sse.ts';
 
 /** Bearer tokens and the like. Values never appear in errors or records. */
@@ -212,12 +213,12 @@ export class HttpClient {
     });
   }
 
-  /** A server of the kernel's own that is being started again is waited for: nothing was sent yet. */
+  /** A server of the kernel's own, or a tunnel, that is being started again is waited for: nothing was sent yet. */
   async #request(url: string, options: RequestOptions): Promise<Dispatcher.ResponseData> {
     const send = async (): Promise<Dispatcher.ResponseData> => {
-      const state = await this.#local?.state(url, 'now', options.signal);
+      const state = (await this.#local?.state(url, 'now', options.signal)) ?? null;
       const headers = state?.key ? withKey(options.headers, state.key) : options.headers;
-      return request(url, { ...options, headers, dispatcher: this.#agent });
+      return request(sentTo(url, state), { ...options, headers, dispatcher: this.#agent });
     };
     try {
       return await send();
@@ -365,5 +366,6 @@ function codeOf(error: unknown): string {
 }
 
 function originOf(url: string): string {
+  if (isSshUrl(url)) return parseSshUrl(url)?.address.url ?? url;
   return URL.canParse(url) ? new URL(url).origin : url;
 }

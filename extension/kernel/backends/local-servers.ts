@@ -1,4 +1,5 @@
-/** What requests to servers of this machine need to know: the kernel's runtimes come and go. */
+/** What requests to servers of this machine, or behind ssh, need to know: runtimes and tunnels come and go. */
+import { isSshUrl, parseSshUrl } from '../../child-processes/ssh-address.ts';
 
 export interface LocalServerState {
   /** What requests carry as a bearer token in place of what the program says; `null`: nothing. */
@@ -6,6 +7,8 @@ export interface LocalServerState {
   readonly serves: boolean;
   /** Why it does not serve, and what happens next; `null` when there is nothing to tell. */
   readonly absence: string | null;
+  /** Base URL at which a server behind ssh is reached; absent while it is not, and for others. */
+  readonly address?: string;
 }
 
 /**
@@ -29,4 +32,20 @@ export function withoutWaits(servers: LocalServers): LocalServers {
     state: (url, moment, signal) =>
       servers.state(url, moment === 'served' ? 'now' : moment, signal),
   };
+}
+
+/** Nothing carries requests to a server behind ssh. */
+export class TunnelError extends Error {
+  override readonly name = 'TunnelError';
+  /** As if its port were closed: whoever can wait asks for the state `served`. */
+  readonly code = 'ECONNREFUSED';
+}
+
+/** Where a request for `url` is sent. @throws TunnelError */
+export function sentTo(url: string, state: LocalServerState | null): string {
+  if (!isSshUrl(url)) return url;
+  const path = parseSshUrl(url)?.path ?? '';
+  if (state?.address === undefined)
+    throw new TunnelError(state?.absence ?? 'Servers behind ssh are out of reach here.');
+  return state.address + path;
 }

@@ -10,7 +10,7 @@ import type {
 } from '../../protocol/kernel-protocol.ts';
 import { NOTICE_MIME, type NoticePayload } from '../../protocol/output-payloads.ts';
 import type { LocalServers, LocalServerState, StateMoment } from '../backends/local-servers.ts';
-import { isLoopback } from '../loopback.ts';
+import { isKnownHere } from '../loopback.ts';
 import { InterruptedProgramError, ProgramError, wireError } from '../sglang/program-error.ts';
 import { BackendCalls } from './backend-calls.ts';
 import { BackendTable } from './backend-table.ts';
@@ -167,7 +167,7 @@ class InterpreterBridge implements HostBridge {
     // A batch sends thousands of requests at once, and each question goes to another thread and back.
     const asked = moment === 'now' ? this.#asked.get(url) : undefined;
     if (asked) return asked;
-    if (this.#options.processCall === undefined || !isLoopback(url)) return null;
+    if (this.#options.processCall === undefined || !isKnownHere(url)) return null;
     if (moment !== 'now') return this.#askState(url, moment, signal);
     // Whoever is interrupted must not end it for the others; it is answered at once.
     const answer = this.#askState(url, moment, NEVER).finally(() => this.#asked.delete(url));

@@ -3,6 +3,8 @@
  * of `sglang.launch_server`. Answers the `ProcessCalls` of the bridge.
  */
 import { spawn } from 'node:child_process';
+import { Reaper } from '../../child-processes/reaper.ts';
+import { isSshUrl } from '../../child-processes/ssh-address.ts';
 import type {
   ChildProcessInfo,
   EndpointOptions,
@@ -24,7 +26,6 @@ import { parseServerLaunch, splitCommand } from './command-line.ts';
 import { freePort } from './free-port.ts';
 import { ManagedProcess, type BackgroundProgram } from './managed-process.ts';
 import { ProcessError } from './process-error.ts';
-import { Reaper } from './reaper.ts';
 import { RuntimeLines } from './runtime-lines.ts';
 import { RuntimeRecords } from './runtime-records.ts';
 import { RESTART_POLICY, SupervisedRuntime, type RestartPolicy } from './runtime-supervisor.ts';
@@ -33,6 +34,7 @@ import { ServerStates } from './server-states.ts';
 import { waitForServer } from './server-wait.ts';
 import { runShell, ShellError } from './shell-command.ts';
 import { started, type SpawnOptions, type Spawned } from './spawning.ts';
+import { Tunnels } from './tunnels.ts';
 
 export interface ProcessServiceOptions {
   readonly cwd: string;
@@ -67,6 +69,7 @@ export class KernelProcesses {
   readonly #programs = new Map<number, BackgroundProgram>();
   readonly #launcher: ServerLauncher;
   readonly #states: ServerStates;
+  readonly #tunnels: Tunnels;
   /** Launches whose failure a cell has been told. */
   readonly #told = new Set<BackgroundProgram>();
   /** Launches answered by the endpoint: exit code, or `null` while the cell believes that it runs. */
@@ -91,6 +94,11 @@ export class KernelProcesses {
       policy: options.policy ?? RESTART_POLICY,
     });
     this.#states = new ServerStates(() => this.#programs.values(), records);
+    this.#tunnels = new Tunnels({
+      environment: options.environment,
+      reaper: this.#reaper,
+      log: (level, text) => this.#log(level, text),
+    });
     this.#handlers = {
       shell: (message, signal) => this.#shell(message, signal),
       spawn_process: (message, signal) => this.#spawn(message, signal),
@@ -135,12 +143,13 @@ export class KernelProcesses {
     moment: StateMoment,
     signal: AbortSignal,
   ): Promise<LocalServerState | null> {
+    if (isSshUrl(url)) return this.#tunnels.state(url, moment, signal);
     return isLoopback(url) ? this.#states.state(url, moment, signal) : Promise.resolve(null);
   }
 
-  async keyOf(url: string): Promise<string | null> {
-    const state = await this.serverState(url, 'now', new AbortController().signal);
-    return state?.key ?? null;
+  /** As it is now. */
+  stateOf(url: string): Promise<LocalServerState | null> {
+    return this.serverState(url, 'now', new AbortController().signal);
   }
 
   /** What the user wants of a program. @throws ProcessError */
@@ -164,6 +173,7 @@ export class KernelProcesses {
   /** For the exit of the kernel, where nothing can be awaited. */
   killAllNow(): void {
     for (const program of this.#programs.values()) program.killNow();
+    this.#tunnels.closeAll();
     this.#reaper.close();
   }
 
@@ -282,9 +292,13 @@ export class KernelProcesses {
     const program = isEndpoint ? null : this.#launchedAt(url);
     const state = isEndpoint ? null : await this.serverState(url, 'now', signal);
     const apiKey = program?.info.key ?? state?.key ?? null;
+    const urls = url.split(',').map((each) => each.trim().replace(/\/+$/, ''));
+    const isBehindSsh = urls.every(isSshUrl);
     await waitForServer(
       {
-        urls: url.split(',').map((each) => each.trim().replace(/\/+$/, '')),
+        urls,
+        local: { state: (each, moment, until) => this.#tunnelState(each, moment, until) },
+        hopeless: () => (isBehindSsh ? this.#tunnels.hopeless(urls) : null),
         access: isEndpoint ? (endpointOptions ?? {}) : apiKey === null ? {} : { apiKey },
         timeout: timeoutOf(message),
         program,
@@ -300,6 +314,15 @@ export class KernelProcesses {
     );
     this.#readyNote();
     return null;
+  }
+
+  /** Programs of this kernel are watched themselves while they start. */
+  async #tunnelState(
+    url: string,
+    moment: StateMoment,
+    signal: AbortSignal,
+  ): Promise<LocalServerState | null> {
+    return isSshUrl(url) ? this.#tunnels.state(url, moment, signal) : null;
   }
 
   /** The latest launch there; one whose failure a cell was told of is past. */

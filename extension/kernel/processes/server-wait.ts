@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EndpointOptions } from '../../protocol/kernel-protocol.ts';
 import { HttpClient } from '../backends/http.ts';
+import type { LocalServers } from '../backends/local-servers.ts';
 import type { BackgroundProgram } from './managed-process.ts';
 import { endingText, suspicion } from './runtime-supervisor.ts';
 import { ProcessError } from './process-error.ts';
@@ -16,6 +17,10 @@ export interface ServerWait {
   readonly program: BackgroundProgram | null;
   /** The program says over a channel of its own when it serves, so that nobody can do it in its place. */
   readonly isTold: boolean;
+  /** Knows the servers behind ssh. */
+  readonly local: LocalServers;
+  /** Why none of the servers will ever answer; `null` while one may. */
+  readonly hopeless: () => string | null;
   /** It has ended before it was ready, and the cell is told. */
   readonly onDeath: (program: BackgroundProgram) => void;
   /** Called once when it takes long and no known process should answer. */
@@ -38,6 +43,7 @@ export async function waitForServer(wait: ServerWait, signal: AbortSignal): Prom
   const client = new HttpClient({
     headers: { authorization: `Bearer ${apiKey}` },
     ...(verify === undefined ? {} : { verify }),
+    local: wait.local,
   });
   try {
     await untilReady(wait, client, signal);
@@ -63,6 +69,8 @@ async function untilReady(
       wait.onDeath(wait.program);
       throw new ProcessError('RuntimeError', deathMessage(wait.program));
     }
+    const reason = wait.hopeless();
+    if (reason !== null) throw new ProcessError('RuntimeError', reason);
     const elapsed = performance.now() - begin;
     if (wait.timeout !== null && elapsed > wait.timeout * 1_000) {
       throw new ProcessError(

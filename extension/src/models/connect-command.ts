@@ -1,14 +1,16 @@
 /** `SGLang: Connect to Server…`: address, key, a test, and then every notebook here uses it. */
 import { env, l10n, ProgressLocation, window } from 'vscode';
+import { isSshUrl } from '../../child-processes/ssh-address.ts';
 import { kernelSettings } from '../settings.ts';
 import type { Connections } from './connections.ts';
 import {
   isLoopbackUrl,
   parseServerUrls,
-  probeServer,
   type ServerAddress,
   type ServerProbe,
 } from './server-probe.ts';
+import { probeAnyServer } from './ssh-probe.ts';
+import { explainTunnel } from './ssh-words.ts';
 
 export interface ConnectContext {
   readonly connections: Connections;
@@ -38,7 +40,7 @@ function askAddress(present: string | null): Thenable<string | undefined> {
   return window.showInputBox({
     title: l10n.t('Connect to Server'),
     prompt: l10n.t(
-      'Address of an SGLang server; several with commas between them share the work. Empty: the bundled runtime.',
+      'Address of an SGLang server, or ssh://HOST/127.0.0.1:30000 for one on a machine that you log in to; several with commas between them share the work. Empty: the bundled runtime.',
     ),
     placeHolder: 'http://127.0.0.1:30000',
     value: present ?? '',
@@ -46,7 +48,9 @@ function askAddress(present: string | null): Thenable<string | undefined> {
     validateInput: (text) =>
       text.trim() === '' || parseServerUrls(text) !== null
         ? null
-        : l10n.t('An address begins with http:// or https://, such as http://127.0.0.1:30000'),
+        : l10n.t(
+            'An address is such as http://127.0.0.1:30000, or behind ssh ssh://me@gpu-box/127.0.0.1:30000',
+          ),
   });
 }
 
@@ -60,8 +64,16 @@ interface Attempt {
 async function attempt(context: ConnectContext, wanted: Attempt): Promise<void> {
   const urls = parseServerUrls(wanted.endpoint) ?? [];
   const probes = await window.withProgress(
-    { location: ProgressLocation.Notification, title: l10n.t('Asking {0}…', wanted.endpoint) },
-    () => Promise.all(urls.map((url) => probeServer({ ...wanted, url }))),
+    {
+      location: ProgressLocation.Notification,
+      title: l10n.t('Asking {0}…', wanted.endpoint),
+      cancellable: urls.some(isSshUrl),
+    },
+    async (_progress, token) => {
+      const cancelled = new AbortController();
+      token.onCancellationRequested(() => cancelled.abort());
+      return Promise.all(urls.map((url) => probeAnyServer({ ...wanted, url }, cancelled.signal)));
+    },
   );
   const results = urls.map((url, index) => ({ url, probe: probes[index] }));
   const failed = results.find(({ probe }) => probe !== undefined && probe.kind !== 'works');
@@ -138,6 +150,8 @@ export function explainProbe({ url }: ServerAddress, probe: ServerProbe): string
         url,
         probe.seconds,
       );
+    case 'tunnel':
+      return explainTunnel(url, probe.failure);
     case 'other':
       return probe.openAi
         ? l10n.t(
@@ -158,7 +172,9 @@ export function explainProbe({ url }: ServerAddress, probe: ServerProbe): string
 function reachHint(url: string): string {
   if (env.remoteName === undefined) {
     return isLoopbackUrl(url)
-      ? l10n.t('Start the server, or forward its port: ssh -L 30000:127.0.0.1:30000 HOST')
+      ? l10n.t(
+          'Start the server. For one on another machine that you log in to, the address is ssh://HOST/127.0.0.1:30000',
+        )
       : l10n.t('Check the address, the VPN and the firewall.');
   }
   return isLoopbackUrl(url)

@@ -1,6 +1,8 @@
 /** Asks a server who it is, and puts what goes wrong into words that say what to do. No VS Code. */
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import { isSshUrl, parseSshUrl } from '../../child-processes/ssh-address.ts';
+import type { SshFailure } from '../../child-processes/ssh-failure.ts';
 
 export interface ServerAddress {
   /** Base URL. */
@@ -17,6 +19,8 @@ export type ServerProbe =
   | { readonly kind: 'certificate'; readonly reason: string }
   | { readonly kind: 'unreachable'; readonly reason: string }
   | { readonly kind: 'silent'; readonly seconds: number }
+  /** ssh does not lead there. */
+  | { readonly kind: 'tunnel'; readonly failure: SshFailure }
   /** Something answers, but not SGLang's API; `openAi`: it has OpenAI's. */
   | { readonly kind: 'other'; readonly status: number; readonly openAi: boolean };
 
@@ -105,17 +109,20 @@ function failure(error: NodeJS.ErrnoException): Answer {
   return { kind: 'unreachable', reason };
 }
 
-/** The URLs in a text with commas between them; `null` when one of them is none. */
+/** The URLs in a text with commas between them, some maybe behind ssh; `null` when one of them is none. */
 export function parseServerUrls(text: string): readonly string[] | null {
   const urls = text
     .split(',')
     .map((part) => part.trim().replace(/\/+$/, ''))
     .filter((part) => part !== '');
-  const good = urls.every((url) => URL.canParse(url) && /^https?:$/.test(new URL(url).protocol));
+  const isHttp = (url: string): boolean =>
+    URL.canParse(url) && /^https?:$/.test(new URL(url).protocol);
+  const good = urls.every((url) => isHttp(url) || parseSshUrl(url) !== null);
   return good && urls.length > 0 ? urls : null;
 }
 
 /** Whether the address means the machine that asks. */
 export function isLoopbackUrl(url: string): boolean {
+  if (isSshUrl(url)) return false;
   return /^(localhost|127\.\d+\.\d+\.\d+|\[::1\]|0\.0\.0\.0)$/.test(new URL(url).hostname);
 }

@@ -84,7 +84,7 @@ async function setup(
       return {
         handle: () => Promise.resolve({ ok: null }),
         control: async () => {},
-        keyOf: async () => null,
+        stateOf: async () => null,
         killAll: async () => void (kills += 1),
       };
     },

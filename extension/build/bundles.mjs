@@ -21,6 +21,15 @@ const laterLibraries = {
   'vscode-languageclient/node': './language-client.cjs',
 };
 
+/** Nor these of the extension itself. */
+const laterModules = {
+  name: 'later-modules',
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /\/connect-command\.ts$/, namespace: 'file' }, ({ kind }) =>
+      kind === 'dynamic-import' ? { path: './connect-command.cjs', external: true } : null,
+    ),
+};
+
 export const bundles = [
   {
     entry: 'extension/src/activate.ts',
@@ -33,7 +42,13 @@ export const bundles = [
       external: ['vscode', ...Object.values(laterLibraries)],
       alias: laterLibraries,
       supported: { 'dynamic-import': false },
+      plugins: [laterModules],
     },
+  },
+  {
+    entry: 'extension/src/models/connect-command.ts',
+    out: 'connect-command.cjs',
+    options: { platform: 'node', format: 'cjs', target: 'node22', external: ['vscode'] },
   },
   {
     entry: 'node_modules/vscode-languageclient/lib/node/main.js',

@@ -41,6 +41,7 @@ const budgets = {
   'dist/extension.cjs': 200,
   'dist/language-client.cjs': 440,
   'dist/undici.cjs': 800,
+  'dist/connect-command.cjs': 32,
   'dist/kernel.mjs': 1200,
   'dist/guest-worker.mjs': 1200,
   'dist/language-server.mjs': 1024,

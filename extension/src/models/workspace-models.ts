@@ -13,7 +13,6 @@ import {
   runtimeWantsKey,
 } from '../settings.ts';
 import { chooseModel } from './choose-model.ts';
-import { connectToServer } from './connect-command.ts';
 import { Connections } from './connections.ts';
 import { WorkbenchModelAsker } from './missing-model.ts';
 
@@ -80,8 +79,9 @@ export class WorkspaceModels implements KernelModels, Disposable {
     return chooseModel({ manager, offerRestart: () => this.#offerRestart() });
   }
 
-  connectToServer(): Promise<void> {
+  async connectToServer(): Promise<void> {
     const connections = this.#connections;
+    const { connectToServer } = await import('./connect-command.ts');
     return connectToServer({ connections, offerRestart: () => this.#offerRestart() });
   }
 

@@ -113,6 +113,8 @@ describe('two windows on one notebook', () => {
     // The first window's kernel never noticed.
     await workbench.runAll();
     await workbench.waitForOutput('counter is 3');
+    // Its end changes the notebook once more.
+    await workbench.waitForNoRunningCell();
     await workbench.save();
     await second.command('View: Revert and Close Editor');
     // A closed notebook's kernel ends, and only that one.

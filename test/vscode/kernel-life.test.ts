@@ -278,6 +278,8 @@ describe('files', () => {
     await workbench.open('changed.sglnb');
     await workbench.runAll();
     await workbench.waitForOutput('counter is 1');
+    // Its end changes the notebook once more.
+    await workbench.waitForNoRunningCell();
     await workbench.save();
     writeFileSync(workbench.path('changed.sglnb'), notebook(COUNTER, 'print("from outside")'));
     await workbench.waitForText('.code-cell-row', /from.outside/);

@@ -263,7 +263,7 @@ export class Workbench implements AsyncDisposable {
     await this.page.keyboard.press('Control+S');
     await this.page
       .locator('.tabs-container .tab.active.dirty')
-      .waitFor({ state: 'detached', timeout: 3000 })
+      .waitFor({ state: 'detached', timeout: 2000 })
       .catch(() => {});
   }
 

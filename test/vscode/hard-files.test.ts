@@ -116,6 +116,7 @@ describe('two windows on one notebook', () => {
     // Its end changes the notebook once more.
     await workbench.waitForNoRunningCell();
     await workbench.save();
+    await workbench.waitForFile('twice.sglnb', (text) => text.includes('counter is 3'));
     await second.command('View: Revert and Close Editor');
     // A closed notebook's kernel ends, and only that one.
     await eventually(

@@ -221,6 +221,7 @@ describe('settings and keys', () => {
     await workbench.runAll();
     await workbench.waitForOutput(`length ${SECRET.length}`);
     await workbench.save();
+    await workbench.waitForFile('key.sglnb', (text) => text.includes(`length ${SECRET.length}`));
     expect(workbench.filesWith(SECRET)).toEqual([]);
     await workbench.command('SGLang: Delete API Key…');
     await workbench.waitForText('.quick-input-widget', 'OPENAI_API_KEY');
@@ -267,7 +268,10 @@ describe('files', () => {
     await workbench.waitForOutput(/SyntaxError/);
     await workbench.screenshot('conflict-markers');
     await workbench.save();
-    expect(workbench.read('conflict.sglnb')).toContain(CONFLICT.slice(CONFLICT.indexOf('<<<')));
+    const saved = await workbench.waitForFile('conflict.sglnb', (text) =>
+      text.includes('SyntaxError'),
+    );
+    expect(saved).toContain(CONFLICT.slice(CONFLICT.indexOf('<<<')));
     await workbench.closeAll();
     await workbench.waitForText('#status\\.problems', /^\s*0\s*0/);
     await workbench.open('conflict.sglnb');
@@ -281,6 +285,7 @@ describe('files', () => {
     // Its end changes the notebook once more.
     await workbench.waitForNoRunningCell();
     await workbench.save();
+    await workbench.waitForFile('changed.sglnb', (text) => text.includes('counter is 1'));
     writeFileSync(workbench.path('changed.sglnb'), notebook(COUNTER, 'print("from outside")'));
     await workbench.waitForText('.code-cell-row', /from.outside/);
     await workbench.runAll();

@@ -12,8 +12,9 @@ import { COMMANDS } from './commands/command-ids.ts';
 
 export class LanguageStatus implements Disposable {
   readonly #item: LanguageStatusItem;
-  readonly #subscription: Disposable;
+  readonly #subscriptions: readonly Disposable[];
   readonly #states: typeof State;
+  #hasTypes = true;
 
   /** @param states of the library that `client` is from, which is not loaded with this file */
   constructor(client: BaseLanguageClient, states: typeof State, selector: DocumentSelector) {
@@ -21,23 +22,39 @@ export class LanguageStatus implements Disposable {
     this.#item = languages.createLanguageStatusItem('sglang.languageServer', selector);
     this.#item.name = l10n.t('SGLang Language Server');
     this.#item.command = { command: COMMANDS.showLog, title: l10n.t('Show Log') };
-    this.#subscription = client.onDidChangeState(({ newState }) => this.#draw(newState));
+    this.#subscriptions = [
+      client.onDidChangeState(({ newState }) => {
+        this.#hasTypes = true;
+        this.#draw(newState);
+      }),
+      client.onNotification('sglang/noTypes', () => {
+        this.#hasTypes = false;
+        this.#draw(client.state);
+      }),
+    ];
     this.#draw(client.state);
   }
 
   dispose(): void {
-    this.#subscription.dispose();
+    for (const subscription of this.#subscriptions) subscription.dispose();
     this.#item.dispose();
   }
 
   #draw(state: State): void {
     const item = this.#item;
     const states = this.#states;
-    const isGone = state === states.Stopped || state === states.StartFailed;
     item.busy = state === states.Starting;
-    item.severity = isGone ? LanguageStatusSeverity.Error : LanguageStatusSeverity.Information;
     item.text = this.#text(state);
-    item.detail = isGone ? l10n.t('no completion, hovers or diagnostics of SGLang') : '';
+    if (state === states.Stopped || state === states.StartFailed) {
+      item.severity = LanguageStatusSeverity.Error;
+      item.detail = l10n.t('no completion, hovers or diagnostics of SGLang');
+    } else if (this.#hasTypes) {
+      item.severity = LanguageStatusSeverity.Information;
+      item.detail = '';
+    } else {
+      item.severity = LanguageStatusSeverity.Warning;
+      item.detail = l10n.t('no types of plain Python: their engine ended again and again');
+    }
   }
 
   #text(state: State): string {

@@ -20,6 +20,9 @@ export interface ProgramsResult {
   }[];
 }
 
+/** Server → client notification: the type engine ended too often, and is not started again. */
+export const NO_TYPES_NOTIFICATION = 'sglang/noTypes';
+
 /** Client → server notification: values a kernel has just generated, for hovers. */
 export const VALUES_NOTIFICATION = 'sglang/generatedValues';
 export interface ValuesParams {

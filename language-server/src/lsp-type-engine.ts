@@ -59,6 +59,8 @@ export interface TypeEngineOptions {
   readonly restartDelay?: number;
   readonly onDiagnostics: (cellUri: string, diagnostics: readonly Diagnostic[]) => void;
   readonly log: (message: string) => void;
+  /** It ended too often, and is not started again. */
+  readonly onGivenUp?: () => void;
 }
 
 const maximumRestarts = 4;
@@ -220,6 +222,7 @@ class BasedPyright implements TypeEngine {
       this.#options.log(
         `type engine: ended ${maximumRestarts + 1} times; types of plain Python are off until the language server restarts`,
       );
+      this.#options.onGivenUp?.();
       return;
     }
     const delay = (this.#options.restartDelay ?? 1000) * 2 ** this.#restarts++;

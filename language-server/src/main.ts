@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createConnection, ProposedFeatures } from 'vscode-languageserver/node';
+import { NO_TYPES_NOTIFICATION } from './lsp-messages.ts';
 import { createTypeEngine } from './lsp-type-engine.ts';
 import { GeneratedValues } from './generated-values.ts';
 import { createLanguageService, type LanguageService } from './service.ts';
@@ -40,6 +41,7 @@ startServer({
             folders,
             onDiagnostics,
             log: (message) => connection.console.info(message),
+            onGivenUp: () => void connection.sendNotification(NO_TYPES_NOTIFICATION),
           }),
       }
     : {}),

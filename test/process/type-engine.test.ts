@@ -42,6 +42,7 @@ const start = (entry: string) =>
     restartDelay: 20,
     onDiagnostics: (uri, diagnostics) => reports.push({ uri, count: diagnostics.length }),
     log: (message) => logged.push(message),
+    onGivenUp: () => logged.push('given up'),
   }));
 const until = (what: () => boolean) =>
   vi.waitFor(() => expect(what()).toBe(true), { timeout: 45_000, interval: 20 });
@@ -51,7 +52,9 @@ describe('an engine that dies', { timeout: 60_000 }, () => {
     const entry = join(folder, 'engine.mjs');
     writeFileSync(entry, 'process.exit(3);\n');
     start(entry).setNotebook('file:///n.sglnb', notebook('x = 1'));
-    await until(() => logged.some((message) => message.includes('ended 5 times')));
+    await until(() => logged.includes('given up'));
+    expect(logged.filter((message) => message === 'given up')).toHaveLength(1);
+    expect(logged.some((message) => message.includes('ended 5 times'))).toBe(true);
     expect(
       logged.flatMap((message) => /again in (\d+) ms/.exec(message)?.[1] ?? []).map(Number),
     ).toEqual([20, 40, 80, 160]);

@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { root, Workbench } from './workbench.ts';
+import { eventually, root, Workbench } from './workbench.ts';
 
 interface Complaint {
   readonly complaint: string;
@@ -36,6 +36,7 @@ const COMPLAINTS: readonly Complaint[] = [
     complaint: 'the page jumps while a cell runs',
     shownBy: [
       'vscode/renderer.test.ts: patches the same nodes while streaming and keeps the scroll position',
+      'vscode/complaints.test.ts: leaves a notebook where it was scrolled to while outputs stream, are replaced and collapsed',
     ],
   },
   {
@@ -114,6 +115,29 @@ const COMPLAINTS: readonly Complaint[] = [
   },
 ];
 
+const streaming = (where: string): string => `# %%
+import time
+from sglang.utils import print_highlight
+runs = globals().get("${where}_runs", 0) + 1
+${where}_runs = runs
+print_highlight("${where} begins")
+for line in range(25):
+    print("${where}", "run", runs, "line", line, flush=True)
+    time.sleep(0.04)
+print_highlight(f"${where} ended {runs}")
+`;
+const filler = (number: number): string =>
+  `# %%\n${Array.from({ length: 12 }, (_, line) => `# filler ${number} ${line}`).join('\n')}\n`;
+/** One output far above what is read, one right above it, one right below it. */
+const SCROLLED = [
+  streaming('far'),
+  ...[1, 2, 3, 4].map(filler),
+  streaming('above'),
+  '# %%\nwatched = "read"\n',
+  streaming('below'),
+  ...[5, 6, 7].map(filler),
+].join('\n');
+
 it('has a test for each of the fifteen complaints', () => {
   expect(COMPLAINTS).toHaveLength(15);
   const missing = COMPLAINTS.flatMap(({ shownBy }) => shownBy).filter((reference) => {
@@ -132,6 +156,7 @@ describe('in a workbench', () => {
       files: {
         'fresh.sglnb': '# %%\nprint("it", "runs")\n',
         'names.sglnb': '# %%\nunmistakable_name = 1\n\n# %%\nunmistak\n',
+        'scrolled.sglnb': SCROLLED,
         'magics.sglnb': '# %%\n!echo hello\n%time 1 + 1\nundefined_on_purpose\n',
       },
     });
@@ -155,6 +180,57 @@ describe('in a workbench', () => {
     await rows.filter({ hasText: 'unmistakable_name' }).first().waitFor({ timeout: 30_000 });
     expect(await rows.filter({ hasText: 'unmistakable_name' }).count()).toBe(1);
     await workbench.page.keyboard.press('Escape');
+  });
+
+  it('leaves a notebook where it was scrolled to while outputs stream, are replaced and collapsed', async () => {
+    const { page } = workbench;
+    await workbench.open('scrolled.sglnb');
+    const watched = page.locator('.code-cell-row', { hasText: /watched.=/ });
+    await eventually(
+      20_000,
+      async () => {
+        await page.locator('.notebookOverlay .monaco-list').first().hover();
+        await page.mouse.wheel(0, 300);
+        await page.waitForTimeout(200);
+        const y = (await watched.count()) > 0 ? (await watched.boundingBox())?.y : undefined;
+        return y !== undefined && y < 500 ? y : undefined;
+      },
+      () => 'the cell was not reached',
+    );
+    await watched.locator('.view-lines').click();
+    /** How far the cell that is read moved meanwhile, in pixels, by every frame. */
+    const moved = async (act: () => Promise<void>): Promise<number> => {
+      const places = await page.evaluateHandle(() => {
+        const found = { tops: [] as number[], isOver: false };
+        const look = (): void => {
+          for (const row of document.querySelectorAll('.code-cell-row'))
+            if (/watched.=/.test(row.textContent ?? ''))
+              found.tops.push(row.getBoundingClientRect().top);
+          if (!found.isOver) requestAnimationFrame(look);
+        };
+        look();
+        return found;
+      });
+      await act();
+      await page.waitForTimeout(700);
+      const tops = await places.evaluate((found) => {
+        found.isOver = true;
+        return found.tops;
+      });
+      expect(tops.length).toBeGreaterThan(10);
+      return Math.max(...tops) - Math.min(...tops);
+    };
+    const run = (number: number) => async (): Promise<void> => {
+      await workbench.runAll();
+      await workbench.waitForOutput(`below ended ${number}`);
+      await workbench.waitForNoRunningCell();
+    };
+    expect(await moved(run(1)), 'the first run').toBeLessThan(2);
+    expect(await moved(run(2)), 'a run that replaces outputs').toBeLessThan(2);
+    await workbench.screenshot('scrolled');
+    const all = (title: string) => () => workbench.command(title);
+    expect(await moved(all('Notebook: Collapse All Cell Outputs')), 'collapsed').toBeLessThan(2);
+    expect(await moved(all('Notebook: Expand All Cell Outputs')), 'expanded').toBeLessThan(2);
   });
 
   it('takes shell lines and magics for what they are', async () => {

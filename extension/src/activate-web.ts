@@ -26,7 +26,8 @@ import { languageSelector } from './language-selector.ts';
 import { LanguageStatus } from './language-status.ts';
 import { NotebookProblems } from './notebook-problems.ts';
 import { keepCellIds } from './notebook/cell-identity.ts';
-import { CELL_LANGUAGE, NOTEBOOK_TYPE, SUPPORTED_LANGUAGES } from './notebook/notebook-type.ts';
+import { followCellLanguage } from './notebook/follow-cell-language.ts';
+import { NOTEBOOK_TYPE, SUPPORTED_LANGUAGES } from './notebook/notebook-type.ts';
 import { SglnbSerializer } from './notebook/sglnb-serializer.ts';
 import { SettingsWarning } from './settings-warning.ts';
 
@@ -70,10 +71,11 @@ export function activate(context: ExtensionContext): void {
     log,
     workspace.registerNotebookSerializer(NOTEBOOK_TYPE, new SglnbSerializer(log)),
     keepCellIds(),
+    followCellLanguage(),
     settingsWarning,
     client,
     problems,
-    new LanguageStatus(client, State, { language: CELL_LANGUAGE, notebookType: NOTEBOOK_TYPE }),
+    new LanguageStatus(client, State),
     explainingController(),
     ...Object.entries(COMMANDS).map(([name, id]) =>
       // SAFETY: the names are COMMANDS' keys.

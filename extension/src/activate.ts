@@ -33,6 +33,7 @@ import { CellIndex } from './cell-index.ts';
 import { LanguageServer } from './language-client.ts';
 import { NotebookProblems } from './notebook-problems.ts';
 import { keepCellIds } from './notebook/cell-identity.ts';
+import { followCellLanguage } from './notebook/follow-cell-language.ts';
 import { KernelSurvival } from './notebook/kernel-survival.ts';
 import type { KernelSession } from './kernel-client/kernel-session.ts';
 import { SglangNotebookController } from './notebook/notebook-controller.ts';
@@ -93,6 +94,7 @@ export function activate(context: ExtensionContext): void {
       serializeNotebook: (data) => serializer.serializeNotebook(data),
     }),
     keepCellIds(),
+    followCellLanguage(),
     page,
     preview,
     server,

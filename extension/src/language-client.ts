@@ -6,7 +6,6 @@ import { indexCells, type CellIndex } from './cell-index.ts';
 import { languageSelector } from './language-selector.ts';
 import { LanguageStatus } from './language-status.ts';
 import type { NotebookProblems } from './notebook-problems.ts';
-import { CELL_LANGUAGE, NOTEBOOK_TYPE } from './notebook/notebook-type.ts';
 
 export interface LanguageServerOptions {
   /** The server's entry file. It reads text and never runs it, so it also serves untrusted folders. */
@@ -53,8 +52,7 @@ export class LanguageServer implements Disposable {
     );
     indexCells(client, cells);
     this.#client = client;
-    const selector = { language: CELL_LANGUAGE, notebookType: NOTEBOOK_TYPE };
-    this.#status = new LanguageStatus(client, library.State, selector);
+    this.#status = new LanguageStatus(client, library.State);
     await client.start();
   }
 

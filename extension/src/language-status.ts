@@ -3,12 +3,13 @@ import {
   l10n,
   languages,
   LanguageStatusSeverity,
+  window,
   type Disposable,
-  type DocumentSelector,
   type LanguageStatusItem,
 } from 'vscode';
 import type { BaseLanguageClient, State } from 'vscode-languageclient';
 import { COMMANDS } from './commands/command-ids.ts';
+import { CELL_LANGUAGE } from './notebook/notebook-type.ts';
 
 export class LanguageStatus implements Disposable {
   readonly #item: LanguageStatusItem;
@@ -17,9 +18,10 @@ export class LanguageStatus implements Disposable {
   #hasTypes = true;
 
   /** @param states of the library that `client` is from, which is not loaded with this file */
-  constructor(client: BaseLanguageClient, states: typeof State, selector: DocumentSelector) {
+  constructor(client: BaseLanguageClient, states: typeof State) {
     this.#states = states;
-    this.#item = languages.createLanguageStatusItem('sglang.languageServer', selector);
+    // Without the notebook's type, which VS Code does not know there: nothing would be shown.
+    this.#item = languages.createLanguageStatusItem('sglang.languageServer', CELL_LANGUAGE);
     this.#item.name = l10n.t('SGLang Language Server');
     this.#item.command = { command: COMMANDS.showLog, title: l10n.t('Show Log') };
     this.#subscriptions = [
@@ -30,6 +32,10 @@ export class LanguageStatus implements Disposable {
       client.onNotification('sglang/noTypes', () => {
         this.#hasTypes = false;
         this.#draw(client.state);
+      }),
+      // VS Code looks for what to show when a notebook opens, before it has drawn a cell, and when an item changes.
+      window.onDidChangeActiveTextEditor((editor) => {
+        if (editor?.document.languageId === CELL_LANGUAGE) this.#draw(client.state);
       }),
     ];
     this.#draw(client.state);

@@ -6,6 +6,7 @@ const item = vi.hoisted(() => ({ text: '', detail: '', severity: -1, busy: false
 
 vi.mock('vscode', () => ({
   l10n: { t: (text: string) => text },
+  window: { onDidChangeActiveTextEditor: () => ({ dispose: () => undefined }) },
   LanguageStatusSeverity: { Information: 0, Warning: 1, Error: 2 },
   languages: { createLanguageStatusItem: () => Object.assign(item, { dispose: () => undefined }) },
 }));
@@ -31,7 +32,7 @@ beforeEach(() => {
       return nothing;
     },
   };
-  const parts: unknown = [client, State, []];
+  const parts: unknown = [client, State];
   // SAFETY: of the client, these are what it uses.
   status = new LanguageStatus(...(parts as ConstructorParameters<typeof LanguageStatus>));
 });

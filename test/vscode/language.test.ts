@@ -2,8 +2,10 @@
  * Typing in a real workbench: the language server, the type engine, and what the kernel generated last,
  * as an author meets them. One notebook serves all tests, in order.
  */
+import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Locator } from 'playwright-core';
+import { listeningSockets } from '../support/listening-sockets.ts';
 import { pictureFailures } from './failure-screenshot.ts';
 import { eventually, freePort, Workbench } from './workbench.ts';
 
@@ -50,6 +52,7 @@ beforeAll(async () => {
       'typing.sglnb': cells(port)
         .map((source) => `# %%\n${source}\n`)
         .join('\n'),
+      '.vscode/settings.json': '{}',
       'programs.py': programs,
       'closed.sglnb': closed,
     },
@@ -106,6 +109,31 @@ describe('a typo', () => {
     await workbench.screenshot('typing-typo');
   });
 
+  it('is none of ours while the setting makes the open cells plain Python', async () => {
+    const before = workbench.read('typing.sglnb');
+    const languages = workbench.page.locator('.code-cell-row .cell-status-right');
+    const switchTo = async (language: string, shown: string) => {
+      const settings = JSON.stringify({ 'sglang.notebook.cellLanguage': language });
+      writeFileSync(workbench.path('.vscode/settings.json'), settings);
+      await eventually(
+        15_000,
+        async () => {
+          const texts = await languages.allInnerTexts();
+          return (texts.length >= 4 && texts.every((text) => text.trim() === shown)) || undefined;
+        },
+        () => `the cells did not become ${shown}`,
+      );
+    };
+    await switchTo('python', 'Python');
+    await workbench.waitForText('#status\\.problems', /^\s*0/);
+    await workbench.screenshot('cells-of-plain-python');
+    await switchTo('sglang-python', 'SGLang Python');
+    await workbench.waitForText('#status\\.problems', /^\s*1/);
+    await hovered('town = state["capitol"]', 16, /capital_of.*has no variable/);
+    expect(await workbench.page.locator('.tab.dirty').count()).toBe(0);
+    expect(workbench.read('typing.sglnb')).toBe(before);
+  });
+
   it('is repaired by the quick fix', async () => {
     const fix = workbench.page.locator('.action-widget .monaco-list-row', { hasText: 'capital' });
     const repair = async () => {
@@ -143,6 +171,39 @@ describe('generated values', () => {
     await workbench.page
       .locator('.code-cell-row.focused', { hasText: 'capital_of.run' })
       .waitFor({ timeout: 10_000 });
+  });
+
+  it('are summed up under the cell that ran: tokens, speed, and how much of the prompts was cached', async () => {
+    const cell = workbench.page.locator('.code-cell-row', { hasText: 'capital_of.run' });
+    const bar = cell.locator('.cell-statusbar-container');
+    await workbench.waitForText('.cell-statusbar-container', / 0 % cached/);
+    // Its prompt is known to the runtime by now.
+    await cell.hover();
+    await cell.locator('.run-button-container .codicon-notebook-execute').first().click();
+    await workbench.waitForText('.cell-statusbar-container', /[1-9]\d % cached/);
+    const shown = (await bar.innerText()).replaceAll(/\s+/g, ' ');
+    const found = /(\d+) tokens · (\d+) tok\/s · (\d+) % cached/.exec(shown);
+    expect(found, shown).not.toBeNull();
+    const [tokens = 0, speed = 0, cached = 0] = (found ?? []).slice(1).map(Number);
+    expect(tokens).toBeGreaterThan(3);
+    expect(speed).toBeGreaterThan(0);
+    expect(cached).toBeLessThanOrEqual(100);
+    const spoken = await bar
+      .locator('.cell-status-item', { hasText: '% cached' })
+      .getAttribute('aria-label');
+    expect(spoken).toMatch(
+      /\d+ generations \(0 failed\): \d+ new tokens after \d+ prompt tokens, \d+ of them cached/,
+    );
+  });
+
+  it('come over the loopback: no process of the window listens on another address', ({ skip }) => {
+    skip(process.platform !== 'linux', 'only Linux tells the sockets of a process');
+    const sockets = listeningSockets(workbench.processes(''));
+    const [runtime] = workbench.processes('runtime.mjs');
+    expect(sockets.some(({ pid }) => pid === runtime)).toBe(true);
+    expect(workbench.processes('kernel.mjs')).toHaveLength(1);
+    expect(workbench.processes('language-server.mjs')).toHaveLength(1);
+    expect(sockets.filter(({ isLoopback }) => !isLoopback)).toEqual([]);
   });
 
   it('are marked as stale once the program has changed, and no longer when it is as it was', async () => {
@@ -202,4 +263,33 @@ describe('editing', () => {
       await workbench.waitForFile('programs.py', (content) => content.includes('answer')),
     ).toBe(programs.replace('"reply"', '"answer"'));
   });
+});
+
+it('says beside the language that the language server runs, and what is missing once it does not', async () => {
+  const { page } = workbench;
+  await workbench.open('typing.sglnb');
+  const shows = (text: RegExp): Promise<void> =>
+    workbench.until(
+      async () => {
+        await page.locator('.code-cell-row .view-lines').first().click();
+        await page.locator('#status\\.languageStatus').hover();
+      },
+      '.hover-language-status',
+      text,
+    );
+  await shows(/SGLang language server: running/);
+  await workbench.screenshot('language-status');
+  // It is started again a few times.
+  await eventually(
+    60_000,
+    async () => {
+      for (const pid of workbench.processes('language-server.mjs')) process.kill(pid, 'SIGKILL');
+      await page.waitForTimeout(500);
+      const isWrong = page.locator('#status\\.languageStatus .codicon-bracket-error');
+      return (await isWrong.count()) > 0 || undefined;
+    },
+    () => 'the language server always came back',
+  );
+  await shows(/SGLang language server: stopped[^]*no completion, hovers or diagnostics of SGLang/);
+  await workbench.screenshot('language-status-stopped');
 });

@@ -1,8 +1,8 @@
 /** Notebooks whose files change, cannot be saved or are open in two windows, and wrong settings; in a real workbench. */
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { readdirSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { pictureFailures } from './failure-screenshot.ts';
+import { mountDenied, SmallDisk } from './small-disk.ts';
 import { eventually, Workbench } from './workbench.ts';
 
 let workbench: Workbench;
@@ -140,39 +140,6 @@ describe('two windows on one notebook', () => {
     expect(workbench.processes('kernel.mjs')).toEqual([first]);
   });
 });
-
-/** A disk of its own below the workspace, in memory, until it is disposed of. */
-class SmallDisk {
-  readonly path: string;
-
-  constructor(path: string) {
-    this.path = path;
-    mkdirSync(path);
-    this.mount('size=1m');
-  }
-
-  mount(options: string): void {
-    const result = mount(options, this.path);
-    if (result.status !== 0) throw new Error(`mount: ${result.stderr}`);
-  }
-
-  /** Takes all the space that is left. */
-  fill(): void {
-    spawnSync('dd', ['if=/dev/zero', `of=${this.path}/filler`, 'bs=4096']);
-  }
-
-  free(): void {
-    rmSync(`${this.path}/filler`);
-  }
-
-  [Symbol.dispose](): void {
-    const result = spawnSync('umount', ['--lazy', this.path], { encoding: 'utf8' });
-    if (result.status !== 0) throw new Error(`umount: ${result.stderr}`);
-  }
-}
-
-const mount = (options: string, path: string) =>
-  spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', path], { encoding: 'utf8' });
 
 describe('a disk that refuses what is saved', () => {
   let refused: Workbench;
@@ -333,12 +300,3 @@ describe('an export', () => {
     expect(workbench.read('exports/out.html')).toBe('what was there');
   });
 });
-
-function mountDenied(path: string): string | null {
-  if (process.platform !== 'linux') return 'it takes Linux';
-  mkdirSync(path);
-  const result = mount('size=1m', path);
-  if (result.status !== 0) return result.stderr.trim();
-  spawnSync('umount', [path]);
-  return null;
-}

@@ -1,4 +1,5 @@
 // What is built, one row per bundle: its entry, its file in dist/, and how esbuild makes it.
+import { basename } from 'node:path';
 
 const requireBanner =
   "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
@@ -21,12 +22,20 @@ const laterLibraries = {
   'vscode-languageclient/node': './language-client.cjs',
 };
 
-/** Nor these of the extension itself. */
+/** Nor these of the extension itself, which come with their commands. */
+const laterEntries = [
+  'extension/src/commands/convert-commands.ts',
+  'extension/src/debug/debug-session.ts',
+  'extension/src/models/connect-command.ts',
+];
+const bundleOf = (entry) => `${basename(entry, '.ts')}.cjs`;
 const laterModules = {
   name: 'later-modules',
   setup: ({ onResolve }) =>
-    onResolve({ filter: /\/connect-command\.ts$/, namespace: 'file' }, ({ kind }) =>
-      kind === 'dynamic-import' ? { path: './connect-command.cjs', external: true } : null,
+    onResolve({ filter: /\.ts$/, namespace: 'file' }, ({ kind, path }) =>
+      kind === 'dynamic-import' && laterEntries.some((entry) => basename(entry) === basename(path))
+        ? { path: `./${bundleOf(path)}`, external: true }
+        : undefined,
     ),
 };
 
@@ -45,11 +54,11 @@ export const bundles = [
       plugins: [laterModules],
     },
   },
-  {
-    entry: 'extension/src/models/connect-command.ts',
-    out: 'connect-command.cjs',
+  ...laterEntries.map((entry) => ({
+    entry,
+    out: bundleOf(entry),
     options: { platform: 'node', format: 'cjs', target: 'node22', external: ['vscode'] },
-  },
+  })),
   {
     entry: 'node_modules/vscode-languageclient/lib/node/main.js',
     out: 'language-client.cjs',

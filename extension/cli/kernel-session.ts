@@ -131,6 +131,7 @@ export class KernelSession {
         break;
       case 'status':
       case 'gen':
+      case 'debug':
       case 'process':
       case 'reply':
       case 'reply_error':

@@ -44,6 +44,8 @@ type Attach = AttachRequest & { readonly type: 'attach' };
 
 export interface AttachServerOptions extends ListenOptions {
   readonly receive: (request: KernelRequest) => void;
+  /** A driver is gone, or another one took its place. */
+  readonly onLeft: () => void;
   /** Nobody drives this kernel any more. */
   readonly onAbandoned: () => void;
 }
@@ -226,6 +228,7 @@ export class AttachServer implements ProtocolOutput {
     this.#keepAlive = request.keepAlive;
     this.#asked.clear();
     former?.end(encodeMessage({ type: 'released' }));
+    if (former !== null) this.#options.onLeft();
     this.#goOn();
     this.#renewRecord();
     const { runs } = this.#journal;
@@ -259,6 +262,7 @@ export class AttachServer implements ProtocolOutput {
     this.#detachedAt = performance.now();
     this.#lastWanted = performance.now();
     this.#goOn();
+    this.#options.onLeft();
     if (this.#heirs.size > 0) this.#inherit();
     else if (this.#keepAlive === 0) this.#options.onAbandoned();
   }

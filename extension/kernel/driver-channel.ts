@@ -14,6 +14,8 @@ export interface DriverChannel extends ProtocolOutput {
 
 export interface DriverHooks {
   readonly receive: (request: KernelRequest) => void;
+  /** The driver is gone; another may come. */
+  readonly left: () => void;
   /** Nobody drives the kernel any more; `code` is what it should exit with. */
   readonly lost: (code: number) => void;
 }
@@ -42,10 +44,18 @@ function overStdio({ receive, lost }: DriverHooks): DriverChannel {
   return { ...output, close: () => {} };
 }
 
-async function overSocket(json: string, { receive, lost }: DriverHooks): Promise<DriverChannel> {
+async function overSocket(
+  json: string,
+  { receive, left, lost }: DriverHooks,
+): Promise<DriverChannel> {
   // SAFETY: the extension that starts this kernel is built from the same file of types.
   const options = JSON.parse(json) as ListenOptions;
-  const server = new AttachServer({ ...options, receive, onAbandoned: () => lost(0) });
+  const server = new AttachServer({
+    ...options,
+    receive,
+    onLeft: left,
+    onAbandoned: () => lost(0),
+  });
   const listening: AttachEvent = { type: 'listening', record: await server.listen() };
   // Whoever started this kernel reads the one line and may be gone afterwards.
   process.stdout.on('error', () => {});

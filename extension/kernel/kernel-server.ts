@@ -14,10 +14,12 @@ import {
   type KernelStatus,
   type RunOutcome,
 } from '../protocol/kernel-protocol.ts';
+import type { DebugControl } from '../protocol/debug-protocol.ts';
 import type { LocalServerState } from './backends/local-servers.ts';
+import { DebugRelay } from './debug-relay.ts';
 import { OutputBatcher } from './guest/guest-output.ts';
 import type { ProcessCallHandler } from './guest/guest-start.ts';
-import type { CellResult, GuestListener, PythonGuest } from './guest/guest.ts';
+import type { BridgeMessage, CellResult, GuestListener, PythonGuest } from './guest/guest.ts';
 import { InputRequests } from './input-requests.ts';
 import { ModelRequests } from './model-requests.ts';
 import { previewAnswer, type PreviewServer } from './preview.ts';
@@ -59,6 +61,8 @@ export interface ProcessHooks {
   readonly output: (output: KernelOutput) => void;
   readonly send: (event: KernelEvent) => void;
   readonly ask: (prompt: string, password: boolean, signal: AbortSignal) => Promise<string | null>;
+  /** A traced cell's `debug` call. */
+  readonly debug: (message: BridgeMessage, signal: AbortSignal) => Promise<JsonValue>;
   /** Absent when the driver does not answer such questions. */
   readonly chooseModel?: (name: string, signal: AbortSignal) => Promise<string | null>;
 }
@@ -78,6 +82,9 @@ export class KernelServer {
   readonly #batcher = new OutputBatcher((output) => this.#sendOutput(output));
   readonly #inputs: InputRequests;
   readonly #models: ModelRequests;
+  readonly #debug: DebugRelay;
+  /** A debugger's breakpoints that came before Python was ready. */
+  #controls: DebugControl[] = [];
   #initialize: Initialize | null = null;
   #processes: ProcessService | null = null;
   #guest: PythonGuest | null = null;
@@ -95,6 +102,13 @@ export class KernelServer {
     this.#options = options;
     this.#inputs = new InputRequests((event) => options.send(event));
     this.#models = new ModelRequests((event) => options.send(event));
+    this.#debug = new DebugRelay({
+      send: (event) => options.send({ type: 'debug', event }),
+      control: (command) => {
+        if (this.#guest === null) this.#controls.push(command);
+        else this.#guest.control(command);
+      },
+    });
   }
 
   receive(request: KernelRequest): void {
@@ -125,6 +139,8 @@ export class KernelServer {
             this.#log('warn', error instanceof Error ? error.message : String(error)),
           );
         return;
+      case 'debug':
+        return this.#debug.receive(request.command);
       case 'query':
         void this.#query(request.id, request.query);
         return;
@@ -132,6 +148,11 @@ export class KernelServer {
         request satisfies never;
         this.#log('warn', 'The driver sent a request that this kernel does not know.');
     }
+  }
+
+  /** Cells go on without their driver; what a debugger of it held goes on, too. */
+  driverLeft(): void {
+    this.#debug.detach();
   }
 
   /** Ends everything that runs; also when the driver is gone. */
@@ -161,6 +182,10 @@ export class KernelServer {
       output: (output) => this.#batcher.add(output),
       send: (event) => this.#options.send(event),
       ask: (prompt, password, signal) => this.#ask(prompt, password, signal),
+      debug: (message, signal) => {
+        this.#batcher.flush();
+        return this.#debug.call(message, signal);
+      },
       ...(request.answersModelRequests === true
         ? { chooseModel: (name, signal) => this.#chooseModel(name, signal) }
         : {}),
@@ -169,7 +194,7 @@ export class KernelServer {
     this.#status('starting', null);
     const guest = await this.#startGuest(request);
     if (guest === null) return;
-    this.#guest = guest;
+    this.#begin(guest);
     this.#options.send({
       type: 'ready',
       protocolVersion: KERNEL_PROTOCOL_VERSION,
@@ -200,6 +225,11 @@ export class KernelServer {
       }
       return null;
     }
+  }
+
+  #begin(guest: PythonGuest): void {
+    this.#guest = guest;
+    for (const control of this.#controls.splice(0)) guest.control(control);
   }
 
   #hooks(generation: number): GuestHooks {
@@ -265,7 +295,7 @@ export class KernelServer {
     this.#current = run;
     this.#status('busy', null);
     this.#options.send({ type: 'started', run: request.run, executionOrder: this.#executionOrder });
-    const result = await guest.execute(request.cell, request.code);
+    const result = await guest.execute(request.cell, request.code, request.debug === true);
     this.#finish(run, result);
   }
 
@@ -273,6 +303,7 @@ export class KernelServer {
     this.#stopEscalation();
     this.#inputs.closeAll();
     this.#models.closeAll();
+    this.#debug.runEnded();
     const outcome = this.#outcome(run, result);
     this.#batcher.flush();
     this.#current = null;
@@ -322,6 +353,8 @@ export class KernelServer {
     if (run === null || this.#guest === null || this.#initialize === null) return;
     this.#status('interrupting', null);
     this.#guest.interrupt();
+    // Its handlers and `finally` clauses must not stop again.
+    this.#debug.detach();
     const patience = this.#options.escalation[this.#initialize.guest.kind];
     this.#escalation ??= setTimeout(() => this.#endStubbornRun(run, patience), patience);
   }
@@ -363,7 +396,7 @@ export class KernelServer {
     if (this.#stopping) return;
     const fresh = await this.#startGuest(request);
     if (fresh === null) return;
-    this.#guest = fresh;
+    this.#begin(fresh);
     this.#executionOrder = 0;
     this.#status('restarted', reason === 'restarted' ? null : reason);
     this.#becomeIdle();

@@ -11,6 +11,7 @@ const resources = locateResources(import.meta.dirname);
 const cacheFolder = defaultCacheFolder(process.env, process.platform);
 const output = await openDriverChannel(process.argv, {
   receive: (request) => server.receive(request),
+  left: () => server.driverLeft(),
   lost: (code) => void server.stop(code),
 });
 let processes: KernelProcesses | null = null;
@@ -40,6 +41,7 @@ const server = new KernelServer({
       output: hooks.output,
       onProcess: (info) => hooks.send({ type: 'process', process: info }),
       ask: hooks.ask,
+      debug: hooks.debug,
       ...(hooks.chooseModel ? { chooseModel: hooks.chooseModel } : {}),
       log: (level, message) => hooks.send({ type: 'log', level, message }),
       recordFolder: join(cacheFolder, 'runtimes'),

@@ -116,6 +116,7 @@ export class RunJournal {
         return this.#add(event);
       // These concern the driver of the moment only.
       case 'log':
+      case 'debug':
       case 'reply':
       case 'reply_error':
         return;

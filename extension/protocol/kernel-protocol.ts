@@ -5,6 +5,7 @@
  * line is a frame. Types only, plus the two functions that guard the boundary.
  */
 import type { AttachEvent, AttachRequest } from './attach-protocol.ts';
+import type { DebugCommand, DebugEvent } from './debug-protocol.ts';
 import type { MimeBundle } from './output-payloads.ts';
 
 /** Bumped when a message changes meaning; both sides refuse another major number. */
@@ -44,6 +45,8 @@ export type KernelRequest =
       readonly cell: CellRef;
       readonly code: string;
       readonly stopOnError: boolean;
+      /** Run it with the debugger: breakpoints hold. */
+      readonly debug?: boolean;
     }
   /** Soft interrupt of the running cell, and `aborted` for the queued ones. */
   | { readonly type: 'interrupt' }
@@ -57,6 +60,8 @@ export type KernelRequest =
   | { readonly type: 'model_reply'; readonly request: number; readonly model: string | null }
   /** Starts a background program again (runtimes only), or ends it by force. */
   | { readonly type: 'program'; readonly id: number; readonly action: 'restart' | 'kill' }
+  /** Of a debugger; breakpoints may be set before the cell runs. */
+  | { readonly type: 'debug'; readonly command: DebugCommand }
   /** Requests answered by one `reply` with the same `id`, never queued behind a running cell's output. */
   | { readonly type: 'query'; readonly id: number; readonly query: KernelQuery };
 
@@ -150,6 +155,7 @@ export type KernelEvent =
       readonly name: string;
     }
   | { readonly type: 'gen'; readonly run: string | null; readonly record: GenRecord }
+  | { readonly type: 'debug'; readonly event: DebugEvent }
   | { readonly type: 'process'; readonly process: ChildProcessInfo }
   | { readonly type: 'reply'; readonly id: number; readonly result: JsonValue }
   | { readonly type: 'reply_error'; readonly id: number; readonly message: string }

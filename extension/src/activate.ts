@@ -23,6 +23,7 @@ import type { ChildProcessInfo } from '../protocol/kernel-protocol.ts';
 import { COMMANDS } from './commands/command-ids.ts';
 import { registerCommands } from './commands/register-commands.ts';
 import { WorkspaceModels } from './models/workspace-models.ts';
+import { registerDebugging } from './debug/debug-cells.ts';
 import { CellDiagnostics } from './insight/cell-diagnostics.ts';
 import { GenStatusProvider } from './insight/cell-status.ts';
 import { answerRenderers, RENDERER } from './insight/renderer-messages.ts';
@@ -244,6 +245,7 @@ export function activate(context: ExtensionContext): void {
       runtimeStatus,
       variables,
       chat,
+      registerDebugging(running),
       lm.registerLanguageModelChatProvider(CHAT_VENDOR, chat),
       notebooks.registerNotebookCellStatusBarItemProvider(NOTEBOOK_TYPE, cellStatus),
       languages.registerCodeLensProvider(selector, lenses),

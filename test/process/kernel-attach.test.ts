@@ -12,6 +12,7 @@ import {
   type RunSink,
   type SessionListener,
 } from '../../extension/src/kernel-client/kernel-session.ts';
+import type { DebugEvent } from '../../extension/protocol/debug-protocol.ts';
 import type { KernelOutput, RunOutcome } from '../../extension/protocol/kernel-protocol.ts';
 
 const entry = join(
@@ -103,6 +104,26 @@ const record = () => {
   if (!only) throw new Error('no kernel has a record');
   return only;
 };
+
+it('lets a cell that its debugger holds go on when the window is gone', async () => {
+  const first = newWindow();
+  const events: DebugEvent[] = [];
+  const breakpoints = [{ line: 2 }, { line: 3 }];
+  const code = 'print("begins")\nprint("goes on")\nprint("ends")';
+  void first.session.execute(cell, code, new Cell(), {
+    controls: [{ kind: 'breakpoints', source: { cell: cell.id }, breakpoints }],
+    event: (event) => events.push(event),
+  });
+  await expect.poll(() => events.length, { timeout: 30_000 }).toBe(1);
+  expect(events[0]).toMatchObject({ kind: 'stopped', reason: 'breakpoint' });
+  await first.session.leave();
+
+  const second = newWindow();
+  const after = new Cell();
+  await second.session.attach(record(), false, () => after);
+  await after.ended.promise;
+  expect([after.outcome, after.text]).toEqual(['ok', 'begins\ngoes on\nends\n']);
+});
 
 it('goes on without a window, and shows the next one all of its output', async () => {
   const first = newWindow();

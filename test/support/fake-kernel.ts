@@ -177,6 +177,7 @@ const reader = new MessageReader<KernelRequest>(
       case 'restart':
       case 'query':
       case 'model_reply':
+      case 'debug':
       case 'program':
         break;
       default:

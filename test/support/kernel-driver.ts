@@ -74,7 +74,7 @@ export class KernelDriver {
     this.process.stderr.setEncoding('utf8').on('data', (text: string) => (this.#stderr += text));
     this.process.stdin.on('error', () => {});
     this.exited = new Promise((resolve) => this.process.once('exit', (code) => resolve(code)));
-    void this.exited.then(() => this.#wake());
+    void this.exited.then(() => this.wake());
     this.send({
       type: 'initialize',
       protocolVersion: options.protocolVersion ?? 1,
@@ -177,10 +177,11 @@ export class KernelDriver {
 
   #receive(event: KernelEvent): void {
     this.events.push(event);
-    this.#wake();
+    this.wake();
   }
 
-  #wake(): void {
+  /** Has whoever waits look again. */
+  wake(): void {
     const watchers = [...this.#watchers];
     this.#watchers.clear();
     for (const watcher of watchers) watcher();

@@ -89,8 +89,11 @@ const COMPLAINTS: readonly Complaint[] = [
     ],
   },
   {
-    complaint: 'a failure in a called function does not lead to its line',
+    complaint: 'a cell cannot be debugged, nor a module that it calls',
     shownBy: [
+      'vscode/complaints.test.ts: debugs a cell and the module that it calls',
+      'process/debugger.test.ts: steps into a module that the cell calls, out of it, and stops at its breakpoints',
+      'process/debugger.test.ts: stops in the body of a program, which other cells defined, and reads its state',
       'vscode/notebook.test.ts: shows a traceback with links, marks the failing line, and stops the queue',
     ],
   },
@@ -157,6 +160,9 @@ describe('in a workbench', () => {
         'fresh.sglnb': '# %%\nprint("it", "runs")\n',
         'names.sglnb': '# %%\nunmistakable_name = 1\n\n# %%\nunmistak\n',
         'scrolled.sglnb': SCROLLED,
+        'debugged.sglnb':
+          '# %%\nimport helpers\nsmall = 20\nbig = helpers.double(small)\nprint("got", big)\n',
+        'helpers.py': 'def double(x):\n    result = 2 * x\n    return result\n',
         'magics.sglnb': '# %%\n!echo hello\n%time 1 + 1\nundefined_on_purpose\n',
       },
     });
@@ -231,6 +237,51 @@ describe('in a workbench', () => {
     const all = (title: string) => () => workbench.command(title);
     expect(await moved(all('Notebook: Collapse All Cell Outputs')), 'collapsed').toBeLessThan(2);
     expect(await moved(all('Notebook: Expand All Cell Outputs')), 'expanded').toBeLessThan(2);
+  });
+
+  /** Unfolds the scope where the workbench has not done that by itself. */
+  async function waitForVariable(scope: string, variable: RegExp): Promise<void> {
+    const rows = '.debug-variables .monaco-list-row';
+    const folded = workbench.page.locator(`${rows}[aria-expanded="false"]`, { hasText: scope });
+    const unfold = async () => {
+      if ((await folded.count()) > 0)
+        await folded
+          .first()
+          .click({ timeout: 2000 })
+          .catch(() => {});
+    };
+    await workbench.until(unfold, rows, variable);
+  }
+
+  it('debugs a cell and the module that it calls', async () => {
+    const { page } = workbench;
+    await workbench.open('debugged.sglnb');
+    await page.getByText('helpers.double(small)').first().click();
+    await page.keyboard.press('F9');
+    await page.locator('.codicon-debug-breakpoint').first().waitFor();
+    await workbench.command('SGLang: Debug Cell');
+    await page.locator('.debug-toolbar').waitFor({ timeout: 60_000 });
+    const frames = '.debug-call-stack .monaco-list-row';
+    await workbench.waitForText(frames, /Cell 1[^]*3:1/);
+    // Paused, in the cell and in the views.
+    await page.locator('.code-cell-row .debug-top-stack-frame-line').first().waitFor();
+    await waitForVariable('Globals', /small[^]*20/);
+    await workbench.screenshot('debug-cell');
+
+    await page.keyboard.press('F11');
+    await workbench.waitForText(frames, /double[^]*helpers\.py[^]*2:1/);
+    await waitForVariable('Locals', /x[^]*20/);
+    await page.keyboard.press('F10');
+    await waitForVariable('Locals', /result[^]*40/);
+    await workbench.screenshot('debug-module');
+
+    // Stop ends the cell as an interrupt does; the kernel is ready for the next.
+    await page.keyboard.press('Shift+F5');
+    await page.locator('.debug-toolbar').waitFor({ state: 'hidden' });
+    await workbench.open('debugged.sglnb');
+    await workbench.waitForOutput('KeyboardInterrupt');
+    await workbench.runAll();
+    await workbench.waitForOutput('got 40');
   });
 
   it('takes shell lines and magics for what they are', async () => {

@@ -6,6 +6,7 @@
  * A `post` is fire-and-forget and keeps its order; a `call` is answered once. States, backends and
  * processes are named by numbers: states by the Python side (`sid`), the others by this side.
  */
+import type { DebugCommand } from '../../protocol/debug-protocol.ts';
 import type { JsonObject, JsonValue, KernelOutput } from '../../protocol/kernel-protocol.ts';
 import type { StatePayload } from '../../protocol/output-payloads.ts';
 import type { LocalServerState, StateMoment } from '../backends/local-servers.ts';
@@ -296,6 +297,11 @@ export interface ProcessCalls {
   /** A port of 127.0.0.1 that is free now. */
   readonly free_port: { answer: number };
   readonly input: { prompt: string; password: boolean; answer: string | null };
+  /**
+   * A `DebugEvent` of a traced cell. A stack that stands still (`stopped`, then `answer` or `refusal`)
+   * waits for the debugger's next command; any other event is answered at once.
+   */
+  readonly debug: { event: JsonObject; answer: DebugCommand | null };
 }
 
 export type BridgeCallName = keyof BridgeCalls;
@@ -311,6 +317,7 @@ const PROCESS_CALLS: Readonly<Record<ProcessCallName, true>> = {
   server_state: true,
   free_port: true,
   input: true,
+  debug: true,
 };
 
 /** Whether the main thread answers this call, not the interpreter. */

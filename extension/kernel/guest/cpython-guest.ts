@@ -5,6 +5,7 @@
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { join } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
+import type { DebugControl } from '../../protocol/debug-protocol.ts';
 import type {
   CellRef,
   EndpointOptions,
@@ -58,7 +59,9 @@ type ToPython =
       readonly fileName: string;
       readonly cell: CellRef;
       readonly code: string;
+      readonly debug: boolean;
     }
+  | { readonly type: 'debug'; readonly command: DebugControl }
   | { readonly type: 'reply'; readonly id: number; readonly reply: BridgeReply }
   | { readonly type: 'query'; readonly id: number; readonly query: JsonValue }
   | { readonly type: 'interrupt' };
@@ -117,13 +120,17 @@ class CPythonGuest implements PythonGuest {
     return this.#version;
   }
 
-  execute(cell: CellRef, code: string): Promise<CellResult> {
+  execute(cell: CellRef, code: string, debug = false): Promise<CellResult> {
     if (this.#ended) return Promise.resolve(deadGuestResult('it is not running'));
     this.#cancellation = new AbortController();
     return new Promise((resolve) => {
       this.#finish = resolve;
-      this.#send({ type: 'execute', fileName: this.#cells.add(cell), cell, code });
+      this.#send({ type: 'execute', fileName: this.#cells.add(cell), cell, code, debug });
     });
+  }
+
+  control(command: DebugControl): void {
+    this.#send({ type: 'debug', command });
   }
 
   interrupt(): void {

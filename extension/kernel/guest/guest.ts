@@ -3,6 +3,7 @@
  * (WebAssembly and the user's CPython); both run the same thin Python package `sglang`, which
  * reaches the interpreter through `HostBridge`. Only the transport differs.
  */
+import type { DebugControl } from '../../protocol/debug-protocol.ts';
 import type {
   CellRef,
   JsonValue,
@@ -51,8 +52,13 @@ export type CellResult =
 export interface PythonGuest {
   /** Python's version, e.g. `3.14.2`. */
   readonly version: string;
-  /** Runs one cell to its end. Cells never overlap: the kernel server queues. Never rejects. */
-  execute(cell: CellRef, code: string): Promise<CellResult>;
+  /**
+   * Runs one cell to its end, with the debugger if told so. Cells never overlap: the kernel server queues.
+   * Never rejects.
+   */
+  execute(cell: CellRef, code: string, debug?: boolean): Promise<CellResult>;
+  /** Takes effect at once, also while a cell computes. */
+  control(command: DebugControl): void;
   /** Raises KeyboardInterrupt in the running cell, whether it computes or waits. */
   interrupt(): void;
   /** Side questions (completion, variables) that must not disturb a running cell. */

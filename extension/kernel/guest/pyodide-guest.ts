@@ -1,6 +1,7 @@
 /** The WebAssembly guest as the kernel server sees it: a worker thread with Pyodide in it. */
 import v8 from 'node:v8';
-import { Worker } from 'node:worker_threads';
+import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
+import type { DebugControl } from '../../protocol/debug-protocol.ts';
 import type {
   CellRef,
   EndpointOptions,
@@ -56,6 +57,7 @@ class PyodideGuest implements PythonGuest {
   readonly #options: PyodideGuestOptions;
   readonly #worker: Worker;
   readonly #control: ControlSender;
+  readonly #debugPort: MessagePort;
   readonly #queries: QueryTable;
   readonly #processCalls = new Map<number, AbortController>();
   #version = '';
@@ -73,6 +75,9 @@ class PyodideGuest implements PythonGuest {
     this.#settleStart = settle;
     const control = createControlMemory();
     this.#control = new ControlSender(control);
+    const debugging = new MessageChannel();
+    this.#debugPort = debugging.port1;
+    this.#debugPort.unref();
     const setup: WorkerSetup = {
       pyodideFolder: options.resources.pyodideFolder,
       pythonFolder: options.resources.pythonFolder,
@@ -82,9 +87,11 @@ class PyodideGuest implements PythonGuest {
       endpointOptions: options.endpointOptions ?? {},
       cacheFolder: options.cacheFolder,
       control,
+      debugPort: debugging.port2,
     };
     this.#worker = new Worker(options.resources.guestWorker, {
       workerData: setup,
+      transferList: [debugging.port2],
       resourceLimits: { stackSizeMb: WORKER_STACK },
       stdout: true,
       stderr: true,
@@ -102,13 +109,18 @@ class PyodideGuest implements PythonGuest {
     return this.#version;
   }
 
-  execute(cell: CellRef, code: string): Promise<CellResult> {
+  execute(cell: CellRef, code: string, debug = false): Promise<CellResult> {
     if (this.#ended) return Promise.resolve(deadGuestResult('it is not running'));
     this.#control.settle();
     return new Promise((resolve) => {
       this.#finish = resolve;
-      this.#send({ type: 'execute', cell, code });
+      this.#send({ type: 'execute', cell, code, debug });
     });
+  }
+
+  control(command: DebugControl): void {
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
+    this.#debugPort.postMessage(command);
   }
 
   interrupt(): void {
@@ -132,6 +144,7 @@ class PyodideGuest implements PythonGuest {
 
   async dispose(): Promise<void> {
     this.#end('it was stopped');
+    this.#debugPort.close();
     await this.#worker.terminate();
   }
 

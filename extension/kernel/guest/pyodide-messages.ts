@@ -1,4 +1,5 @@
 /** What the kernel's main thread and the worker with the WebAssembly guest say to each other. */
+import type { MessagePort } from 'node:worker_threads';
 import type {
   CellRef,
   EndpointOptions,
@@ -20,10 +21,17 @@ export interface WorkerSetup {
   /** Folder for memory snapshots; `null`: start without one. */
   readonly cacheFolder: string | null;
   readonly control: ControlMemory;
+  /** Carries `DebugControl`s, which the worker also takes while Python computes. */
+  readonly debugPort: MessagePort;
 }
 
 export type ToWorker =
-  | { readonly type: 'execute'; readonly cell: CellRef; readonly code: string }
+  | {
+      readonly type: 'execute';
+      readonly cell: CellRef;
+      readonly code: string;
+      readonly debug: boolean;
+    }
   | { readonly type: 'interrupt' }
   | { readonly type: 'query'; readonly id: number; readonly query: JsonValue }
   | { readonly type: 'process_reply'; readonly id: number; readonly reply: BridgeReply };

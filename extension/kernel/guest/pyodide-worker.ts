@@ -3,9 +3,10 @@
  * live in this thread, so that a call from Python needs no other thread.
  */
 import { readdirSync } from 'node:fs';
-import type { MessagePort } from 'node:worker_threads';
+import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 import type { PyodideAPI } from 'pyodide';
 import type { PyCallable } from 'pyodide/ffi';
+import type { DebugControl } from '../../protocol/debug-protocol.ts';
 import type { JsonValue, KernelOutput } from '../../protocol/kernel-protocol.ts';
 import { redirected } from '../loopback.ts';
 import { CellFiles } from './cell-files.ts';
@@ -30,6 +31,7 @@ interface GuestModule {
   boot(cwd: string, environment: string): void;
   readonly execute_json: PyCallable;
   readonly query_json: (query: string) => string;
+  readonly debug_control: (command: string) => void;
   readonly run_body: PyCallable;
 }
 
@@ -79,6 +81,9 @@ export class PyodideWorker {
     });
     this.#guest = bootGuest(pyodide, plan.cwd, this.#setup.environment);
     this.#port.on('message', (message: ToWorker) => this.#receive(message));
+    this.#setup.debugPort.on('message', (command: DebugControl) =>
+      this.#guestModule.debug_control(JSON.stringify(command)),
+    );
     this.#send({ type: 'ready', python: pythonVersion(pyodide), fromSnapshot });
   }
 
@@ -98,14 +103,21 @@ export class PyodideWorker {
     }
   }
 
-  async #execute(fileName: string, { cell, code }: ToWorker & { type: 'execute' }): Promise<void> {
+  async #execute(
+    fileName: string,
+    { cell, code, debug }: ToWorker & { type: 'execute' },
+  ): Promise<void> {
     this.#cancellation = new AbortController();
     try {
+      // The cell must not overtake its breakpoints, which come by another way.
+      for (let control = this.#nextControl(); control; control = this.#nextControl())
+        this.#guestModule.debug_control(control);
       const json: unknown = await this.#guestModule.execute_json.callPromising(
         fileName,
         cell.id,
         cell.label,
         code,
+        debug,
       );
       // SAFETY: `_sgl_guest.py` builds it to this type.
       this.#send({ type: 'finished', result: JSON.parse(String(json)) as CellResult });
@@ -114,6 +126,12 @@ export class PyodideWorker {
     } finally {
       this.#running = false;
     }
+  }
+
+  /** JSON of a debugger's command that has come, if any. */
+  #nextControl(): string | undefined {
+    const received = receiveMessageOnPort(this.#setup.debugPort);
+    return received === undefined ? undefined : JSON.stringify(received.message);
   }
 
   /** The cell runner itself failed: an interrupt in its last lines, or an interpreter beyond repair. */
@@ -173,6 +191,7 @@ export class PyodideWorker {
       },
       end_waits: () => this.#endWaits(),
       interrupts: () => this.#interrupts,
+      next_control: () => this.#nextControl(),
       suspend_frame: () => frame.suspend(),
       resume_frame: (suspended: number) => frame.resume(suspended),
       real_path: (path: string) => hostPath(plan.mounts, path),

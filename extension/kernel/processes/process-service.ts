@@ -50,6 +50,8 @@ export interface ProcessServiceOptions {
   readonly output: (output: KernelOutput) => void;
   readonly onProcess: (info: ChildProcessInfo) => void;
   readonly ask: (prompt: string, password: boolean, signal: AbortSignal) => Promise<string | null>;
+  /** What a debugger answers to a traced cell. */
+  readonly debug?: (message: BridgeMessage, signal: AbortSignal) => Promise<JsonValue>;
   /** Which file to run for a model's name; `null` leaves the name to the runtime. */
   readonly chooseModel?: (name: string, signal: AbortSignal) => Promise<string | null>;
   /** A server's lines, and what becomes of servers. */
@@ -118,6 +120,10 @@ export class KernelProcesses {
       free_port: () => freePort(),
       input: (message, signal) =>
         options.ask(stringField(message, 'prompt'), message['password'] === true, signal),
+      debug: (message, signal) => {
+        if (options.debug) return options.debug(message, signal);
+        throw new ProcessError('NotImplementedError', 'This kernel has no debugger.');
+      },
     };
   }
 

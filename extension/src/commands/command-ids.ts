@@ -6,6 +6,7 @@ export const COMMANDS = {
   restartKernel: 'sglang.restartKernel',
   restartAndRunAll: 'sglang.restartAndRunAll',
   restartAndRunToHere: 'sglang.restartAndRunToHere',
+  debugCell: 'sglang.debugCell',
   selectPython: 'sglang.selectPython',
   shutDownKernel: 'sglang.shutDownKernel',
   runProgram: 'sglang.runProgram',

@@ -21,12 +21,12 @@ import type { DiagnosticsPage } from '../views/diagnostics-page.ts';
 import { notebookOf, type SessionNode } from '../views/sessions-view.ts';
 import type { ApiKeys } from '../api-keys.ts';
 import { COMMANDS } from './command-ids.ts';
-import { exportNotebook, importFiles, importNotebook } from './convert-commands.ts';
 import { newNotebook, openTour } from './notebook-commands.ts';
 import { runCells } from '../notebook/run-cells.ts';
 import { choosePython, setPython } from '../notebook/select-python.ts';
 import type { PromptPreview } from './preview-prompt.ts';
 import type { ProgramHomes } from './program-homes.ts';
+import { debugCell } from '../debug/debug-cells.ts';
 import { replaceDiskFile } from './replace-disk-file.ts';
 import { reportIssue } from './report-issue.ts';
 import { runBatch, runProgram } from './run-program.ts';
@@ -93,6 +93,11 @@ export function registerCommands(context: CommandContext): Disposable[] {
       await context.controller()?.session(cell.notebook)?.restart();
       await runCells(cell.notebook, [{ start: 0, end: cell.index + 1 }]);
     },
+    debugCell: (clicked?: unknown) => {
+      const cell = cellOf(clicked);
+      const isOurs = cell?.notebook.notebookType === NOTEBOOK_TYPE;
+      return isOurs && context.controller() ? debugCell(cell) : undefined;
+    },
     selectPython: async () => {
       const notebook = window.activeNotebookEditor?.notebook;
       const python = await choosePython(notebook?.uri);
@@ -120,10 +125,13 @@ export function registerCommands(context: CommandContext): Disposable[] {
     runBatch: (source: Uri, program: ScannedProgram) => runBatch(context, source, program),
     previewPrompt: (source: Uri, program: ScannedProgram) => context.preview.show(source, program),
     refreshVariables: () => context.controller()?.refreshViews(),
-    exportNotebook: onNotebook((notebook) => exportNotebook(notebook, replaceDiskFile)),
-    importNotebook: () => importNotebook(replaceDiskFile),
-    importFile: (clicked?: Uri, selected?: readonly Uri[]) =>
-      importFiles(replaceDiskFile, clicked, selected),
+    exportNotebook: onNotebook(async (notebook) => {
+      const { exportNotebook } = await convertCommands();
+      return exportNotebook(notebook, replaceDiskFile);
+    }),
+    importNotebook: async () => (await convertCommands()).importNotebook(replaceDiskFile),
+    importFile: async (clicked?: Uri, selected?: readonly Uri[]) =>
+      (await convertCommands()).importFiles(replaceDiskFile, clicked, selected),
     chooseModel: () => context.models.chooseModel(),
     connectToServer: () => context.models.connectToServer(),
     setApiKey: () => context.apiKeys.set(),
@@ -136,6 +144,11 @@ export function registerCommands(context: CommandContext): Disposable[] {
     // SAFETY: the table's keys are COMMANDS' keys.
     return commands.registerCommand(COMMANDS[name as keyof typeof COMMANDS], action);
   });
+}
+
+/** A bundle of its own: activation does not read the other formats. */
+function convertCommands() {
+  return import('./convert-commands.ts');
 }
 
 /** The cell of a clicked menu, else the selected one. */

@@ -18,6 +18,7 @@ import {
   type RunOutcome,
 } from '../../protocol/kernel-protocol.ts';
 import type { AttachedRun, KernelRecord } from '../../protocol/attach-protocol.ts';
+import type { DebugCommand, DebugControl, DebugEvent } from '../../protocol/debug-protocol.ts';
 import { DetachedKernel, type DetachedOptions } from './detached-kernel.ts';
 import type { KernelConnection, KernelConnectionListener } from './kernel-connection.ts';
 import { KernelProcess } from './kernel-process.ts';
@@ -63,6 +64,13 @@ export interface SessionListener {
   background(output: KernelOutput): void;
   /** Which file to run for a model's name; `null` leaves it to the runtime. Never rejects. */
   chooseModel(name: string, signal: AbortSignal): Promise<string | null>;
+}
+
+/** Whoever debugs a run. */
+export interface RunDebugger {
+  /** What holds from the beginning: breakpoints of every source. */
+  readonly controls: readonly DebugControl[];
+  event(event: DebugEvent): void;
 }
 
 export interface InputQuestion {
@@ -112,6 +120,7 @@ export class KernelSession {
   /** Runs that have ended, until the workbench has them safe. */
   readonly #drawn: string[] = [];
   #settling: ReturnType<typeof setTimeout> | null = null;
+  #debugger: RunDebugger | null = null;
 
   /** @param launch asked at every start, so that a restarted kernel sees changed settings */
   constructor(launch: () => KernelLaunch, listener: SessionListener) {
@@ -169,17 +178,27 @@ export class KernelSession {
     });
   }
 
-  /** Resolves when the run has ended in `sink`; never rejects. */
-  execute(cell: CellRef, code: string, sink: RunSink): Promise<void> {
+  /** Resolves when the run has ended in `sink`; never rejects. One run at a time has a debugger. */
+  execute(cell: CellRef, code: string, sink: RunSink, debug?: RunDebugger): Promise<void> {
     // A kernel that shuts down takes no more cells; the next one does.
-    if (this.#stopping) return this.#stopping.then(() => this.execute(cell, code, sink));
+    if (this.#stopping) return this.#stopping.then(() => this.execute(cell, code, sink, debug));
     const kernel = this.#ensureProcess();
     const id = `run-${this.#window}-${this.#nextRun++}`;
     return new Promise((resolve) => {
       const over = new AbortController();
       this.#runs.set(id, { id, cell, startedAt: null, sink, ended: resolve, over });
-      kernel.send({ type: 'execute', run: id, cell, code, stopOnError: true });
+      if (debug) {
+        this.#debugger = debug;
+        for (const command of debug.controls) kernel.send({ type: 'debug', command });
+      }
+      const debugged = debug ? { debug: true } : {};
+      kernel.send({ type: 'execute', run: id, cell, code, stopOnError: true, ...debugged });
     });
+  }
+
+  /** From the debugger of a run to its kernel. */
+  debug(command: DebugCommand): void {
+    this.#process?.send({ type: 'debug', command });
   }
 
   /**
@@ -338,6 +357,9 @@ export class KernelSession {
         break;
       case 'gen':
         this.#listener.gen(event.record);
+        break;
+      case 'debug':
+        this.#debugger?.event(event.event);
         break;
       case 'log':
         this.#listener.log(event.level, event.message);

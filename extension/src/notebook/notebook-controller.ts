@@ -22,6 +22,7 @@ import { endKernel } from '../kernel-client/end-kernel.ts';
 import {
   KernelSession,
   type KernelLaunch,
+  type RunDebugger,
   type RunSink,
   type SessionListener,
 } from '../kernel-client/kernel-session.ts';
@@ -37,6 +38,7 @@ import { notebookFolder } from './notebook-folder.ts';
 import { NOTEBOOK_TYPE } from './notebook-type.ts';
 import type { OwnPython } from './own-python.ts';
 import type { NotebookPython } from './python-status.ts';
+import { runCells } from './run-cells.ts';
 import { choosePython, setPython } from './select-python.ts';
 import { linkTraceback } from './traceback-links.ts';
 import type { UserQuestions } from './user-questions.ts';
@@ -90,6 +92,8 @@ export class SglangNotebookController implements Disposable {
   readonly #picks = new Map<NotebookDocument, { readonly guest: Guest }>();
   /** What cells wait for: the notebook gets back the kernel it had, or another Python. */
   readonly #changes = new Map<NotebookDocument, Promise<void>>();
+  /** Cells that are about to run with a debugger. */
+  readonly #debugged = new Map<NotebookCell, RunDebugger>();
 
   constructor(
     kernelEntry: string,
@@ -307,9 +311,24 @@ export class SglangNotebookController implements Disposable {
     const queue = cells.map((cell) => ({ cell, execution: this.#execution(cell) }));
     await Promise.all(
       queue.map(({ cell, execution }) =>
-        session.execute(cellReference(cell), cell.document.getText(), execution),
+        session.execute(
+          cellReference(cell),
+          cell.document.getText(),
+          execution,
+          this.#debugged.get(cell),
+        ),
       ),
     );
+  }
+
+  /** Runs a cell with a debugger, otherwise like any other; settles when it has ended. */
+  async debug(cell: NotebookCell, debug: RunDebugger): Promise<void> {
+    this.#debugged.set(cell, debug);
+    try {
+      await runCells(cell.notebook, [{ start: cell.index, end: cell.index + 1 }]);
+    } finally {
+      this.#debugged.delete(cell);
+    }
   }
 
   async #close(notebook: NotebookDocument): Promise<void> {

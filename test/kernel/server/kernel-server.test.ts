@@ -6,12 +6,14 @@ import {
   type ProcessHooks,
 } from '../../../extension/kernel/kernel-server.ts';
 import type { CellResult, PythonGuest } from '../../../extension/kernel/guest/guest.ts';
+import type { DebugControl } from '../../../extension/protocol/debug-protocol.ts';
 import type { KernelEvent, KernelRequest } from '../../../extension/protocol/kernel-protocol.ts';
 
 class ScriptedGuest implements PythonGuest {
   readonly version = '3.14.0';
   readonly hooks: GuestHooks;
   executed: string[] = [];
+  controls: string[] = [];
   interrupts = 0;
   disposed = false;
   #finish: ((result: CellResult) => void) | null = null;
@@ -32,6 +34,10 @@ class ScriptedGuest implements PythonGuest {
 
   interrupt(): void {
     this.interrupts += 1;
+  }
+
+  control(command: DebugControl): void {
+    this.controls.push(command.kind);
   }
 
   query(query: { readonly kind: string }): Promise<string> {
@@ -151,6 +157,8 @@ function describe(event: KernelEvent): string {
       return `model_request ${event.name}`;
     case 'ready':
       return 'ready';
+    case 'debug':
+      return `debug ${JSON.stringify(event.event)}`;
     case 'gen':
     case 'log':
     case 'process':

@@ -36,6 +36,9 @@ class Guest:
         self._flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
         self._file_name = None
         self._shell = None
+        # Made when a debugger first speaks.
+        self._debugger = None
+        self._debugging = False
 
     def install(self):
         sys.modules["__main__"] = self.main
@@ -44,16 +47,20 @@ class Guest:
         _sgl_display.install()
         _sgl_transport.process_context = self._shell.process_context
 
-    def execute(self, file_name, cell_id, label, code):
-        """The `CellResult` of running `code`."""
+    def execute(self, file_name, cell_id, label, code, debug=False):
+        """The `CellResult` of running `code`; `debug`: with the debugger."""
         self._file_name = file_name
         self.files.add(file_name, cell_id, label)
         self._shell.history.append(code)
         # A modification time of `None` keeps `linecache.checkcache` from looking for a file.
         lines = [line + "\n" for line in code.split("\n")]
         linecache.cache[self._file_name] = (len(code), None, lines, self._file_name)
+        self._debugging = debug
         try:
-            self._run_cell(code)
+            if debug:
+                self.debugger.run(lambda: self._run_cell(code))
+            else:
+                self._run_cell(code)
             return {"status": "ok"}
         except KeyboardInterrupt as interrupt:
             return {"status": "interrupted", "error": self._error(interrupt)}
@@ -62,8 +69,17 @@ class Guest:
         except BaseException as error:
             return {"status": "error", "error": self._error(error)}
         finally:
+            self._debugging = False
             self._show_figures()
             _sgl_streams.flush()
+
+    @property
+    def debugger(self):
+        if self._debugger is None:
+            import _sgl_debug
+
+            self._debugger = _sgl_debug.Debugger(self.files)
+        return self._debugger
 
     @staticmethod
     def _show_figures():
@@ -89,6 +105,8 @@ class Guest:
     def _run_source(self, source):
         """Runs Python text of the current cell; returns the value of a last expression."""
         tree = ast.parse(_sgl_cell_source.to_python(source), self._file_name)
+        if self._debugging:
+            self._debugger.breakpoints.compiled(self._file_name, self._compiled(tree, "exec"))
         last = None
         if tree.body and isinstance(tree.body[-1], ast.Expr) and not _ends_with_semicolon(source, tree.body[-1]):
             last = ast.Expression(tree.body.pop().value)
@@ -132,8 +150,13 @@ def install():
     _guest.install()
 
 
-def execute_json(file_name, cell_id, label, code):
-    return json.dumps(_guest.execute(file_name, cell_id, label, code))
+def execute_json(file_name, cell_id, label, code, debug=False):
+    return json.dumps(_guest.execute(file_name, cell_id, label, code, debug))
+
+
+def debug_control(command):
+    """Takes a debugger's command that does not wait for a stack to stand still."""
+    _guest.debugger.control(json.loads(command))
 
 
 def query_json(query):

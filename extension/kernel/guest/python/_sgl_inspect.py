@@ -10,6 +10,7 @@ import sys
 import types
 
 import _sgl_cell_source
+import _sgl_patience
 
 _MOST_COMPLETIONS = 500
 _VALUE_CHARACTERS = 200
@@ -20,6 +21,11 @@ _limited.maxstring = _limited.maxother = _VALUE_CHARACTERS
 
 
 def answer(query, namespace, files):
+    with _sgl_patience.limited(0):
+        return _answer(query, namespace, files)
+
+
+def _answer(query, namespace, files):
     kind = query["kind"]
     if kind == "complete":
         return _complete(query["code"], query["offset"], namespace)
@@ -92,15 +98,15 @@ def _kind(name, owner, namespace):
 
 def _variables(limit, namespace):
     """The user's variables in the order of their definition, at most `limit`."""
-    names = [name for name, value in namespace.items() if _is_variable(name, value)]
+    names = [name for name, value in namespace.items() if is_variable(name, value)]
     items = []
     for name in names[:limit]:
         value = namespace[name]
-        items.append({"name": name, "type": type(value).__name__, "value": _short(value), "size": _size(value)})
+        items.append({"name": name, "type": type(value).__name__, "value": short(value), "size": _size(value)})
     return {"total": len(names), "items": items}
 
 
-def _is_variable(name, value):
+def is_variable(name, value):
     if name.startswith("_") or isinstance(value, (types.ModuleType, types.FunctionType, type)):
         return False
     return not _comes_with_sglang(name, value)
@@ -112,14 +118,15 @@ def _comes_with_sglang(name, value):
     return any(vars(module).get(name) is value for module in modules)
 
 
-def _short(value):
+def short(value, limits=_limited, most=_VALUE_CHARACTERS):
+    """A representation of limited length, whatever the value does."""
     if type(value).__module__.partition(".")[0] == "sglang":
         return f"<{type(value).__name__}>"  # its text may not be there yet
     try:
-        text = _limited.repr(value)
+        text = limits.repr(value)
     except Exception as error:
         text = f"<repr() raised {type(error).__name__}>"
-    return text if len(text) <= _VALUE_CHARACTERS else text[: _VALUE_CHARACTERS - 1] + "…"
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _size(value):

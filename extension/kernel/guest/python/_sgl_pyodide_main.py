@@ -17,9 +17,12 @@ query_json = _sgl_guest.query_json
 run_body = transport.run_body
 
 
-def execute_json(file_name, cell_id, label, code):
+debug_control = _sgl_guest.debug_control
+
+
+def execute_json(file_name, cell_id, label, code, debug):
     _sgl_js.cell_begins()
-    return _sgl_guest.execute_json(file_name, cell_id, label, code)
+    return _sgl_guest.execute_json(file_name, cell_id, label, code, debug)
 
 
 def boot(cwd, environment):

@@ -5,7 +5,7 @@ import sys
 import traceback
 
 _GUEST_FOLDER = os.path.dirname(os.path.abspath(__file__)) + os.sep
-_STANDARD_LIBRARY = os.path.dirname(os.path.abspath(traceback.__file__)) + os.sep
+STANDARD_LIBRARY = os.path.dirname(os.path.abspath(traceback.__file__)) + os.sep
 _HIDDEN_PARTS = ("<frozen", "/_pyodide/", "/pyodide/", ".whl/micropip/", f"{os.sep}asyncio{os.sep}", f"{os.sep}concurrent{os.sep}")
 
 
@@ -116,12 +116,12 @@ def _users_frames(stack):
     """Leaves out the kernel's own frames and those of the standard library that these called."""
     below_own = False
     for frame in stack:
-        if _is_hidden(frame.filename):
+        if is_hidden(frame.filename):
             below_own = True
-        elif not (below_own and frame.filename.startswith(_STANDARD_LIBRARY)):
+        elif not (below_own and frame.filename.startswith(STANDARD_LIBRARY)):
             below_own = False
             yield frame
 
 
-def _is_hidden(file_name):
+def is_hidden(file_name):
     return file_name.startswith(_GUEST_FOLDER) or any(part in file_name for part in _HIDDEN_PARTS)

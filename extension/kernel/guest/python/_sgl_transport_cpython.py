@@ -43,11 +43,15 @@ _awaiting = False
 
 # This process was forked from the guest: the pipes are its parent's.
 _orphaned = False
+# The thread that reads from the kernel: it would wait for what only it can read.
+_reader = None
 
 # Called before every wait, so that what was printed is seen while the cell waits.
 on_wait = None
 # Gives folder and environment for the programs that a cell starts.
 process_context = None
+# Not called here, where new threads tell a debugger themselves.
+on_body = None
 
 
 class BridgeError(RuntimeError):
@@ -120,6 +124,8 @@ def post(message):
 
 
 def call(message):
+    if threading.current_thread() is _reader:
+        raise RuntimeError("a question from outside does not wait for the kernel")
     if on_wait is not None:
         on_wait()
     if message["op"] == "spawn_process" and process_context is not None:
@@ -274,6 +280,16 @@ def real_path(path):
     return os.path.abspath(path)
 
 
+def may_wait():
+    """Whether a debugger may hold this thread here: not while it writes to the kernel."""
+    return not (_orphaned or (_shield and threading.current_thread() is threading.main_thread()))
+
+
+def next_control():
+    """The thread that reads from the kernel gives a debugger's commands on at once."""
+    return None
+
+
 def _interrupt():
     global _epoch
     _epoch += 1
@@ -321,6 +337,8 @@ def _read_messages(guest):
             _requests.put(message)
         elif kind == "query":
             _answer_query(guest, message)
+        elif kind == "debug":
+            guest.debug_control(json.dumps(message["command"]))
         elif kind == "interrupt":
             _interrupt()
 
@@ -335,15 +353,16 @@ def _answer_query(guest, message):
 
 def serve(guest):
     """Runs cells until the kernel closes the pipe."""
-    global _busy
+    global _busy, _reader
     signal.signal(signal.SIGINT, _on_sigint)
-    threading.Thread(target=_read_messages, args=(guest,), daemon=True).start()
+    _reader = threading.Thread(target=_read_messages, args=(guest,), daemon=True)
+    _reader.start()
     _send({"type": "ready", "python": ".".join(map(str, sys.version_info[:3]))})
     while True:
         message = _take(_requests)
         cell = message["cell"]
         asyncio.set_event_loop(_loop)  # asyncio.run() in an earlier cell took it away
-        result = guest.execute_json(message["fileName"], cell["id"], cell["label"], message["code"])
+        result = guest.execute_json(message["fileName"], cell["id"], cell["label"], message["code"], message["debug"])
         if _orphaned:
             os._exit(0)  # os.fork() in a cell: its rest has run here, too
         _busy = False

@@ -28,6 +28,8 @@ _shield = 0
 on_wait = None
 # Gives folder and environment for the programs that a cell starts.
 process_context = None
+# Called on the new stack of every body: a debugger traces it.
+on_body = None
 
 
 class BridgeError(RuntimeError):
@@ -137,6 +139,8 @@ class _Task:
             try:
                 if interrupts != _worker.interrupts():  # a body queued before an interrupt never starts
                     raise KeyboardInterrupt
+                if on_body is not None:
+                    on_body()
                 function()
             except BaseException as error:
                 self._error = error
@@ -210,6 +214,16 @@ def _interruptible_run_sync(awaitable):
 
 def real_path(path):
     return _worker.real_path(path)
+
+
+def may_wait():
+    """Whether a debugger may hold this stack here: not inside this module, nor below JavaScript."""
+    return _shield == 0 and pyodide.ffi.can_run_sync()
+
+
+def next_control():
+    """A debugger's command that came while Python computes, or None."""
+    return _worker.next_control()
 
 
 def install():

@@ -28,6 +28,7 @@ The messages are those of ``bridge-protocol.ts``.
 import collections
 
 import _sgl_transport as _guest
+from _sgl_patience import patience
 
 post = _guest.post
 spawn = _guest.spawn

@@ -104,6 +104,9 @@ class ProgramState:
         if not is_name(name):
             raise unset(name, list(executor.variables))
         outer = executor.stream and not executor.in_body
+        if _transport.patience.get() is not None:
+            executor.wait_briefly(name)
+            outer = False
         return self._value(name, outer, executor.call("get", name=name, outer=outer))
 
     def _value(self, name, outer, reply):
@@ -226,6 +229,8 @@ class ProgramState:
         return {STATE_MIME: snapshot["state"], "text/plain": f"ProgramState({snapshot['text']})"}
 
     def __repr__(self):
+        if _transport.patience.get() is not None:
+            return f"<{type(self).__name__}>"
         return f"ProgramState({self.text()})"
 
 

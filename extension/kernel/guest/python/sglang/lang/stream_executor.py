@@ -11,6 +11,8 @@ from sglang.lang.choices import OwnSelect, decide_own
 from sglang.lang.ir import is_name, wire_list
 
 _sids = itertools.count(1)
+# Calls that wait for what a body has appended, or for its end.
+_WAITING = {"sync", "text", "messages", "error", "fork", "join", "next"}
 
 # The states whose bodies run in this context: their own reads must not wait for the body's end.
 bodies = contextvars.ContextVar("sglang_bodies", default=frozenset())
@@ -108,6 +110,10 @@ class StreamExecutor:
         self.post("end", error=None)
 
     def call(self, op, **fields):
+        if op in _WAITING and _transport.patience.get() is not None:
+            if op == "text":
+                return self.text_
+            self._refuse_to_wait()
         return _transport.call({"op": op, "sid": self.sid, **fields})
 
     async def call_async(self, op, **fields):
@@ -116,12 +122,29 @@ class StreamExecutor:
     def post(self, op, **fields):
         _transport.post({"op": op, "sid": self.sid, **fields})
 
+    def wait_briefly(self, name):
+        """For readers that hold up what they look at. RuntimeError when the value is still to come."""
+        seconds = _transport.patience.get()
+        try:
+            if not seconds:
+                raise TimeoutError
+            if name not in self.variables:
+                self.call("meta", name=name, timeout=seconds)
+        except TimeoutError:
+            raise RuntimeError(f"{name!r} is not generated yet") from None
+
+    def _refuse_to_wait(self):
+        if not _transport.patience.get() or not self.is_finished:
+            raise RuntimeError("this waits for the program, which goes on only after the debugger")
+
     @property
     def in_body(self):
         return self.sid in bodies.get()
 
     def wait_for_body(self):
         """Waits for the body of a streamed run; what it raised is raised here, once."""
+        if _transport.patience.get() is not None:
+            return
         if self.task is not None and not self.in_body:
             task = self.task
             task.join()

@@ -1,0 +1,77 @@
+/** "Debug Cell": starts debug sessions for cells. */
+import {
+  debug,
+  DebugAdapterInlineImplementation,
+  Disposable,
+  l10n,
+  NotebookCellKind,
+  window,
+  workspace,
+  type DebugConfiguration,
+  type NotebookCell,
+} from 'vscode';
+import type { SglangNotebookController } from '../notebook/notebook-controller.ts';
+import { NOTEBOOK_TYPE } from '../notebook/notebook-type.ts';
+
+export const DEBUG_TYPE = 'sglang';
+
+/** Names the URI of the cell's document in a debug configuration. */
+const CELL = 'cell';
+
+export async function debugCell(cell: NotebookCell): Promise<void> {
+  if (cell.kind !== NotebookCellKind.Code) return;
+  const folder = workspace.getWorkspaceFolder(cell.notebook.uri);
+  // The file of the notebook need not be saved to run a cell, so neither to debug one.
+  await debug.startDebugging(folder, configurationOf(cell), { suppressSaveBeforeStart: true });
+}
+
+export function registerDebugging(controller: SglangNotebookController): Disposable {
+  return Disposable.from(
+    debug.registerDebugConfigurationProvider(DEBUG_TYPE, {
+      /** Also for "Start Debugging" and `launch.json`, which name no cell. */
+      resolveDebugConfiguration: (_folder, configuration) => {
+        if (cellOf(configuration)) return configuration;
+        const cell = activeCell();
+        if (cell) return configurationOf(cell);
+        void window.showErrorMessage(
+          l10n.t('Select a code cell of a SGLang notebook to debug it.'),
+        );
+        return undefined;
+      },
+    }),
+    debug.registerDebugAdapterDescriptorFactory(DEBUG_TYPE, {
+      createDebugAdapterDescriptor: async (session) => {
+        const cell = cellOf(session.configuration);
+        if (!cell) throw new Error(l10n.t('The cell to debug is gone.'));
+        // Activation does not read it.
+        const { adapterFor } = await import('./debug-session.ts');
+        return new DebugAdapterInlineImplementation(adapterFor(cell, session.name, controller));
+      },
+    }),
+  );
+}
+
+function configurationOf(cell: NotebookCell): DebugConfiguration {
+  return {
+    type: DEBUG_TYPE,
+    request: 'launch',
+    name: l10n.t('Cell {0}', cell.index + 1),
+    internalConsoleOptions: 'neverOpen',
+    [CELL]: cell.document.uri.toString(),
+  };
+}
+
+function cellOf(configuration: DebugConfiguration): NotebookCell | undefined {
+  const uri: unknown = configuration[CELL];
+  return workspace.notebookDocuments
+    .filter(({ notebookType }) => notebookType === NOTEBOOK_TYPE)
+    .flatMap((notebook) => notebook.getCells())
+    .find(({ document }) => document.uri.toString() === uri);
+}
+
+function activeCell(): NotebookCell | undefined {
+  const editor = window.activeNotebookEditor;
+  if (editor?.notebook.notebookType !== NOTEBOOK_TYPE) return undefined;
+  const cell = editor.notebook.getCells()[editor.selection.start];
+  return cell?.kind === NotebookCellKind.Code ? cell : undefined;
+}

@@ -10,7 +10,8 @@ export interface HostedFile {
 }
 
 export type Misbehaviour =
-  | { readonly kind: 'cut'; readonly after: number }
+  /** `once`: not before that holds; a busy client may lose what it has not taken yet. */
+  | { readonly kind: 'cut'; readonly after: number; readonly once?: () => boolean }
   | { readonly kind: 'trickle' }
   | { readonly kind: 'silent' }
   | { readonly kind: 'status'; readonly status: number }
@@ -130,7 +131,11 @@ export class FakeHub {
       ...(partial ? { 'content-range': `bytes ${from}-${total - 1}/${total}` } : {}),
     });
     if (odd?.kind === 'cut') {
-      response.write(bytes.subarray(0, odd.after), () => setTimeout(() => response.destroy(), 40));
+      const cut = (): void => {
+        if (odd.once?.() === false) setTimeout(cut, 10);
+        else response.destroy();
+      };
+      response.write(bytes.subarray(0, odd.after), () => setTimeout(cut, 40));
     } else if (odd?.kind === 'trickle') {
       let at = 0;
       const timer = setInterval(() => response.write(bytes.subarray(at, (at += 1))), 10);

@@ -34,7 +34,7 @@ export function registerDebugging(controller: SglangNotebookController): Disposa
         const cell = activeCell();
         if (cell) return configurationOf(cell);
         void window.showErrorMessage(
-          l10n.t('Select a code cell of a SGLang notebook to debug it.'),
+          l10n.t('Select a code cell of an SGLang notebook to debug it.'),
         );
         return undefined;
       },

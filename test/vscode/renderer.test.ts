@@ -366,7 +366,7 @@ describe('state view', () => {
     await show(STATE_MIME, state([gen('Berlin', { tokens: NUMBERED_TOKENS })]));
     expect(await count('.token')).toBe(0);
     expect(await textOf()).toMatch(
-      /without their text\. Add return_text_in_logprobs=True to the gen.*number 1234.*5\.0 %.*number 99 90\.0 %/s,
+      /without their text\. Add return_text_in_logprobs=True to the gen.*number 1234.*5\.0 %.*number 99 90 %/s,
     );
     await show(STATE_MIME, state([gen('Berlin', { tokens: [token('Berlin', 0.8)] })]));
     expect(await textOf()).not.toContain('return_text_in_logprobs');

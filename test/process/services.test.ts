@@ -1,5 +1,5 @@
 /** Programs of the Python package, in both guests, on model services, which answer here with recorded shapes. */
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { HostBridge } from '../../extension/kernel/guest/guest.ts';
 import { createHostBridge } from '../../extension/kernel/guest/host-bridge.ts';
 import type { GenRecord, KernelOutput } from '../../extension/protocol/kernel-protocol.ts';
@@ -57,15 +57,25 @@ async function check(source: string, ...expected: unknown[]): Promise<void> {
   await checkBundled(prelude + PRELUDE + source, expected);
 }
 
-/** The same in a kernel of its own; what tests look at afterwards are the requests of the first run. */
+/** One for all tests: each defines its names anew and finds the first one's environment. */
+let bundled: KernelDriver | undefined;
+afterAll(() => bundled?.close());
+
+const AS_STARTED = `
+import os
+started = globals().get("started") or dict(os.environ)
+os.environ.clear()
+os.environ.update(started)
+`;
+
+/** The same in a kernel; what tests look at afterwards are the requests of the first run. */
 async function checkBundled(source: string, expected: readonly unknown[]): Promise<void> {
   const before = service.requests.length;
-  const kernel = new KernelDriver();
-  const run = await kernel.run(REPORT + source);
-  await kernel.close();
+  bundled ??= new KernelDriver();
+  const run = await bundled.run(AS_STARTED + REPORT + source);
   expect(run.outcome).toEqual({ status: 'ok' });
   expect(reportsIn(run)).toEqual(expected);
-  expect(JSON.stringify(kernel.events)).not.toContain(KEY);
+  expect(JSON.stringify(bundled.events)).not.toContain(KEY);
   expect(service.requests.length).toBeGreaterThan(0);
   service.requests.length = before;
 }

@@ -567,7 +567,7 @@ async function startHost(
       '--disable-sync',
     ],
   });
-  const page = await browser.newPage({ viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce' });
+  const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
   logConsole(page, log);
   if (web) {
     const host = await startWebHost({

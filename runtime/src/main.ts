@@ -107,14 +107,7 @@ async function run(options: RuntimeOptions): Promise<void> {
     version: VERSION,
   });
   const port = await listen(runtime.server, options.port);
-  log.access(`INFO:     Started server process [${process.pid}]`);
-  log.access(`INFO:     Uvicorn running on http://127.0.0.1:${port} (Press CTRL+C to quit)`);
-  log.info('The server is fired up and ready to roll!');
-  device.worked();
-  process.send?.('ready');
-  if (options.port === 0)
-    process.stdout.write(`SGLNB_RUNTIME ${JSON.stringify({ port, pid: process.pid })}\n`);
-
+  // Before anybody is told: a signal that nobody handles ends the process at once.
   onDumpRequest(() => {
     void engine.dump().then(
       (dump) => process.stdout.write(`SGLNB_STATE ${JSON.stringify(dump)}\n`),
@@ -126,6 +119,13 @@ async function run(options: RuntimeOptions): Promise<void> {
     await runtime.drain(DRAIN);
     await engine.stop();
   });
+  log.access(`INFO:     Started server process [${process.pid}]`);
+  log.access(`INFO:     Uvicorn running on http://127.0.0.1:${port} (Press CTRL+C to quit)`);
+  log.info('The server is fired up and ready to roll!');
+  device.worked();
+  process.send?.('ready');
+  if (options.port === 0)
+    process.stdout.write(`SGLNB_RUNTIME ${JSON.stringify({ port, pid: process.pid })}\n`);
   const error = await engine.broken;
   log.error(`The engine stopped: ${error.message}`);
   await runtime.drain(1_000);

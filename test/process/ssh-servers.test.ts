@@ -1,6 +1,5 @@
 /** Servers that only another machine reaches, by the user's own ssh to a real sshd. */
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -8,6 +7,7 @@ import { isAlive, processTree } from '../../extension/kernel/processes/process-t
 import { probeAnyServer } from '../../extension/src/models/ssh-probe.ts';
 import { MockSglangServer } from '../kernel/sglang/support/mock-sglang-server.ts';
 import type { DriverOptions, KernelDriver } from '../support/kernel-driver.ts';
+import { listeningSockets } from '../support/listening-sockets.ts';
 import { findSshd, SshServer } from '../support/sshd.ts';
 import { ok, startedKernels } from '../support/started-kernels.ts';
 import { RuntimeProcess } from './runtime-process.ts';
@@ -96,7 +96,10 @@ terminate_process(server)`,
     });
     const [, port = ''] = /-L 127\.0\.0\.1:(\d+):127\.0\.0\.1:\d+ /.exec(stdout) ?? [];
     expect(port).not.toBe('');
-    if (process.platform === 'linux') expect(listeners(port)).toEqual(['0100007F']);
+    if (process.platform === 'linux') {
+      const own = listeningSockets([pid]).map((socket) => [socket.address, socket.port]);
+      expect(own).toEqual([['127.0.0.1', Number(port)]]);
+    }
     await kernel.close();
     expect(isAlive(pid)).toBe(false);
   });
@@ -250,20 +253,6 @@ print(story.run()["text"], get_server_info()["version"])`,
 });
 
 const hasPython = spawnSync('python3', ['--version']).status === 0;
-
-/** Addresses that listen on a port, as Linux writes them. */
-function listeners(port: string): string[] {
-  const wanted = Number(port).toString(16).toUpperCase().padStart(4, '0');
-  return ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((table) =>
-    readFileSync(table, 'utf8')
-      .split('\n')
-      .map((line) => line.trim().split(/\s+/))
-      .flatMap(([, local = '', , state]) => {
-        const [address = '', bound] = local.split(':');
-        return bound === wanted && state === '0A' ? [address] : [];
-      }),
-  );
-}
 
 function printed(kernel: KernelDriver, run: string): string {
   return kernel.events

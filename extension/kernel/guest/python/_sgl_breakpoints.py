@@ -32,7 +32,7 @@ class Breakpoint:
                 if not _value(self.condition, frame):
                     return None
             except Exception as error:
-                return "stop", f"The condition of the breakpoint failed: {_told(error)}"
+                return "stop", f"The condition of the breakpoint failed: {told(error)}"
         self._count += 1
         if self.hits and not self._is_hit():
             return None
@@ -62,13 +62,18 @@ def _filled(text, frame):
         try:
             return str(_value(match[1], frame))
         except Exception as error:
-            return f"<{_told(error)}>"
+            return f"<{told(error)}>"
 
     return re.sub(r"\{\{|\}\}|\{([^{}]*)\}", fill, text)
 
 
-def _told(error):
-    return f"{type(error).__name__}: {error}"
+def told(error):
+    """An exception in one line, whatever its text does."""
+    try:
+        text = str(error)
+    except Exception:
+        text = ""
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 class Breakpoints:

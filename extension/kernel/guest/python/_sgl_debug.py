@@ -2,7 +2,7 @@
 
 Only a cell that is run for debugging is traced; others cost nothing. A stack that stands still waits in a
 call to the kernel, exactly as `input()` does, and is interrupted like it. The kernel lets one stack at a
-time speak; the answers of its call are the debugger's commands (`DebugCommand` in kernel-protocol.ts).
+time speak; the answers of its call are the debugger's commands (`DebugCommand` in debug-protocol.ts).
 """
 
 import asyncio
@@ -148,7 +148,7 @@ class Debugger:
         if places:
             places.reverse()
             frames, lines = [place[0] for place in places], [place[1] for place in places]
-            self.stand_still(self._main, frames, lines, "exception", _told(error))
+            self.stand_still(self._main, frames, lines, "exception", _sgl_breakpoints.told(error))
 
     # -------------------------------------------------------------- whose code
 
@@ -258,7 +258,7 @@ class Tracer:
             self._returned(frame)
         elif event == "exception" and "raised" in debugger.filters and debugger.is_new(argument[1]):
             if debugger.is_mine(frame.f_code.co_filename):
-                debugger.pause_at(self, frame, "exception", _told(argument[1]))
+                debugger.pause_at(self, frame, "exception", _sgl_breakpoints.told(argument[1]))
         return self.happened
 
     def _line(self, frame):
@@ -290,15 +290,7 @@ def _answer(stack, command):
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        return {"kind": "refusal", "id": number, "message": _told(error)}
-
-
-def _told(error):
-    try:
-        text = str(error)
-    except Exception:
-        text = ""
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+        return {"kind": "refusal", "id": number, "message": _sgl_breakpoints.told(error)}
 
 
 def _is_users_file(file_name):

@@ -121,10 +121,10 @@ class PausedStack:
         except SyntaxError:
             if question["context"] != "repl":
                 raise
-            exec(compile(text, "<debugger>", "exec"), frame.f_globals, _writable(frame))
+            exec(compile(text, "<debugger>", "exec"), frame.f_globals, frame.f_locals)
             _keep_locals(frame)
             return {"name": "", "type": "", "value": "", "reference": 0}
-        value = eval(code, frame.f_globals, _writable(frame))
+        value = eval(code, frame.f_globals, frame.f_locals)
         _keep_locals(frame)
         return self._item("", value, text, frame, long=question["context"] in ("repl", "clipboard"))
 
@@ -134,7 +134,7 @@ class PausedStack:
         name = question["name"]
         key = next((key for shown, key, _ in _children(how, owner) if shown == name), name)
         if how == "locals":
-            _writable(frame)[name] = value
+            frame.f_locals[name] = value
             _keep_locals(frame)
         elif how == "globals":
             frame.f_globals[name] = value
@@ -147,23 +147,13 @@ class PausedStack:
         return self._item(name, value, _path(expression, how, key), frame)
 
 
-if sys.version_info >= (3, 13):
+def _keep_locals(frame):
+    """Keeps what was written to `frame.f_locals`, of which there is one dict until somebody looks again."""
+    if sys.version_info >= (3, 13):
+        return  # it writes through
+    import ctypes
 
-    def _writable(frame):
-        return frame.f_locals
-
-    def _keep_locals(frame):
-        """A frame's `f_locals` writes through."""
-
-else:
-    # Each look at `f_locals` renews the one dict of a frame, so that what was written is kept at once.
-    def _writable(frame):
-        return frame.f_locals
-
-    def _keep_locals(frame):
-        import ctypes
-
-        ctypes.pythonapi.PyFrame_LocalsToFast(ctypes.py_object(frame), ctypes.c_int(0))
+    ctypes.pythonapi.PyFrame_LocalsToFast(ctypes.py_object(frame), ctypes.c_int(0))
 
 
 def _text(value, long):
@@ -199,12 +189,10 @@ def _children(how, value):
     if how == "globals":
         items = list(value.f_globals.items())
         return [(name, name, child) for name, child in items if _sgl_inspect.is_variable(name, child)]
-    if how == "indexed":
+    if how in ("indexed", "elements"):
         return [(f"[{index}]", index, child) for index, child in enumerate(value)]
     if how == "items":
         return [(_sgl_inspect.short(key), key, child) for key, child in list(value.items())]
-    if how == "elements":
-        return [(f"[{index}]", index, child) for index, child in enumerate(value)]
     if how == "state":
         return _of_state(value)
     return [(name, name, child) for name, child in _attributes(value)]

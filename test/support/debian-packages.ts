@@ -3,15 +3,23 @@
  * to a package, from the mirror that this machine is set up for, and checks signatures and hashes.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 /** Milliseconds that one command may take. */
 const LONGEST = 180_000;
 
-export interface DebianPackages {
+interface DebianPackages {
   /** Release of Debian; `null`: what belongs to this system. */
   readonly suite: string | null;
   readonly packages: readonly string[];
@@ -19,11 +27,40 @@ export interface DebianPackages {
   readonly folder: string;
 }
 
+/** Where packages of that name are kept, outside the checkout. */
+export function cachedPackages(name: string): string {
+  const cache = process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache');
+  return join(cache, 'sglang-notebooks', name);
+}
+
+/**
+ * Unpacks packages into the cache under a name, whole or not at all.
+ *
+ * @param prepare what is done to the unpacked folder before it is there
+ * @throws Error that says what is missing
+ */
+export function cacheDebianPackages(
+  name: string,
+  packages: Omit<DebianPackages, 'folder'>,
+  prepare: (folder: string) => void = () => {},
+): void {
+  const folder = cachedPackages(name);
+  const staging = `${folder}.${process.pid}`;
+  try {
+    unpackDebianPackages({ ...packages, folder: staging });
+    prepare(staging);
+    mkdirSync(dirname(folder), { recursive: true });
+    renameSync(staging, folder);
+  } finally {
+    rmSync(staging, { recursive: true, force: true });
+  }
+}
+
 /**
  * With all that they depend on; of packages of this system, only what is not installed.
  * @throws Error that says what is missing
  */
-export function unpackDebianPackages({ suite, packages, folder }: DebianPackages): void {
+function unpackDebianPackages({ suite, packages, folder }: DebianPackages): void {
   if (process.platform !== 'linux' || !existsSync('/usr/bin/apt-get') || !existsSync(KEYRING))
     throw new Error('this is no Debian');
   const work = mkdtempSync(join(tmpdir(), 'debian-packages-'));

@@ -12,9 +12,8 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { unpackDebianPackages } from './debian-packages.ts';
+import { join } from 'node:path';
+import { cacheDebianPackages, cachedPackages } from './debian-packages.ts';
 
 /** Debian 14, the first release that has it. */
 const SUITE = 'forky';
@@ -22,10 +21,12 @@ const NAME = 'python3.14';
 /** Debian's names of what Node calls `process.arch`. */
 const MACHINES: Readonly<Record<string, string>> = { x64: 'x86_64', arm64: 'aarch64' };
 
+/** Its name in the cache. */
+const CACHED = `${NAME}-${SUITE}`;
+
 /** Where it lies once it is installed. */
 export function cachedPython314(): string {
-  const cache = process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache');
-  return join(cache, 'sglang-notebooks', `${NAME}-${SUITE}`, 'usr', 'bin', NAME);
+  return join(cachedPackages(CACHED), 'usr', 'bin', NAME);
 }
 
 /** Installs it if there is none. Null when there is one afterwards, otherwise the reason. */
@@ -33,23 +34,16 @@ export function ensurePython314(): string | null {
   const executable = cachedPython314();
   if (existsSync(executable) || works(NAME)) return null;
   if (!(process.arch in MACHINES)) return `there is none for ${process.arch}`;
-  const root = join(dirname(executable), '..', '..');
-  const staging = `${root}.${process.pid}`;
   try {
     console.log(`installing ${NAME} of Debian's ${SUITE} (once, under half a minute) …`);
     const packages = [`${NAME}-minimal`, `lib${NAME}-stdlib`];
-    unpackDebianPackages({ suite: SUITE, packages, folder: staging });
-    writeLauncher(staging);
-    mkdirSync(dirname(root), { recursive: true });
-    renameSync(staging, root);
-    if (works(executable)) return null;
-    rmSync(root, { recursive: true, force: true });
-    return 'the one that was installed does not start';
+    cacheDebianPackages(CACHED, { suite: SUITE, packages }, writeLauncher);
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
-  } finally {
-    rmSync(staging, { recursive: true, force: true });
   }
+  if (works(executable)) return null;
+  rmSync(cachedPackages(CACHED), { recursive: true, force: true });
+  return 'the one that was installed does not start';
 }
 
 /**

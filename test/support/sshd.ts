@@ -12,19 +12,19 @@ import {
   mkdtempSync,
   readFileSync,
   readdirSync,
-  renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:net';
-import { homedir, tmpdir, userInfo } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { processTree } from '../../extension/kernel/processes/process-tree.ts';
-import { unpackDebianPackages } from './debian-packages.ts';
+import { cacheDebianPackages, cachedPackages } from './debian-packages.ts';
 
 /** Who runs it where the tests run as root, as whom it would want a user and a folder of the system's. */
 const UNPRIVILEGED = { name: 'daemon', uid: 1, gid: 1 };
+const PACKAGE = 'openssh-server';
 const SYSTEM_FOLDERS = ['/usr/sbin', '/usr/local/sbin', '/usr/bin', '/opt/homebrew/sbin'];
 
 export type FoundSshd =
@@ -36,21 +36,14 @@ export function findSshd(): FoundSshd {
   if (spawnSync('ssh', ['-V']).status !== 0) return lacks('there is no ssh');
   const system = SYSTEM_FOLDERS.map((folder) => join(folder, 'sshd')).find(existsSync);
   if (system !== undefined) return { executable: system, missing: null };
-  const cache = process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache');
-  const folder = join(cache, 'sglang-notebooks', 'openssh-server');
-  const executable = join(folder, 'usr', 'sbin', 'sshd');
+  const executable = join(cachedPackages(PACKAGE), 'usr', 'sbin', 'sshd');
   if (existsSync(executable)) return { executable, missing: null };
-  const staging = `${folder}.${process.pid}`;
   try {
-    console.log("unpacking Debian's openssh-server (once, some seconds) …");
-    unpackDebianPackages({ suite: null, packages: ['openssh-server'], folder: staging });
-    mkdirSync(dirname(folder), { recursive: true });
-    renameSync(staging, folder);
+    console.log(`unpacking Debian's ${PACKAGE} (once, some seconds) …`);
+    cacheDebianPackages(PACKAGE, { suite: null, packages: [PACKAGE] });
     return { executable, missing: null };
   } catch (error) {
     return lacks(error instanceof Error ? error.message : String(error));
-  } finally {
-    rmSync(staging, { recursive: true, force: true });
   }
 }
 

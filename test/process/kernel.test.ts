@@ -321,6 +321,23 @@ describe('questions', () => {
     );
     expect(reply).toContain('"name":"loud"');
     expect(reply.length).toBeLessThan(20_000);
+    const inside = await kernel.query({ kind: 'variables', limit: 2, path: ['big'] });
+    expect(inside).toMatchObject({ total: 10 ** 6, items: [{ name: '[0]' }, { name: '[1]' }] });
+  });
+  test('what is inside a variable, by the names that were shown', async () => {
+    await kernel.run('class Box: pass\nbox = Box()\nbox.table = {"k": (1, "two")}');
+    const ask = (...path: string[]) => kernel.query({ kind: 'variables', limit: 9, path });
+    expect(await ask('box')).toMatchObject({
+      items: [{ name: 'table', type: 'dict', size: 1, unfolds: true }],
+    });
+    expect(await ask('box', 'table', "'k'")).toEqual({
+      total: 2,
+      items: [
+        { name: '[0]', type: 'int', value: '1', size: null, unfolds: false },
+        { name: '[1]', type: 'str', value: "'two'", size: 3, unfolds: false },
+      ],
+    });
+    expect(await ask('box', 'gone', "'k'")).toEqual({ total: 0, items: [] });
   });
   test('programs', async () => {
     await kernel.run(

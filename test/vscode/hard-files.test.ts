@@ -235,19 +235,7 @@ describe('an export', () => {
   async function exportTo(path: string): Promise<void> {
     const { page } = workbench;
     await workbench.command('SGLang: Export Notebook…');
-    const box = page.locator('.quick-input-widget input').first();
-    await workbench.waitForText('.quick-input-widget', 'OK');
-    // The dialog writes its own proposal into the box once it has looked at the folder.
-    await eventually(
-      20_000,
-      async () => {
-        await box.fill(path);
-        await page.waitForTimeout(400);
-        return (await box.inputValue()) === path || undefined;
-      },
-      () => `the dialog did not keep "${path}"`,
-    );
-    await page.locator('.quick-input-widget').getByRole('button', { name: 'OK' }).click();
+    await workbench.acceptPath(path);
     // Asks before it overwrites, in the same box.
     const overwrites = page.getByText('already exists', { exact: false });
     const asked = await overwrites.waitFor({ timeout: 3000 }).then(

@@ -1,5 +1,6 @@
 /** Notebooks whose files change, cannot be saved or are open in two windows, and wrong settings; in a real workbench. */
 import { readdirSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { extname } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { pictureFailures } from './failure-screenshot.ts';
 import { mountDenied, SmallDisk } from './small-disk.ts';
@@ -235,6 +236,9 @@ describe('an export', () => {
   async function exportTo(path: string): Promise<void> {
     const { page } = workbench;
     await workbench.command('SGLang: Export Notebook…');
+    await workbench.waitForText('.quick-input-list .monaco-list-row', 'Jupyter notebook');
+    await page.keyboard.type(extname(path));
+    await page.keyboard.press('Enter');
     await workbench.acceptPath(path);
     // Asks before it overwrites, in the same box.
     const overwrites = page.getByText('already exists', { exact: false });
@@ -257,6 +261,12 @@ describe('an export', () => {
     expect(workbench.read('out.py')).toContain('print("exported")');
     expect(workbench.read('out.md')).toContain('```python');
     expect(workbench.read('out.html')).toMatch(/^<!doctype html>/i);
+    // What is in the editor: it need not be saved for that.
+    await workbench.command('SGLang: New SGLang Notebook');
+    await workbench.waitForText('.tab.active', 'Untitled');
+    await exportTo(workbench.path('new.md'));
+    await workbench.waitForText('.tab.active', 'Untitled');
+    expect(await workbench.waitForFile('new.md', (text) => text !== '')).toContain('capital_of');
     expect(readdirSync(workbench.folder).filter((name) => name.endsWith('.tmp'))).toEqual([]);
   });
 

@@ -291,7 +291,7 @@ it('reads the variables and what runs', async () => {
   await page.keyboard.press('Home');
   const first = await waitForStop(/^treeitem$/, /\S/);
   await page.keyboard.press('End');
-  const last = await waitForStop(/^treeitem$/, /^state: ProgramState/);
+  const last = await waitForStop(/^treeitem$/, /^state: ProgramState$/);
   expect(last.name).not.toBe(first.name);
   // Inside it is what the program generated.
   await page.keyboard.press('ArrowRight');

@@ -94,8 +94,11 @@ export class VariablesView implements TreeDataProvider<Variable>, Disposable {
       unfolds ? TreeItemCollapsibleState.Collapsed : TreeItemCollapsibleState.None,
     );
     item.id = id;
-    item.description =
-      type === '' ? value : `${type}${size === null ? '' : `[${size}]`} = ${value}`;
+    const kind = size === null ? type : `${type}[${size}]`;
+    // What has no better words than its type is unfolded.
+    item.description = [kind, value]
+      .filter((part) => part !== '' && part !== `<${type}>`)
+      .join(' = ');
     item.tooltip = value;
     item.contextValue = 'variable';
     return spoken(item);

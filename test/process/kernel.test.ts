@@ -159,6 +159,16 @@ describe('errors', () => {
       4,
     );
     expect(error.traceback).toMatch(/KeyError: 'a'[\s\S]*direct cause[\s\S]*ValueError: no a/);
+    // The server's answer was raised nowhere, and the message has it.
+    const failed = await checkError(
+      'from sglang._errors import failed\nraise failed("x", {"type": "RuntimeError", "message": "no"})',
+      'GenerationError',
+      2,
+    );
+    expect(failed.traceback).toMatch(
+      /^Traceback[^]*\nsglang\.GenerationError: 'x' was not generated: no$/,
+    );
+    expect(failed.traceback).not.toContain('direct cause');
   });
   test('endless recursion', () =>
     checkError('def r(): r()\nr()', 'RecursionError', 1).then(() => undefined));
@@ -170,6 +180,7 @@ describe('errors', () => {
   test('a package that is not there, and %pip, say what to do', async () => {
     const error = await checkError('import numpy', 'ModuleNotFoundError', 1);
     expect(error.traceback).toContain('"SGLang: Select Python…" in VS Code');
+    for (const line of error.traceback.split('\n')) expect(line.length).toBeLessThan(100);
     expect((await checkError('%pip download numpy', 'MagicError', 1)).message).toContain(
       'Run the notebook on a Python of your own',
     );

@@ -239,6 +239,9 @@ it('enters the output, walks through the forks and the token view, opens its tab
   await page.keyboard.press('Enter');
   await tabTo('group', /^Token probabilities of capital/);
   await workbench.screenshot('keyboard-token-view');
+  // Whoever reads outputs deletes no cell by that.
+  await page.keyboard.press('d');
+  await page.keyboard.press('d');
   await page.keyboard.press('Shift+Tab');
   await waitForStop(/^DisclosureTriangle$/, /^Token probabilities of capital/);
   await page.keyboard.press(' ');
@@ -253,6 +256,7 @@ it('enters the output, walks through the forks and the token view, opens its tab
     () => 'the focus does not leave the output',
   );
   await page.keyboard.press('Escape');
+  await workbench.waitForText('.statusbar-item', /Cell \d of 4/);
 });
 
 it('opens the form of a program from its lens, goes back, fills it in and runs', async () => {

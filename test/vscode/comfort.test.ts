@@ -181,11 +181,11 @@ it('keeps what "Save without Formatting" tears on a full disk, and saves it whol
     .getByRole('button', { name: 'Save Elsewhere…' })
     .first()
     .click();
-  await workbench.acceptPath(workbench.path('elsewhere.sglnb'));
-  await workbench.waitForText('.tab.active', 'elsewhere.sglnb');
-  const elsewhere = await workbench.waitForFile('elsewhere.sglnb', (text) => text !== '');
-  expect(elsewhere).toContain('later = 1');
-  expect(elsewhere).toContain('o'.repeat(400_000));
+  await workbench.acceptPath(workbench.path('rescued.sglnb'));
+  await workbench.waitForText('.tab.active', 'rescued.sglnb');
+  const rescued = await workbench.waitForFile('rescued.sglnb', (text) => text !== '');
+  expect(rescued).toContain('later = 1');
+  expect(rescued).toContain('o'.repeat(400_000));
   expect(await workbench.page.locator('.tab.dirty').count()).toBe(0);
   await eventually(
     10_000,

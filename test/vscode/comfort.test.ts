@@ -33,13 +33,10 @@ greeting = "from a script"
 
 const WHOLE = '# %%\nprint("o" * 300_000)\nprint("run " + "is whole")\n';
 
-/** VS Code in a browser saves by itself. */
-const SETTINGS = { 'files.autoSave': 'off' };
-
 beforeAll(async () => {
   workbench = await Workbench.start({
     files: {
-      '.vscode/settings.json': JSON.stringify(SETTINGS),
+      '.vscode/settings.json': '{}',
       'empty.sglnb': '# %%\n\n',
       'endless.sglnb': ENDLESS,
       'script.py': SCRIPT,
@@ -176,7 +173,7 @@ it('reports an issue with what runs here, and without names of files', async () 
   );
   expect(await reporter.locator('select').nth(1).inputValue()).toBe('extension');
   await reporter.close();
-  const without = { ...SETTINGS, 'issueReporter.experimental.webReporter': false };
+  const without = { 'issueReporter.experimental.webReporter': false };
   writeFileSync(workbench.path('.vscode/settings.json'), JSON.stringify(without));
   await page.waitForTimeout(2000);
   // A workbench without a reporter of its own.

@@ -1,9 +1,16 @@
 /** Calls of `sgl.*`: what expression they build. */
+import { checkAppendable } from './appendable.ts';
 import { bindArguments, type BoundArguments } from './argument-binding.ts';
 import { constrainedType } from './constraints.ts';
 import { listType, strType } from './gen-type.ts';
 import type { Span } from '../syntax/ast.ts';
-import { backendKind, isOlderThan, type CallArguments, type Machine } from './machine.ts';
+import {
+  backendKind,
+  isOlderThan,
+  type ArgumentValue,
+  type CallArguments,
+  type Machine,
+} from './machine.ts';
 import type { NamePattern } from './name-pattern.ts';
 import { apiFunctions } from './sglang-api.ts';
 import {
@@ -36,7 +43,7 @@ export function callApi(machine: Machine, name: string, args: CallArguments): Va
     case 'system':
     case 'user':
     case 'assistant':
-      return roleBlock(machine, name, bound.get('expr')?.value ?? none, args);
+      return roleBlock(machine, name, bound.get('expr'), args);
     case 'separate_reasoning':
       reportVersion(machine, '`separate_reasoning`', '0.4.7.post1', args.node.callee);
       return {
@@ -202,16 +209,17 @@ function reasoningEvents(events: readonly SglEvent[]): readonly SglEvent[] {
 export function roleBlock(
   machine: Machine,
   role: string,
-  content: Value,
+  content: ArgumentValue | undefined,
   args: CallArguments,
 ): Value {
   const { unit } = machine;
+  if (content) checkAppendable(machine, content.node, content.value, 'put into a message');
   const node = args.node;
   return {
     kind: 'expression',
     events: [
       { kind: 'role', role, begin: true, unit, node },
-      ...eventsOf(content),
+      ...eventsOf(content?.value ?? none),
       { kind: 'role', role, begin: false, unit, node },
     ],
   };

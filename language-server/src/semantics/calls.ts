@@ -1,6 +1,7 @@
 /** Calls: of programs, states, `sgl.*`, helpers of the user, and what is known of Python's own. */
 import type { Argument, Call, Expression } from '../syntax/ast.ts';
 import { callApi } from './api-calls.ts';
+import { checkFormatted } from './appendable.ts';
 import { appendEvents } from './append.ts';
 import type { Environment } from './environment.ts';
 import { elementOf } from './iteration.ts';
@@ -197,6 +198,9 @@ function callMethod(
     return dictMethod(machine, object, name, args, env);
   }
   if (object.kind === 'text' || object.kind === 'gen' || object.kind === 'instance') {
+    if (object.kind === 'text' && name === 'format')
+      for (const { node, value } of [...args.positional, ...args.keywords.values()])
+        checkFormatted(machine, node, value);
     return textMethod(object, name);
   }
   giveAway(machine, args, env);

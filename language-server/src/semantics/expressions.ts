@@ -8,6 +8,7 @@ import type {
   Subscript,
 } from '../syntax/ast.ts';
 import { eventsOf } from './api-calls.ts';
+import { buildsExpression, checkAppendable, checkField, checkFormatted } from './appendable.ts';
 import { attributeOf } from './attributes.ts';
 import { checkCompare, checkNumber } from './comparisons.ts';
 import { joinEnvironments, lookupName, type Environment } from './environment.ts';
@@ -176,6 +177,7 @@ function stringValue(machine: Machine, node: Str, env: Environment): Value {
   const parts = node.parts.map((part): string | null => {
     if (part.kind === 'text') return part.value;
     const value = machine.evaluate(part.value, env);
+    checkField(machine, node, part.value, value);
     if (part.conversion !== null) return null;
     return value.kind === 'number' ? String(value.value) : constantText(value);
   });
@@ -190,7 +192,11 @@ function binaryValue(machine: Machine, node: Binary, env: Environment): Value {
   if (node.operator === '+') return sum(machine, node, left, right);
   if (left.kind === 'number' && right.kind === 'number')
     return arithmetic(node.operator, left.value, right.value);
-  if (node.operator === '%' && left.kind === 'text') return { kind: 'text', parts: [null] };
+  if (node.operator === '%' && left.kind === 'text') {
+    for (const value of right.kind === 'list' ? (right.items ?? []) : [right])
+      checkFormatted(machine, node.right, value);
+    return { kind: 'text', parts: [null] };
+  }
   if (node.operator === '*' && left.kind === 'text') return { kind: 'text', parts: [null] };
   if (node.operator === '*' && left.kind === 'list') return listOf(left.element);
   if (['-', '/', '//', '**'].includes(node.operator)) {
@@ -216,8 +222,8 @@ function arithmetic(operator: string, a: number, b: number): Value {
 
 function sum(machine: Machine, node: Binary, left: Value, right: Value): Value {
   if (left.kind === 'expression' || right.kind === 'expression') {
-    if (buildsExpression(left)) reportBadOperand(machine, node.right, right);
-    if (buildsExpression(right)) reportBadOperand(machine, node.left, left);
+    if (buildsExpression(left)) checkSummand(machine, node.right, right);
+    if (buildsExpression(right)) checkSummand(machine, node.left, left);
     return { kind: 'expression', events: [...eventsOf(left), ...eventsOf(right)] };
   }
   if (left.kind === 'union' || right.kind === 'union') {
@@ -249,37 +255,10 @@ function partsOf(value: Value): readonly (string | null)[] {
   return value.kind === 'text' ? value.parts : [null];
 }
 
-/** An expression for certain, not what an unknown function may have returned. */
-function buildsExpression(value: Value): boolean {
-  return value.kind === 'expression' && value.events.some((event) => event.kind !== 'opaque');
-}
-
-/** SGLang asserts that only text and expressions are added to expressions. */
-function reportBadOperand(machine: Machine, node: Expression, value: Value): void {
-  const isBad =
-    value.kind === 'number' ||
-    value.kind === 'none' ||
-    value.kind === 'bool' ||
-    (value.kind === 'instance' && ['int', 'float', 'bool', 'dict', 'bytes'].includes(value.type));
-  if (!isBad || value.kind === 'none') {
-    if (value.kind === 'none')
-      machine.report('invalid-append', node, 'None cannot be added to an SGLang expression.');
-    return;
-  }
-  machine.report(
-    'invalid-append',
-    node,
-    'Only text and SGLang expressions can be added to an expression.',
-    [
-      {
-        title: 'Wrap in str(...)',
-        edits: [
-          { start: node.start, end: node.start, text: 'str(' },
-          { start: node.end, end: node.end, text: ')' },
-        ],
-      },
-    ],
-  );
+function checkSummand(machine: Machine, node: Expression, value: Value): void {
+  if (value.kind === 'none')
+    machine.report('invalid-append', node, 'None cannot be added to an SGLang expression.');
+  else checkAppendable(machine, node, value, 'added to an expression');
 }
 
 function unaryValue(operator: string, operand: Value): Value {

@@ -89,7 +89,7 @@ function consume(machine: Machine, state: ProgramStateInfo | undefined): void {
 /** `s.user(x)` appends at once and returns the expression; without `x` it is a context manager. */
 function roleMethod(machine: Machine, stateId: number, role: string, args: CallArguments): Value {
   const { unit } = machine;
-  const content = args.positional[0]?.value ?? args.keywords.get('expr')?.value;
+  const content = args.positional[0] ?? args.keywords.get('expr');
   if (content)
     return { kind: 'method', object: roleBlock(machine, role, content, args), name: 'appended' };
   return {

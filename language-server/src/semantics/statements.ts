@@ -10,6 +10,7 @@ import type {
   Statement,
 } from '../syntax/ast.ts';
 import { eventsOf } from './api-calls.ts';
+import { checkAppendable, checkStatement } from './appendable.ts';
 import { appendEvents } from './append.ts';
 import { moduleMember } from './attributes.ts';
 import { executeIf, readOnly } from './branches.ts';
@@ -42,9 +43,11 @@ export function executeBlock(machine: Machine, block: Block, env: Environment): 
 
 function execute(machine: Machine, node: Statement, env: Environment): boolean {
   switch (node.kind) {
-    case 'Expression':
-      machine.evaluate(node.value, env);
+    case 'Expression': {
+      const value = machine.evaluate(node.value, env);
+      checkStatement(machine, node.value, value, (callee) => isApi(machine, callee, env));
       return !endsProgram(machine, node.value);
+    }
     case 'Assign': {
       const value = machine.evaluate(node.value, env);
       for (const target of node.targets) assignTarget(machine, env, target, value);
@@ -115,6 +118,13 @@ function execute(machine: Machine, node: Statement, env: Environment): boolean {
     case 'Invalid':
       return true;
   }
+}
+
+function isApi(machine: Machine, callee: Expression, env: Environment): boolean {
+  machine.recorder.quiet++;
+  const { kind } = machine.evaluate(callee, env);
+  machine.recorder.quiet--;
+  return kind === 'api';
 }
 
 /** `sys.exit()`, `exit()`, `quit()`, `os._exit()`. */
@@ -190,26 +200,6 @@ function callOf(callee: Expression) {
 function checkAppended(machine: Machine, node: AugmentedAssign, value: Value): void {
   if (value.kind === 'none') {
     machine.report('invalid-append', node.value, 'None cannot be appended to a state.');
-  } else if (
-    value.kind === 'number' ||
-    value.kind === 'bool' ||
-    value.kind === 'list' ||
-    value.kind === 'dict'
-  ) {
-    machine.report(
-      'invalid-append',
-      node.value,
-      'Only text and SGLang expressions can be appended to a state.',
-      [
-        {
-          title: 'Wrap in str(...)',
-          edits: [
-            { start: node.value.start, end: node.value.start, text: 'str(' },
-            { start: node.value.end, end: node.value.end, text: ')' },
-          ],
-        },
-      ],
-    );
   } else if (isAppendingMethod(machine, node)) {
     machine.report(
       'appended-twice',
@@ -217,6 +207,8 @@ function checkAppended(machine: Machine, node: AugmentedAssign, value: Value): v
       '`s.user(...)` appends by itself: with `+=` the message is appended twice.',
       [{ title: "Remove '+='", edits: [{ start: node.start, end: node.value.start, text: '' }] }],
     );
+  } else {
+    checkAppendable(machine, node.value, value, 'appended to a state');
   }
 }
 

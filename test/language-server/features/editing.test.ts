@@ -504,6 +504,36 @@ describe('code actions', () => {
     expect(
       apply(['x = gen("a", json_schema={|"type": "object"})'], 'Wrap in json.dumps(...)'),
     ).toBe('x = gen("a", json_schema=json.dumps({"type": "object"}))'));
+  it.each([
+    [`f"So {gen('|a')} it is"`, `f"So " + gen('a') + f" it is"`],
+    [`user(f"{ q }: {gen('|a')}")`, `user(f"{ q }: " + gen('a'))`],
+    [`fr'''{\n  gen("|a")\n} it is'''`, `gen("a") + fr''' it is'''`],
+    [`f"{gen('|a')}"`, `gen('a')`],
+  ])('takes a gen out of formatted text: %s', (before, after) =>
+    expect(apply([`@function\ndef g(s, q):\n    s += ${before}`], "Add it with '+'")).toBe(
+      `@function\ndef g(s, q):\n    s += ${after}`,
+    ),
+  );
+  it('appends what is forgotten', () =>
+    expect(apply(['@function\ndef g(s, q):\n    us|er(q)'], 'Append to s')).toBe(
+      '@function\ndef g(s, q):\n    s += user(q)',
+    ));
+  it('adds the parts of a list', () =>
+    expect(
+      apply(
+        ['@function\ndef g(s, q):\n    s += user([|image(q), "what is it?"])'],
+        "Add the parts with '+'",
+      ),
+    ).toBe('@function\ndef g(s, q):\n    s += user(image(q) + "what is it?")'));
+  it('joins the values of forks', () =>
+    expect(
+      apply(
+        [
+          '@function\ndef g(s, q):\n    forks = s.fork(2)\n    forks += gen("a")\n    forks.join()\n    s += s["|a"]',
+        ],
+        "Join with '\\n'",
+      ),
+    ).toContain('    s += "\\n".join(s["a"])'));
   it('ignores a finding on its line', () =>
     expect(apply([program, 'f.run()["n|o"]\nx = 1'], 'Ignore unknown-variable on this line')).toBe(
       'f.run()["no"]  # sglang: ignore[unknown-variable]\nx = 1',

@@ -267,6 +267,35 @@ const mistakes: Readonly<Record<string, readonly string[]>> = {
   'text appended to all forks': [
     body('forks = s.fork(2)\nforks += «invalid-append:"Go:"»\nforks.join()'),
   ],
+  'bytes, a length, a list and a state appended': [
+    body(
+      's += «invalid-append:b"x"»\ns += «invalid-append:len(q)»\ns += «invalid-append:[user(q), assistant(gen("a"))]»\ns += «invalid-append:f("x")»',
+    ),
+  ],
+  'a list and a number in a message': [
+    body(
+      's += user(«invalid-append:[image(q), "what is it?"]»)\nwith s.assistant(): s += gen("a")\ns.user(«invalid-append:5»)',
+    ),
+  ],
+  'the list of a join appended': [
+    body(
+      'forks = s.fork(2)\nforks += gen("a")\nforks.join()\ns += «invalid-append:s["a"]»\ns += user(«invalid-append:s["a"]»)\ns += s["a"][0]',
+    ),
+  ],
+  'messages that are not appended': [
+    body(
+      '«not-appended:sgl.user(q)»\n«not-appended:"So " + assistant(gen("a")) + "."»\ns.user(q)\nwith s.assistant():\n    «not-appended:gen("b")»',
+    ),
+  ],
+  'a gen that a helper does not append': [
+    'def ask(s):\n    «not-appended:user("x")»\n    return gen("b")',
+    body('s += ask(s)'),
+  ],
+  'gens inside formatted text': [
+    body(
+      `s += f"{q} is {«gen-in-fstring:gen('a')»} or {«gen-in-fstring:select('b', ['x'])»!r}"\ns += "%s" % «gen-in-fstring:gen("c")»\ns += "{} {}".format(q, «gen-in-fstring:gen("d")»)\nx = user("%s %s" % «gen-in-fstring:(q, gen("e"))»)`,
+    ),
+  ],
   'a message appended twice': [body('s += «appended-twice:s.user("x")»')],
   'an unknown join mode': [
     body('forks = s.fork(2)\nforks += gen("a")\nforks.join(«invalid-join-mode:"gather"»)'),

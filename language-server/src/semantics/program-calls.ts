@@ -1,6 +1,11 @@
 /** `program.run(...)`, `run_batch`, `bind` and direct calls: the state that comes out. */
-import type { FunctionDef, Parameter } from '../syntax/ast.ts';
-import { bindArguments, reportUnknownKeyword, type BoundArguments } from './argument-binding.ts';
+import type { Expression, FunctionDef, Parameter } from '../syntax/ast.ts';
+import {
+  bindArguments,
+  reportTwice,
+  reportUnknownKeyword,
+  type BoundArguments,
+} from './argument-binding.ts';
 import { checkRanges, noteBackend } from './api-calls.ts';
 import type { Environment } from './environment.ts';
 import type { CallArguments, Machine } from './machine.ts';
@@ -103,15 +108,16 @@ function checkProgramArguments(machine: Machine, program: Program, args: CallArg
   const takesAny = parameters.some((parameter) => parameter.star === '**');
   const takesMany = parameters.some((parameter) => parameter.star === '*');
   const what = `${program.ref.name}.run`;
-  if (args.positional.length > names.length && !takesMany && !args.hasUnpacking) {
-    const extra = args.positional[names.length];
-    if (extra)
-      machine.report(
-        'call-arguments',
-        extra.span,
-        `\`${program.ref.name}\` takes ${countText(names.length)}.`,
-      );
-  }
+  const places = positionalNames(program.ref);
+  const extra = args.positional[places.length];
+  if (extra && !takesMany && !args.hasUnpacking)
+    machine.report(
+      'call-arguments',
+      extra.span,
+      `\`${program.ref.name}\` takes ${countText(places.length)}${places.length < names.length ? ' by position' : ''}.`,
+    );
+  for (const name of places.slice(0, args.positional.length))
+    reportTwice(machine, what, name, args.keywords.get(name));
   const known = [...names, ...samplingKeywords];
   for (const [name, argument] of args.keywords) {
     const isKnown =
@@ -135,6 +141,13 @@ function checkSampling(machine: Machine, own: readonly string[], args: CallArgum
     [...args.keywords].filter(([name]) => samplingKeywords.has(name) && !own.includes(name)),
   );
   checkRanges(machine, bound satisfies BoundArguments);
+}
+
+/** Parameters after `s` that a call may fill by position. */
+function positionalNames(ref: FunctionRef): readonly string[] {
+  const named = ref.node.parameters.slice(1);
+  const end = named.findIndex(({ star, separator }) => star !== '' || separator === '*');
+  return named.slice(0, end === -1 ? undefined : end).flatMap(({ name }) => name?.id ?? []);
 }
 
 const countText = (count: number): string => (count === 1 ? 'one argument' : `${count} arguments`);
@@ -200,12 +213,21 @@ function runBatch(
 }
 
 function checkBatchItems(machine: Machine, program: Program, bound: BoundArguments): void {
-  const node = bound.get('batch_kwargs')?.node;
+  const batch = bound.get('batch_kwargs');
+  const node = batch?.node;
+  if (batch?.value.kind === 'dict' || batch?.value.kind === 'text')
+    machine.report(
+      'call-arguments',
+      batch.span,
+      '`run_batch` takes a list with the arguments of each run, one dict or tuple each.',
+      wrapItem(batch.node),
+    );
   if (!node || (node.kind !== 'List' && node.kind !== 'Tuple')) return;
   const parameters = programParameters(program.ref);
   if (parameters.some((parameter) => parameter.star !== '')) return;
   const names = parameters.flatMap((parameter) => parameter.name?.id ?? []);
   for (const item of node.elements) {
+    if (item.kind === 'Tuple' || item.kind === 'List') checkRow(machine, program, item);
     if (
       item.kind !== 'Dict' ||
       item.entries.some(({ key }) => key?.kind !== 'Str' || key.value === null)
@@ -237,6 +259,37 @@ function checkBatchItems(machine: Machine, program: Program, bound: BoundArgumen
       machine.report('call-arguments', item, `\`${program.ref.name}\` is called without ${list}.`);
     }
   }
+}
+
+function wrapItem(node: Expression) {
+  if (node.kind !== 'Dict') return [];
+  const edits = [
+    { start: node.start, end: node.start, text: '[' },
+    { start: node.end, end: node.end, text: ']' },
+  ];
+  return [{ title: 'Make it a list', edits }];
+}
+
+/** One run's arguments by position. */
+function checkRow(
+  machine: Machine,
+  program: Program,
+  row: Extract<Expression, { kind: 'Tuple' | 'List' }>,
+): void {
+  const places = positionalNames(program.ref);
+  const count = row.elements.length;
+  if (row.elements.some(({ kind }) => kind === 'Starred')) return;
+  const needed = programParameters(program.ref).filter(
+    ({ defaultValue, name }) => !defaultValue && name && !program.bound.has(name.id),
+  ).length;
+  if (count >= needed && count <= places.length) return;
+  const takes =
+    needed === places.length ? countText(needed) : `${needed} to ${countText(places.length)}`;
+  machine.report(
+    'call-arguments',
+    row,
+    `\`${program.ref.name}\` takes ${takes}, and here ${count === 1 ? 'is' : 'are'} ${count}.`,
+  );
 }
 
 function bind(machine: Machine, program: Program, args: CallArguments): Value {

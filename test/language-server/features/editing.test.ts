@@ -500,6 +500,30 @@ describe('code actions', () => {
     expect(apply(['@function\ndef g(s, q):\n    s += q', '|g.run()'], 'Add q')).toBe(
       'g.run(q=...)',
     ));
+  it.each([
+    ['g.run("x", max|_tokens=4)', 'max_new_tokens'],
+    ['x = gen("a", sche|ma="{}")', 'json_schema'],
+    ['x = gen("a", stop|_str="x")', 'stop'],
+    ['x = gen("a", te|mp=0)', 'temperature'],
+  ])('knows what other APIs call it: %s', (text, name) =>
+    expect(apply(['@function\ndef g(s, q):\n    s += q', text], `Change to '${name}'`)).toContain(
+      `${name}=`,
+    ),
+  );
+  it('corrects a name by its words', () =>
+    expect(
+      apply(
+        [
+          '@function\ndef g(s):\n    s += gen("final_answer") + gen("thoughts")',
+          'g.run()["answ|er"]',
+        ],
+        'Change to "final_answer"',
+      ),
+    ).toBe('g.run()["final_answer"]'));
+  it('makes a list of one run', () =>
+    expect(
+      apply(['@function\ndef g(s, q):\n    s += q', 'g.run_batch({|"q": "x"})'], 'Make it a list'),
+    ).toBe('g.run_batch([{"q": "x"}])'));
   it('wraps a schema', () =>
     expect(
       apply(['x = gen("a", json_schema={|"type": "object"})'], 'Wrap in json.dumps(...)'),

@@ -256,6 +256,22 @@ const mistakes: Readonly<Record<string, readonly string[]>> = {
     '@function\ndef g(s, question):\n    s += question',
     'g.run("a", «call-arguments:"b"»)',
   ],
+  'too many arguments by position': [
+    '@function\ndef g(s, a, *, b=1):\n    s += a',
+    'g.run("a", «call-arguments:"b"»)\ng.run("a", b="b")',
+  ],
+  'two values for one argument': [
+    '@function\ndef g(s, a, b=1):\n    s += a',
+    'g.run("x", «call-arguments:a="y"»)',
+  ],
+  'one run instead of a batch': [
+    '@function\ndef g(s, a):\n    s += a',
+    'g.run_batch(«call-arguments:{"a": "x"}»)',
+  ],
+  'rows that do not fit': [
+    '@function\ndef g(s, a, b=1):\n    s += a',
+    'g.run_batch([("x",), «call-arguments:()», ["x", 2], «call-arguments:("x", 2, 3)»])',
+  ],
   'an unknown bind': [
     '@function\ndef g(s, question):\n    s += question',
     'g.bind(«call-arguments:questoin»="x")',

@@ -2,6 +2,7 @@
 import type { Argument, Call, Expression } from '../syntax/ast.ts';
 import { callApi } from './api-calls.ts';
 import { checkFormatted } from './appendable.ts';
+import { needNumber } from './comparisons.ts';
 import { appendEvents } from './append.ts';
 import type { Environment } from './environment.ts';
 import { elementOf } from './iteration.ts';
@@ -309,6 +310,9 @@ function textMethod(object: Value, name: string): Value {
 function callBuiltin(machine: Machine, name: string, args: CallArguments, env: Environment): Value {
   const first = args.positional[0]?.value ?? unknown;
   if (sorters.has(name)) followKey(machine, args, env);
+  const what = numberBuiltins.get(name);
+  if (what !== undefined)
+    for (const { value, node } of args.positional) needNumber(machine, value, node, what);
   switch (name) {
     case 'range':
       return rangeValue(args);
@@ -367,6 +371,15 @@ function callBuiltin(machine: Machine, name: string, args: CallArguments, env: E
       return unknown;
   }
 }
+
+/** Builtins that take numbers only. */
+const numberBuiltins: ReadonlyMap<string, string> = new Map([
+  ['range', 'given to `range`'],
+  ['abs', 'used in arithmetic'],
+  ['round', 'used in arithmetic'],
+  ['divmod', 'used in arithmetic'],
+  ['pow', 'used in arithmetic'],
+]);
 
 /** Printing or converting a state uses its whole text. */
 function useWhole(machine: Machine, args: CallArguments, env: Environment): void {

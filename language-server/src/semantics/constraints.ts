@@ -274,6 +274,24 @@ function checkSchemaArgument(machine: Machine, schema: ArgumentValue): GenType {
     );
     return strType;
   }
+  if (schema.value.kind === 'object' && !schema.value.isInstance) {
+    const { start, end } = schema.node;
+    machine.report(
+      'invalid-json-schema',
+      schema.node,
+      '`json_schema` takes the schema as a JSON string, not the class.',
+      [
+        {
+          title: 'Use json.dumps(….model_json_schema())',
+          edits: [
+            { start, end: start, text: 'json.dumps(' },
+            { start: end, end, text: '.model_json_schema())' },
+          ],
+        },
+      ],
+    );
+    return strType;
+  }
   const source = constantText(schema.value);
   if (source === null) return strType;
   const result = parseSchema(source);

@@ -10,7 +10,7 @@ import type {
 import { eventsOf } from './api-calls.ts';
 import { buildsExpression, checkAppendable, checkField, checkFormatted } from './appendable.ts';
 import { attributeOf } from './attributes.ts';
-import { checkCompare, checkNumber } from './comparisons.ts';
+import { checkCompare, checkCondition, checkNumber, needNumber } from './comparisons.ts';
 import { joinEnvironments, lookupName, type Environment } from './environment.ts';
 import type { Machine } from './machine.ts';
 import { normalise } from './name-pattern.ts';
@@ -99,8 +99,12 @@ export function evaluateExpression(machine: Machine, node: Expression, env: Envi
       return stringValue(machine, node, env);
     case 'Binary':
       return binaryValue(machine, node, env);
-    case 'Unary':
-      return unaryValue(node.operator, machine.evaluate(node.operand, env));
+    case 'Unary': {
+      const operand = machine.evaluate(node.operand, env);
+      if (node.operator === 'not') checkCondition(machine, operand, node.operand);
+      else needNumber(machine, operand, node.operand, 'used in arithmetic');
+      return unaryValue(node.operator, operand);
+    }
     case 'BoolOp':
       return shortCircuit(machine, node.left, node.right, node.operator === 'and', env);
     case 'Compare': {
@@ -199,11 +203,21 @@ function binaryValue(machine: Machine, node: Binary, env: Environment): Value {
   }
   if (node.operator === '*' && left.kind === 'text') return { kind: 'text', parts: [null] };
   if (node.operator === '*' && left.kind === 'list') return listOf(left.element);
-  if (['-', '/', '//', '**'].includes(node.operator)) {
+  if (
+    ['-', '/', '//', '**', '%'].includes(node.operator) ||
+    (node.operator === '*' && [left, right].some(isFraction))
+  ) {
     checkNumber(machine, left, node.left, right, 'calculate');
     checkNumber(machine, right, node.right, left, 'calculate');
   }
   return numeric(left) && numeric(right) ? instance('float') : unknown;
+}
+
+/** Text times a whole number is repeated text; times another it fails. */
+function isFraction(value: Value): boolean {
+  return value.kind === 'number'
+    ? !Number.isInteger(value.value)
+    : value.kind === 'instance' && value.type === 'float';
 }
 
 function numeric(value: Value): boolean {
@@ -323,6 +337,7 @@ function shortCircuit(
   env: Environment,
 ): Value {
   const first = machine.evaluate(left, env);
+  if (isAnd) checkCondition(machine, first, left);
   const inner = env.fork();
   narrow(machine, inner, left, isAnd);
   const second = machine.evaluate(right, inner);
@@ -337,7 +352,7 @@ function shortCircuit(
 }
 
 function conditionalValue(machine: Machine, node: Conditional, env: Environment): Value {
-  machine.evaluate(node.test, env);
+  checkCondition(machine, machine.evaluate(node.test, env), node.test);
   const other = env.fork();
   const facts = env.pathFacts;
   const body = env.fork();
@@ -411,7 +426,7 @@ function comprehensionValue(machine: Machine, node: Comprehension, env: Environm
     const iterable = machine.evaluate(clause.iterable, inner);
     assignTarget(machine, inner, clause.target, elementOf(iterable, inner));
     for (const condition of clause.conditions) {
-      machine.evaluate(condition, inner);
+      checkCondition(machine, machine.evaluate(condition, inner), condition);
       narrow(machine, inner, condition, true);
     }
   }
@@ -434,6 +449,7 @@ function subscriptValue(machine: Machine, node: Subscript, env: Environment): Va
       : { kind: 'state', id: object.child };
   }
   if (object.kind === 'list') {
+    needNumber(machine, index, node.index, 'used as an index');
     return node.index.kind === 'Slice'
       ? slice(machine, object, node.index, env)
       : listItem(object, index);

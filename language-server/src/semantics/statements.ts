@@ -15,7 +15,7 @@ import { appendEvents } from './append.ts';
 import { moduleMember } from './attributes.ts';
 import { executeIf, readOnly } from './branches.ts';
 import { noteLaunch } from './calls.ts';
-import { checkNumber } from './comparisons.ts';
+import { checkCondition, checkNumber } from './comparisons.ts';
 import { executeWith } from './contexts.ts';
 import type { Environment } from './environment.ts';
 import { executeTry } from './exceptions.ts';
@@ -75,7 +75,7 @@ function execute(machine: Machine, node: Statement, env: Environment): boolean {
       if (node.exception) machine.evaluate(node.exception, env);
       return false;
     case 'Assert':
-      machine.evaluate(node.test, env);
+      checkCondition(machine, machine.evaluate(node.test, env), node.test);
       narrow(machine, env, node.test, true);
       return true;
     case 'Delete':

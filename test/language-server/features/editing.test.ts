@@ -524,6 +524,20 @@ describe('code actions', () => {
     expect(
       apply(['@function\ndef g(s, q):\n    s += q', 'g.run_batch({|"q": "x"})'], 'Make it a list'),
     ).toBe('g.run_batch([{"q": "x"}])'));
+  it('compares an answer', () =>
+    expect(
+      apply(
+        ['@function\ndef g(s):\n    s += gen("ok", dtype=bool)', 'if g.run()["|ok"]: pass'],
+        "Compare with 'True'",
+      ),
+    ).toBe('if g.run()["ok"] == "True": pass'));
+  it('takes the schema of a class', () =>
+    expect(
+      apply(
+        ['class A:\n    x: int\ny = gen("a", json_schema=A|)'],
+        'Use json.dumps(….model_json_schema())',
+      ),
+    ).toContain('json_schema=json.dumps(A.model_json_schema()))'));
   it('wraps a schema', () =>
     expect(
       apply(['x = gen("a", json_schema={|"type": "object"})'], 'Wrap in json.dumps(...)'),

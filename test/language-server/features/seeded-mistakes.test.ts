@@ -172,6 +172,16 @@ const mistakes: Readonly<Record<string, readonly string[]>> = {
   'a bool comparison': [
     body('s += gen("ok", dtype=bool)\nif «value-is-str:s["ok"]» == True: pass'),
   ],
+  'numbers where text is': [
+    body(
+      's += gen("n", dtype=int) + gen("p", dtype=float)\nfor i in range(«value-is-str:s["n"]»): pass\nx = [1, 2, 3][«value-is-str:s["n"]»]\ny = -«value-is-str:s["n"]» + round(«value-is-str:s["p"]»)\nz = «value-is-str:s["p"]» * 2.5 + «value-is-str:s["n"]» % 2\nok = «value-is-str:s["n"]» in [1, 2]',
+    ),
+  ],
+  'an answer that is always true': [
+    body(
+      's += gen("ok", dtype=bool) + gen("sure", choices=["yes", "no"]) + gen("why")\nif «value-is-str:s["ok"]»: pass\nwhile not «value-is-str:s["sure"]»: pass\nx = 1 if «value-is-str:s["sure"]» else 2\nassert «value-is-str:s["ok"]»\ny = [i for i in q if «value-is-str:s["ok"]»]\nif «value-is-str:s["ok"]» and s["why"]: pass',
+    ),
+  ],
   'overwritten before it is read': [body('s += gen("a")\ns += gen(«duplicate-name:"a"»)')],
   'max_tokens with choices': [
     body('s += gen("a", choices=["x", "y"], «ignored-argument:max_tokens=5»)'),
@@ -206,6 +216,26 @@ const mistakes: Readonly<Record<string, readonly string[]>> = {
   ],
   'a schema as a dict': [
     body('s += gen("a", json_schema=«invalid-json-schema:{"type": "object"}»)'),
+  ],
+  'a class as a schema': [
+    'from pydantic import BaseModel\nclass City(BaseModel):\n    name: str',
+    body('s += gen("a", json_schema=«invalid-json-schema:City»)'),
+  ],
+  'a reference that leads nowhere': [
+    body(
+      `s += gen("a", json_schema=«invalid-json-schema:'{"properties": {"x": {"$ref": "#/$defs/Y"}}}'»)\ns += gen("b", json_schema='{"$ref": "#/$defs/Y", "$defs": {"Y": {"type": "object"}}}')`,
+    ),
+  ],
+  'a pattern and limits that nothing fits': [
+    body(
+      `s += gen("a", json_schema=«invalid-json-schema:'{"type": "string", "pattern": "[a-z"}'»)\ns += gen("b", json_schema='{"type": "string", "pattern": "\\\\\\\\p{L}+"}')\ns += gen("c", json_schema=«invalid-json-schema:'{"items": {"minLength": 4, "maxLength": 2}}'»)`,
+    ),
+  ],
+  'keys behind references': [
+    body(
+      `s += gen("a", json_schema='{"properties": {"x": {"$ref": "#/$defs/Y"}, "z": {"type": "array", "items": {"anyOf": [{"$ref": "#/$defs/Y"}, {"type": "null"}]}}}, "$defs": {"Y": {"properties": {"name": {"type": "string"}, "next": {"allOf": [{"$ref": "#/$defs/Y"}]}}}}}')`,
+    ),
+    'd = json.loads(f.run()["a"])\nprint(d["x"]["name"], d["x"][«unknown-json-key:"nam"»], d["z"][0][«unknown-json-key:"nam"»], d["x"]["next"][«unknown-json-key:"nam"»])',
   ],
   'a negative max_tokens': [body('s += gen("a", max_tokens=«invalid-sampling-value:-1»)')],
   'top_p above one': [body('s += gen("a", top_p=«invalid-sampling-value:1.5»)')],

@@ -8,6 +8,7 @@ import type { Environment } from './environment.ts';
 import { elementOf } from './iteration.ts';
 import type { ArgumentValue, CallArguments, Machine } from './machine.ts';
 import { callProgramMethod, runProgram } from './program-calls.ts';
+import { childSchema, describedKeys } from './json-schema.ts';
 import { openStates, stateIdsOf } from './reads.ts';
 import { schemaValue } from './model-schema.ts';
 import { callForksMethod, callStateMethod, innermostFirst } from './state-methods.ts';
@@ -198,6 +199,9 @@ function callMethod(
   if (object.kind === 'dict') {
     return dictMethod(machine, object, name, args, env);
   }
+  if (object.kind === 'json') {
+    return jsonMethod(machine, object, name, args);
+  }
   if (object.kind === 'text' || object.kind === 'gen' || object.kind === 'instance') {
     if (object.kind === 'text' && name === 'format')
       for (const { node, value } of [...args.positional, ...args.keywords.values()])
@@ -278,6 +282,22 @@ function dictMethod(
   if (name === 'items' && element) return listOf(tuple([unknown, element]));
   if (name !== 'items' || !dict.entries) return unknown;
   return tuple([...dict.entries].map(([key, value]) => tuple([text(key), value])));
+}
+
+/** `data.get("key")`: a key that the schema does not have gives the default. */
+function jsonMethod(
+  machine: Machine,
+  { schema }: Extract<Value, { kind: 'json' }>,
+  name: string,
+  args: CallArguments,
+): Value {
+  const [key] = args.positional;
+  if ((name !== 'get' && name !== 'pop') || key?.node.kind !== 'Str') return unknown;
+  const keys = describedKeys(schema);
+  if (keys.length > 0)
+    machine.recorder.jsonRead({ unit: machine.unit, node: key.node, keys, isComplete: false });
+  const child = childSchema(schema, constantText(key.value) ?? '');
+  return child === null ? unknown : { kind: 'json', schema: child };
 }
 
 const textResults: ReadonlySet<string> = new Set([

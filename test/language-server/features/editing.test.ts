@@ -156,6 +156,73 @@ def g(s):
     const { service, uri } = at([program, 'f.run().get_meta_info("kind")["spec_verify_ct|"]']);
     expect(service.diagnostics(uri)).toEqual([]);
   });
+  const both = ['bug one of the choices', 'idea one of the choices'];
+  it.each([
+    'st["kind"] in ["|"]',
+    'st["kind"] not in ("bug", "|")',
+    'x = [1] if "|" in {st["kind"]} else []',
+  ])('offers choices in lists: %s', (text) =>
+    check([program, `st = f.run()\n${text}`], text.startsWith('x') ? [] : both),
+  );
+  it('offers choices in cases', () => {
+    const match = 'match f.run()["kind"]:\n    case "bug" | "|" as k:\n        pass';
+    check([program, match], both);
+    check([program, match.replace('"bug" | "|" as k', '["|"]')], []);
+  });
+  it('offers keys to get', () =>
+    check(
+      [
+        `@function\ndef g(s):\n    s += gen("j", json_schema='{"properties": {"a": {"properties": {"b": {"type": "integer"}}}}}')`,
+        'd = json.loads(g.run()["j"])\nd.get("other"), d.get("a", {}).get("|")',
+      ],
+      ['b int, key of the JSON schema'],
+    ));
+  it("offers a program's parameters as keys of a batch", () => {
+    const cells = ['@function\ndef g(s, country, n=1):\n    s += country'];
+    check([...cells, 'g.run_batch([{"|"}])'], ['country country', 'n n=1']);
+    check([...cells, 'g.run_batch([{"n": 1}, {"country": "x", "|": 1}])'], ['n n=1']);
+    check([...cells, 'g.run_batch([{"country": "|"}])'], []);
+  });
+  it('offers what a parameter takes', () => {
+    const labels = (text: string) => {
+      const { service, uri, offset } = at([`@function\ndef g(s):\n    ${text}`]);
+      return service.completions(uri, offset).map(({ label, insertText }) => [label, insertText]);
+    };
+    expect(labels('s += gen("a", dtype=|)')).toContainEqual(['int', 'int']);
+    expect(labels('s += gen("a", dtype="|")')).toEqual([]);
+    expect(labels('s += sgl.select("a", ["b"], choices_method=|)')).toContainEqual([
+      'greedy_token_selection',
+      'sgl.greedy_token_selection',
+    ]);
+    expect(labels('s.fork(2).join("|")')).toEqual([
+      ['gather_variable', 'gather_variable'],
+      ['concate_and_append', 'concate_and_append'],
+    ]);
+    expect(labels('s += separate_reasoning(gen("a"), model_type="|")')).toContainEqual([
+      'qwen3',
+      'qwen3',
+    ]);
+  });
+  it('writes the known part of a name with a hole', () => {
+    const { service, uri, offset } = at([
+      '@function\ndef g(s, n):\n    for i in n:\n        s += gen(f"tip_{i}")\n    s["|"]',
+    ]);
+    expect(service.completions(uri, offset)).toMatchObject([
+      { label: 'tip_{…}', insertText: 'tip_' },
+    ]);
+  });
+  it('explains every parameter', () => {
+    for (const call of ['gen(|)', 'select(|)', 'gen_int(|)', 'separate_reasoning(|)']) {
+      const { service, uri, offset } = at([`@function\ndef g(s):\n    s += ${call}`]);
+      const items = service.completions(uri, offset);
+      expect(items.length).toBeGreaterThan(1);
+      expect(items.filter(({ documentation }) => documentation.length < 10)).toEqual([]);
+    }
+    const { service, uri, offset } = at(['@function\ndef g(s):\n    s += "x"', 'g.run(|)']);
+    const vague = ({ documentation }: { documentation: string }) =>
+      documentation.length < 10 || documentation.startsWith('See');
+    expect(service.completions(uri, offset).filter(vague)).toEqual([]);
+  });
   it('offers parameters of gen that are not given yet', () => {
     const { service, uri, offset } = at(['x = gen("a", max_tokens=3, te|)']);
     const labels = service.completions(uri, offset).map((item) => item.label);
@@ -202,6 +269,34 @@ describe('hover', () => {
       ],
       'Set only when t is "x"',
     ));
+  it('shows a program where it is used, lists after join', () =>
+    check(
+      [program, 'states = |f.run_batch([{"q": "x"}])'],
+      '(program) f(q: str = "x")',
+      '- `reply`: `list[str]`',
+    ));
+  it('says what a gen of forks is after join', () =>
+    check([program.replace('"reply"', '"re|ply"')], 'reply: str', 'A `list[str]` after `join`.'));
+  it('says that a gen is in another cell', () => {
+    check([program, 'f.run()["ki|nd"]'], 'Made by `f` at line 3 of another cell.');
+    check([`${program}f.run()["ki|nd"]`], 'Made by `f` at line 3.');
+  });
+  it('shows what a parameter means', () => {
+    check(['x = gen("a", max_to|kens=3)'], '(parameter) max_tokens: int | None', 'Most tokens');
+    check([program, 'f.run(top|_k=1)'], '-1 for all. For gens that name none.');
+    check([program, 'f.run(|q="a")'], '(parameter) q: str = "x"');
+  });
+  it('shows keys of a schema and of meta information', () => {
+    check(
+      [
+        `@function\ndef g(s):\n    s += gen("j", json_schema='{"properties": {"age": {"type": "integer", "description": "In years"}}}')`,
+        'json.loads(g.run()["j"])["a|ge"]',
+      ],
+      '(key) age: int',
+      'In years',
+    );
+    check([program, 'f.run().get_meta_info("kind")["cached|_tokens"]'], '(key) cached_tokens: int');
+  });
   it('says nothing on other things', () => {
     const { service, uri, offset } = at(['x| = 1']);
     expect(service.hover(uri, offset)).toBeNull();

@@ -32,6 +32,8 @@ export function attributeOf(
   if (object.kind === 'object') {
     return memberOf(machine, object, name);
   }
+  // Members of enumerations are known by their values.
+  if (object.kind === 'text' && name === 'value') return object;
   if (
     object.kind === 'text' ||
     object.kind === 'gen' ||

@@ -5,7 +5,7 @@ import { checkFormatted } from './appendable.ts';
 import { needNumber } from './comparisons.ts';
 import { appendEvents } from './append.ts';
 import type { Environment } from './environment.ts';
-import { elementOf } from './iteration.ts';
+import { elementOf, itemsOf } from './iteration.ts';
 import type { ArgumentValue, CallArguments, Machine } from './machine.ts';
 import { callProgramMethod, runProgram } from './program-calls.ts';
 import { childSchema, describedKeys } from './json-schema.ts';
@@ -45,12 +45,23 @@ function evaluateArguments(machine: Machine, node: Call, env: Environment): Call
   for (const argument of node.args) {
     const value = machine.evaluate(argument.value, env);
     const entry = argumentValue(argument, value);
-    if (argument.star !== '') hasUnpacking = true;
-    else if (argument.name) keywords.set(argument.name.id, entry);
+    if (argument.star !== '') {
+      hasUnpacking = true;
+      for (const [name, known] of unpacked(argument, value))
+        if (!keywords.has(name)) keywords.set(name, { ...entry, value: known });
+    } else if (argument.name) keywords.set(argument.name.id, entry);
     else if (argument.value.kind !== 'Missing') positional.push(entry);
   }
   return { node, positional, keywords, hasUnpacking };
 }
+
+/** What `**options` certainly gives a gen: its name and what it is constrained to. */
+function unpacked({ star }: Argument, value: Value): readonly (readonly [string, Value])[] {
+  if (star !== '**' || value.kind !== 'dict' || !value.entries) return [];
+  return [...value.entries].filter(([name]) => constraints.has(name));
+}
+
+const constraints: ReadonlySet<string> = new Set(['choices', 'dtype', 'json_schema', 'n']);
 
 function argumentValue(argument: Argument, value: Value): ArgumentValue {
   return {
@@ -84,7 +95,7 @@ function callValue(machine: Machine, callee: Value, args: CallArguments, env: En
   if (callee.kind === 'union') {
     return callee.members.map((member) => callValue(machine, member, args, env)).reduce(joinValues);
   }
-  const ran = runElsewhere(machine, args, env);
+  const ran = runElsewhere(machine, args, env) ?? literalArguments(args);
   if (ran) return ran;
   giveAway(machine, args, env);
   return mayBuildExpressions(args.node.callee, env) ? opaque : unknown;
@@ -135,6 +146,15 @@ function runElsewhere(machine: Machine, args: CallArguments, env: Environment): 
     { ...args, positional: args.positional.slice(place + 1) },
     env,
   );
+}
+
+/** `get_args(Label)` of an alias of `Literal["a", "b"]`. */
+function literalArguments({ node, positional }: CallArguments): Value | null {
+  const { callee } = node;
+  const name =
+    callee.kind === 'Attribute' ? callee.attribute.id : callee.kind === 'Name' ? callee.id : '';
+  const [alias] = positional;
+  return name === 'get_args' && alias?.value.kind === 'json' ? exactList(alias.value) : null;
 }
 
 const isCallable = ({ kind }: Value): boolean => ['function', 'program', 'method'].includes(kind);
@@ -206,7 +226,7 @@ function callMethod(
     if (object.kind === 'text' && name === 'format')
       for (const { node, value } of [...args.positional, ...args.keywords.values()])
         checkFormatted(machine, node, value);
-    return textMethod(object, name);
+    return textMethod(object, name, args);
   }
   giveAway(machine, args, env);
   return unknown;
@@ -277,6 +297,7 @@ function dictMethod(
     const key = constantText(args.positional[0]?.value ?? unknown);
     return (key === null ? undefined : dict.entries?.get(key)) ?? element ?? unknown;
   }
+  if (name === 'keys') return exactList(dict) ?? unknown;
   if (name === 'values' && element) return listOf(element);
   if (name === 'values') return values.length === 0 ? unknown : tuple(values);
   if (name === 'items' && element) return listOf(tuple([unknown, element]));
@@ -315,14 +336,33 @@ const textResults: ReadonlySet<string> = new Set([
   'removesuffix',
 ]);
 
-function textMethod(object: Value, name: string): Value {
+function textMethod(object: Value, name: string, args: CallArguments): Value {
   const isText = object.kind !== 'instance' || object.type === 'str';
   if (!isText) return unknown;
+  const known = constantText(object);
+  const exact = known === null ? null : exactMethod(known, name, args);
+  if (exact) return exact;
   if (textResults.has(name)) return instance('str');
   if (['split', 'splitlines', 'rsplit'].includes(name)) return listOf(instance('str'));
   if (['startswith', 'endswith', 'isdigit', 'isalpha', 'isnumeric'].includes(name))
     return instance('bool');
   return ['count', 'find', 'index', 'rfind'].includes(name) ? instance('int') : unknown;
+}
+
+/** What the commonest methods make of a text that is known. */
+function exactMethod(known: string, name: string, { positional, keywords }: CallArguments) {
+  const [separator] = positional;
+  if (keywords.size > 0 || positional.length > 1) return null;
+  if (name === 'split') {
+    const by = separator ? constantText(separator.value) : null;
+    if (separator && !by) return null;
+    return tuple((by ? known.split(by) : (known.match(/\S+/g) ?? [])).map(text));
+  }
+  if (separator) return null;
+  if (name === 'splitlines') return tuple(known.replace(/\n$/, '').split('\n').map(text));
+  if (name === 'strip') return text(known.trim());
+  if (name === 'lower') return text(known.toLowerCase());
+  return name === 'upper' ? text(known.toUpperCase()) : null;
 }
 
 /* ------------------------------------------------------------------ builtins */
@@ -341,7 +381,9 @@ function callBuiltin(machine: Machine, name: string, args: CallArguments, env: E
     case 'str':
     case 'bool':
       useWhole(machine, args, env);
-      return name === 'str' && first.kind === 'text' ? first : instance(name);
+      return (name === 'str' ? textOf(first) : null) ?? instance(name);
+    case 'chr':
+      return first.kind === 'number' ? character(first.value) : instance('str');
     case 'len':
       return first.kind === 'list' && first.items
         ? { kind: 'number', value: first.items.length }
@@ -351,9 +393,10 @@ function callBuiltin(machine: Machine, name: string, args: CallArguments, env: E
     case 'sorted':
     case 'reversed':
       if (args.positional.length === 0) return tuple([]);
-      return first.kind === 'list' && name !== 'sorted' && name !== 'reversed'
-        ? first
-        : listOf(elementOf(first, env));
+      if (name === 'sorted' || name === 'reversed')
+        return (name === 'sorted' && sortedTexts(first, args)) || listOf(elementOf(first, env));
+      if (first.kind === 'list') return first;
+      return exactList(first) ?? listOf(elementOf(first, env));
     case 'dict':
       return {
         kind: 'dict',
@@ -401,6 +444,30 @@ const numberBuiltins: ReadonlyMap<string, string> = new Map([
   ['pow', 'used in arithmetic'],
 ]);
 
+function textOf(value: Value): Value | null {
+  if (value.kind === 'number')
+    return Number.isSafeInteger(value.value) ? text(String(value.value)) : null;
+  return value.kind === 'text' ? value : null;
+}
+
+function character(code: number): Value {
+  return Number.isInteger(code) && code >= 0 && code <= 0x10ffff
+    ? text(String.fromCodePoint(code))
+    : unknown;
+}
+
+function exactList(value: Value): Value | null {
+  const items = itemsOf(value);
+  return items ? tuple(items) : null;
+}
+
+/** Texts in the order of their code points, which is Python's. */
+function sortedTexts(value: Value, args: CallArguments): Value | null {
+  const texts = itemsOf(value)?.map(constantText);
+  if (args.keywords.size > 0 || !texts?.every((item) => item !== null)) return null;
+  return tuple(texts.toSorted((a, b) => (a < b ? -1 : 1)).map(text));
+}
+
 /** Printing or converting a state uses its whole text. */
 function useWhole(machine: Machine, args: CallArguments, env: Environment): void {
   for (const { value } of [...args.positional, ...args.keywords.values()]) {
@@ -424,6 +491,10 @@ function followKey(machine: Machine, args: CallArguments, env: Environment): voi
 
 function mapValue(machine: Machine, args: CallArguments, env: Environment): Value {
   const [callee, items] = args.positional;
+  if (callee?.value.kind === 'builtin' && callee.value.name === 'str' && items) {
+    const texts = itemsOf(items.value)?.map(textOf);
+    return texts?.every((item) => item !== null) ? tuple(texts) : listOf(instance('str'));
+  }
   if (!callee || !items || (callee.value.kind !== 'function' && callee.value.kind !== 'program'))
     return unknown;
   const item: ArgumentValue = { ...items, value: elementOf(items.value, env) };

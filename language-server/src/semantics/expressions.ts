@@ -7,6 +7,7 @@ import type {
   Str,
   Subscript,
 } from '../syntax/ast.ts';
+import { walkExpression } from '../syntax/walk.ts';
 import { eventsOf } from './api-calls.ts';
 import { buildsExpression, checkAppendable, checkField, checkFormatted } from './appendable.ts';
 import { attributeOf } from './attributes.ts';
@@ -15,7 +16,7 @@ import { joinEnvironments, lookupName, type Environment } from './environment.ts
 import type { Machine } from './machine.ts';
 import { normalise } from './name-pattern.ts';
 import { narrow } from './narrowing.ts';
-import { elementOf } from './iteration.ts';
+import { elementOf, itemsOf } from './iteration.ts';
 import { readVariable, refine, stateIdsOf } from './reads.ts';
 import { assignTarget } from './targets.ts';
 import { childSchema, describedKeys, schemaKeys } from './json-schema.ts';
@@ -393,7 +394,7 @@ function sequenceValue(machine: Machine, elements: readonly Expression[], env: E
   for (const element of elements) {
     const value = machine.evaluate(element, env);
     if (element.kind !== 'Starred') items.push(value);
-    else if (value.kind === 'list' && value.items) items.push(...value.items);
+    else if (itemsOf(value)) items.push(...(itemsOf(value) ?? []));
     else {
       isExact = false;
       items.push(elementOf(value, env));
@@ -434,10 +435,45 @@ function comprehensionValue(machine: Machine, node: Comprehension, env: Environm
   const value = node.value ? machine.evaluate(node.value, inner) : unknown;
   env.states = inner.states;
   if (node.type === 'dict') return { kind: 'dict', entries: null, element: value };
-  return listOf(element);
+  return exactItems(machine, node, env) ?? listOf(element);
+}
+
+const maximumExactItems = 50;
+
+/** `[x.lower() for x in LABELS if x]`: each item, where all of them are texts or numbers that are known. */
+function exactItems(machine: Machine, node: Comprehension, env: Environment): Value | null {
+  const [clause, ...others] = node.clauses;
+  // Inside each other they would be followed in exponentially many ways.
+  if (!clause || others.length > 0 || hasComprehension(node.element)) return null;
+  machine.recorder.quiet++;
+  const items = itemsOf(machine.evaluate(clause.iterable, env));
+  const isKnown = items && items.length <= maximumExactItems && items.every(isPlain);
+  const results: Value[] = [];
+  for (const item of isKnown ? items : []) {
+    const inner = env.fork();
+    assignTarget(machine, inner, clause.target, item);
+    const tests = clause.conditions.map((test) => truthOf(machine.evaluate(test, inner)));
+    if (!tests.includes(false))
+      results.push(tests.includes(null) ? unknown : machine.evaluate(node.element, inner));
+  }
+  machine.recorder.quiet--;
+  return isKnown && results.every(isPlain) ? tuple(results) : null;
+}
+
+function hasComprehension(node: Expression): boolean {
+  let isFound = false;
+  walkExpression(node, { expression: ({ kind }) => void (isFound ||= kind === 'Comprehension') });
+  return isFound;
+}
+
+function isPlain(value: Value): boolean {
+  if (value.kind === 'list') return value.items?.every(isPlain) ?? false;
+  return value.kind === 'text' || value.kind === 'number';
 }
 
 function subscriptValue(machine: Machine, node: Subscript, env: Environment): Value {
+  const alias = literalAlias(node);
+  if (alias) return alias;
   const object = machine.evaluate(node.object, env);
   const index = machine.evaluate(node.index, env);
   const ids = stateIdsOf(object);
@@ -471,6 +507,16 @@ function subscriptValue(machine: Machine, node: Subscript, env: Environment): Va
     return elementOf(object, env);
   }
   return unknown;
+}
+
+/** `Literal["a", "b"]`, for `get_args`. */
+function literalAlias({ object, index }: Subscript): Value | null {
+  const name =
+    object.kind === 'Name' ? object.id : object.kind === 'Attribute' ? object.attribute.id : '';
+  if (name !== 'Literal') return null;
+  const parts = index.kind === 'Tuple' ? index.elements : [index];
+  const texts = parts.map((part) => (part.kind === 'Str' ? part.value : null));
+  return texts.every((part) => part !== null) ? { kind: 'json', schema: { enum: texts } } : null;
 }
 
 /** Known items between known bounds. */

@@ -8,7 +8,7 @@ import {
 } from './argument-binding.ts';
 import { checkRanges, noteBackend } from './api-calls.ts';
 import type { Environment } from './environment.ts';
-import type { CallArguments, Machine } from './machine.ts';
+import type { ArgumentValue, CallArguments, Machine } from './machine.ts';
 import { emptyState } from './program-state.ts';
 import {
   laterParameters,
@@ -16,7 +16,7 @@ import {
   samplingKeywords,
   type ApiParameter,
 } from './sglang-api.ts';
-import { listOf, unknown, type FunctionRef, type Value } from './value.ts';
+import { joinValues, listOf, unknown, type FunctionRef, type Value } from './value.ts';
 
 type Program = Extract<Value, { kind: 'program' }>;
 
@@ -203,13 +203,40 @@ function runBatch(
   checkBatchItems(machine, program, bound);
   noteBackend(machine, args);
   recordEdge(machine, program, args);
+  const batch = bound.get('batch_kwargs');
+  const keywords = batch ? rowKeywords(batch) : null;
   const state = resultState(machine, env, program, {
     ...args,
     positional: [],
-    keywords: new Map(),
-    hasUnpacking: true,
+    keywords: keywords ?? new Map(),
+    hasUnpacking: keywords === null,
   });
   return listOf(state);
+}
+
+/**
+ * What all runs of a batch have in common, if each is a dict with the same keys, written right there:
+ * one with a name may be changed in ways that are not seen.
+ */
+function rowKeywords({ node, ...batch }: ArgumentValue): Map<string, ArgumentValue> | null {
+  const { value } = batch;
+  const written =
+    node.kind === 'List' ? node.elements : node.kind === 'Comprehension' ? [node.element] : [node];
+  if (value.kind !== 'list' || !written.every(({ kind }) => kind === 'Dict')) return null;
+  const rows = (value.items ?? [value.element]).map((row) =>
+    row.kind === 'dict' ? row.entries : null,
+  );
+  const [first, ...others] = rows;
+  if (!first || first.size === 0) return null;
+  const names = [...first.keys()];
+  if (others.some((row) => row?.size !== names.length || !names.every((name) => row.has(name))))
+    return null;
+  return new Map(
+    names.map((name) => {
+      const values = rows.map((row) => row?.get(name) ?? unknown);
+      return [name, { ...batch, node, value: values.reduce(joinValues) }];
+    }),
+  );
 }
 
 function checkBatchItems(machine: Machine, program: Program, bound: BoundArguments): void {

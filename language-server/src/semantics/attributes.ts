@@ -14,7 +14,7 @@ export function attributeOf(
     return moduleMember(machine, object.path, name);
   }
   if (object.kind === 'state') {
-    if (stateMethods.has(name)) return { kind: 'method', object, name };
+    if (stateMethods.has(name) || name === 'result') return { kind: 'method', object, name };
     if (name !== 'ret_value' && name !== 'stream_executor') return unknown;
     // Whoever reaches into the executor may use any variable.
     markConsumed(machine, env, object.id);

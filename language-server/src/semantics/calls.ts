@@ -126,17 +126,36 @@ const textModules: ReadonlySet<string> = new Set(
   ).split(' '),
 );
 
-/** Standard library functions that call the one they are given, with the place of that argument. */
+/** Functions of the standard library that call the one they are given, with the place of that argument. */
 const callers: ReadonlyMap<string, number> = new Map([
   ['to_thread', 0],
   ['run_in_executor', 1],
+  ['submit', 0],
 ]);
 
-/** `await asyncio.to_thread(program.run, topic="x")` is a call like any other. */
+/** Those that give back what they wait for; coroutines and futures are taken as their results. */
+const waiters: ReadonlySet<string> = new Set([
+  'create_task',
+  'ensure_future',
+  'wait_for',
+  'shield',
+  'run_until_complete',
+  'as_completed',
+]);
+
+/**
+ * `await asyncio.to_thread(program.run, topic="x")` is a call like any other; `gather`, `submit` and
+ * `map` hand on what the calls give.
+ */
 function runElsewhere(machine: Machine, args: CallArguments, env: Environment): Value | null {
   const { callee } = args.node;
-  const name =
-    callee.kind === 'Attribute' ? callee.attribute.id : callee.kind === 'Name' ? callee.id : '';
+  const name = lastName(callee);
+  const [first] = args.positional;
+  if (waiters.has(name) || (name === 'run' && isAsyncio(callee)))
+    return first && first.value.kind !== 'unknown' ? first.value : null;
+  if (name === 'gather') return gathered(machine, args, env);
+  if (name === 'map' && callee.kind === 'Attribute' && args.positional.length > 1)
+    return first && isCallable(first.value) ? mapped(machine, first.value, args, env) : null;
   const place = callers.get(name);
   const called = place === undefined ? undefined : args.positional[place];
   if (place === undefined || !called || !isCallable(called.value)) return null;
@@ -148,13 +167,45 @@ function runElsewhere(machine: Machine, args: CallArguments, env: Environment): 
   );
 }
 
+function lastName(callee: Expression): string {
+  if (callee.kind === 'Attribute') return callee.attribute.id;
+  return callee.kind === 'Name' ? callee.id : '';
+}
+
+function isAsyncio(callee: Expression): boolean {
+  return (
+    callee.kind === 'Attribute' && callee.object.kind === 'Name' && callee.object.id === 'asyncio'
+  );
+}
+
+/** `a, b = await asyncio.gather(one(), two())`, `gather(*[one(q) for q in questions])`. */
+function gathered(machine: Machine, args: CallArguments, env: Environment): Value | null {
+  if (!args.hasUnpacking) return tuple(args.positional.map(({ value }) => value));
+  const [only, ...more] = args.node.args.filter(({ name }) => name === null);
+  if (!only || more.length > 0) return null;
+  machine.recorder.quiet++;
+  const value = machine.evaluate(only.value, env);
+  machine.recorder.quiet--;
+  return value.kind === 'list' ? value : null;
+}
+
+/** `executor.map(ask, questions, models)`. */
+function mapped(machine: Machine, callee: Value, args: CallArguments, env: Environment): Value {
+  const items = args.positional.slice(1).map((argument) => ({
+    ...argument,
+    value: elementOf(argument.value, env),
+  }));
+  return listOf(
+    callValue(machine, callee, { ...args, positional: items, keywords: new Map() }, env),
+  );
+}
+
 /** `get_args(Label)` of an alias of `Literal["a", "b"]`. */
 function literalArguments({ node, positional }: CallArguments): Value | null {
-  const { callee } = node;
-  const name =
-    callee.kind === 'Attribute' ? callee.attribute.id : callee.kind === 'Name' ? callee.id : '';
   const [alias] = positional;
-  return name === 'get_args' && alias?.value.kind === 'json' ? exactList(alias.value) : null;
+  return lastName(node.callee) === 'get_args' && alias?.value.kind === 'json'
+    ? exactList(alias.value)
+    : null;
 }
 
 const isCallable = ({ kind }: Value): boolean => ['function', 'program', 'method'].includes(kind);
@@ -191,6 +242,8 @@ function callMethod(
   env: Environment,
 ): Value {
   const { object, name } = method;
+  // Futures are taken as their results.
+  if (name === 'result' && object.kind !== 'object') return object;
   if (object.kind === 'state') {
     const result = callStateMethod(machine, env, object.id, name, args);
     if (result.kind !== 'method' || result.object.kind !== 'expression') return result;
@@ -428,6 +481,8 @@ function callBuiltin(machine: Machine, name: string, args: CallArguments, env: E
     case 'filter':
       mapValue(machine, args, env);
       return listOf(elementOf(args.positional[1]?.value ?? unknown, env));
+    case 'functools.partial':
+      return partial(machine, args, env);
     default:
       useWhole(machine, args, env);
       if (name.startsWith('functools.')) giveAway(machine, args, env);
@@ -443,6 +498,22 @@ const numberBuiltins: ReadonlyMap<string, string> = new Map([
   ['divmod', 'used in arithmetic'],
   ['pow', 'used in arithmetic'],
 ]);
+
+/** `partial(program.run, temperature=0)`: the program with these arguments bound. */
+function partial(machine: Machine, args: CallArguments, env: Environment): Value {
+  const [first] = args.positional;
+  if (first?.value.kind !== 'method' || first.value.object.kind !== 'program') {
+    giveAway(machine, args, env);
+    return unknown;
+  }
+  const { object } = first.value;
+  if (args.positional.length > 1 || args.hasUnpacking) return unknown;
+  const bound = new Map([
+    ...object.bound,
+    ...[...args.keywords].map(([name, { value }]) => [name, value] as const),
+  ]);
+  return { ...first.value, object: { ...object, bound } };
+}
 
 function textOf(value: Value): Value | null {
   if (value.kind === 'number')

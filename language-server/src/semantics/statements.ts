@@ -247,7 +247,7 @@ function define(
     ...(self !== null && !isProgram && !isStatic ? { self } : {}),
   };
   machine.enqueue(ref);
-  const isPlain = decorators.length === 0 || isStatic;
+  const isPlain = node.decorators.every(isTransparent);
   const value: Value = isProgram
     ? { kind: 'program', ref, bound: new Map() }
     : isPlain
@@ -255,6 +255,24 @@ function define(
       : unknown;
   env.assign(node.name.id, value);
   return value;
+}
+
+/** Decorators that leave what a call gives as it is. */
+const transparent: ReadonlySet<string> = new Set([
+  'staticmethod',
+  'classmethod',
+  'cache',
+  'lru_cache',
+  'wraps',
+  'override',
+  'retry',
+]);
+
+function isTransparent(decorator: Expression): boolean {
+  const callee = decorator.kind === 'Call' ? decorator.callee : decorator;
+  return transparent.has(
+    callee.kind === 'Attribute' ? callee.attribute.id : callee.kind === 'Name' ? callee.id : '',
+  );
 }
 
 function defineClass(machine: Machine, node: ClassDef, env: Environment): void {

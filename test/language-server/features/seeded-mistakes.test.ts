@@ -71,6 +71,9 @@ const mistakes: Readonly<Record<string, readonly string[]>> = {
   'a typo after a run in a thread': [
     `import asyncio\n${body('s += gen("tip")')}\nasync def go():\n    state = await asyncio.to_thread(f.run, q="x")\n    return state[«unknown-variable:"tpi"»]`,
   ],
+  'typos after gather, in a pool and in a partial': [
+    `import asyncio\nfrom functools import partial\n${body('s += gen("tip")')}\nasync def one(q):\n    return await asyncio.to_thread(f.run, q=q)\nasync def go(pool):\n    states = await asyncio.gather(*[one(q) for q in "ab"])\n    print(states[0][«unknown-variable:"tpi"»], asyncio.run(one("a"))[«unknown-variable:"tpo"»])\n    for state in pool.map(partial(f.run, temperature=0), ["a"]):\n        print(state[«unknown-variable:"tap"»])\n    print(pool.submit(f.run, q="a").result()[«unknown-variable:"top"»])`,
+  ],
   'wrong arguments of a run in a thread': [
     `import asyncio\n@function\ndef f(s, q):\n    s += q + gen("tip")\nasync def go():\n    return await «call-arguments:asyncio.to_thread»(f.run, «call-arguments:p»="x")`,
   ],

@@ -2,15 +2,17 @@
 import type { Argument, Call, Expression } from '../syntax/ast.ts';
 import { callApi } from './api-calls.ts';
 import { checkFormatted } from './appendable.ts';
+import { memberOf } from './attributes.ts';
 import { needNumber } from './comparisons.ts';
 import { appendEvents } from './append.ts';
 import type { Environment } from './environment.ts';
-import { elementOf, itemsOf } from './iteration.ts';
+import { elementOf, exactList, itemsOf } from './iteration.ts';
 import type { ArgumentValue, CallArguments, Machine } from './machine.ts';
 import { callProgramMethod, runProgram } from './program-calls.ts';
-import { childSchema, describedKeys } from './json-schema.ts';
-import { openStates, stateIdsOf } from './reads.ts';
+import { stateIdsOf } from './reads.ts';
 import { schemaValue } from './model-schema.ts';
+import { assignMember } from './targets.ts';
+import { dictMethod, giveAway, jsonMethod, listMethod, textMethod } from './value-methods.ts';
 import { callForksMethod, callStateMethod, innermostFirst } from './state-methods.ts';
 import {
   constantText,
@@ -22,6 +24,7 @@ import {
   tuple,
   unknown,
   type ListValue,
+  type ObjectValue,
   type Value,
 } from './value.ts';
 
@@ -89,8 +92,7 @@ function callValue(machine: Machine, callee: Value, args: CallArguments, env: En
     return callBuiltin(machine, callee.name, args, env);
   }
   if (callee.kind === 'object') {
-    giveAway(machine, args, env);
-    return callee.isInstance ? unknown : { ...callee, isInstance: true };
+    return callObject(machine, callee, args, env);
   }
   if (callee.kind === 'union') {
     return callee.members.map((member) => callValue(machine, member, args, env)).reduce(joinValues);
@@ -99,6 +101,49 @@ function callValue(machine: Machine, callee: Value, args: CallArguments, env: En
   if (ran) return ran;
   giveAway(machine, args, env);
   return mayBuildExpressions(args.node.callee, env) ? opaque : unknown;
+}
+
+/** A class makes an instance; an instance may have `__call__`. */
+function callObject(
+  machine: Machine,
+  callee: ObjectValue,
+  args: CallArguments,
+  env: Environment,
+): Value {
+  if (callee.isInstance) {
+    const method = memberOf(machine, callee, '__call__');
+    if (method.kind === 'function') return callFunction(machine, method, args, env);
+    giveAway(machine, args, env);
+    return unknown;
+  }
+  const { type } = callee;
+  const members = machine.instanceMembers(args.node);
+  const instance: ObjectValue = { kind: 'object', type, members, isInstance: true, base: callee };
+  const constructor = memberOf(machine, instance, '__init__');
+  if (constructor.kind === 'function') machine.invoke(constructor.ref, args, env);
+  else {
+    giveAway(machine, args, env);
+    setFields(machine, env, instance, args);
+  }
+  return callee.schema === undefined ? instance : { ...instance, schema: callee.schema };
+}
+
+/** Of dataclasses and models: what is not given has the default of the class. */
+function setFields(
+  machine: Machine,
+  env: Environment,
+  instance: ObjectValue,
+  args: CallArguments,
+): void {
+  fieldsOf(instance).forEach((name, i) => {
+    const given = args.keywords.get(name) ?? args.positional[i];
+    if (given) assignMember(machine, env, instance, name, given.value);
+    else if (args.hasUnpacking) assignMember(machine, env, instance, name, unknown);
+  });
+}
+
+function fieldsOf({ base, fields = [] }: ObjectValue): readonly string[] {
+  return [...(base ? fieldsOf(base) : []), ...fields];
 }
 
 const opaque: Value = { kind: 'expression', events: [{ kind: 'opaque' }] };
@@ -210,12 +255,6 @@ function literalArguments({ node, positional }: CallArguments): Value | null {
 
 const isCallable = ({ kind }: Value): boolean => ['function', 'program', 'method'].includes(kind);
 
-/** States handed to code that is not seen. */
-function giveAway(machine: Machine, args: CallArguments, env: Environment): void {
-  for (const argument of [...args.positional, ...args.keywords.values()])
-    openStates(machine, env, argument.value);
-}
-
 function callFunction(
   machine: Machine,
   callee: Extract<Value, { kind: 'function' }>,
@@ -283,139 +322,6 @@ function callMethod(
   }
   giveAway(machine, args, env);
   return unknown;
-}
-
-function listMethod(
-  machine: Machine,
-  list: Extract<Value, { kind: 'list' }>,
-  name: string,
-  args: CallArguments,
-  env: Environment,
-): Value {
-  const value = args.positional[0]?.value ?? unknown;
-  const owner = ownerName(args);
-  if (name === 'append' || name === 'extend' || name === 'insert') {
-    const added =
-      name === 'extend'
-        ? elementOf(value, env)
-        : name === 'insert'
-          ? (args.positional[1]?.value ?? unknown)
-          : value;
-    const any = listOf(list.items?.length === 0 ? added : joinValues(list.element, added));
-    const isExact = name === 'append' && list.items && list.items.length < maximumExactList;
-    if (owner === null) giveAway(machine, args, env);
-    else machine.change(env, owner, isExact ? tuple([...(list.items ?? []), value]) : any, any);
-    return none;
-  }
-  if (listChanges.has(name) && owner !== null) {
-    const any = listOf(list.element);
-    machine.change(env, owner, any, any);
-  }
-  if (name === 'pop') return list.element;
-  return name === 'copy' ? list : unknown;
-}
-
-/** Longer lists are known by what their elements have in common. */
-const maximumExactList = 100;
-
-const listChanges: ReadonlySet<string> = new Set(['pop', 'remove', 'clear', 'sort', 'reverse']);
-
-/** `x` of `x.method(...)`. */
-function ownerName({ node: { callee } }: CallArguments): string | null {
-  return callee.kind === 'Attribute' && callee.object.kind === 'Name' ? callee.object.id : null;
-}
-
-const anyDict: Value = { kind: 'dict', entries: null };
-
-const dictChanges: ReadonlySet<string> = new Set([
-  'update',
-  'pop',
-  'popitem',
-  'setdefault',
-  'clear',
-]);
-
-function dictMethod(
-  machine: Machine,
-  dict: Extract<Value, { kind: 'dict' }>,
-  name: string,
-  args: CallArguments,
-  env: Environment,
-): Value {
-  const owner = ownerName(args);
-  if (dictChanges.has(name) && owner !== null) machine.change(env, owner, anyDict, anyDict);
-  const values = [...(dict.entries?.values() ?? [])];
-  const { element } = dict;
-  if (name === 'get') {
-    const key = constantText(args.positional[0]?.value ?? unknown);
-    return (key === null ? undefined : dict.entries?.get(key)) ?? element ?? unknown;
-  }
-  if (name === 'keys') return exactList(dict) ?? unknown;
-  if (name === 'values' && element) return listOf(element);
-  if (name === 'values') return values.length === 0 ? unknown : tuple(values);
-  if (name === 'items' && element) return listOf(tuple([unknown, element]));
-  if (name !== 'items' || !dict.entries) return unknown;
-  return tuple([...dict.entries].map(([key, value]) => tuple([text(key), value])));
-}
-
-/** `data.get("key")`: a key that the schema does not have gives the default. */
-function jsonMethod(
-  machine: Machine,
-  { schema }: Extract<Value, { kind: 'json' }>,
-  name: string,
-  args: CallArguments,
-): Value {
-  const [key] = args.positional;
-  if ((name !== 'get' && name !== 'pop') || key?.node.kind !== 'Str') return unknown;
-  const keys = describedKeys(schema);
-  if (keys.length > 0)
-    machine.recorder.jsonRead({ unit: machine.unit, node: key.node, keys, isComplete: false });
-  const child = childSchema(schema, constantText(key.value) ?? '');
-  return child === null ? unknown : { kind: 'json', schema: child };
-}
-
-const textResults: ReadonlySet<string> = new Set([
-  'strip',
-  'lstrip',
-  'rstrip',
-  'lower',
-  'upper',
-  'format',
-  'replace',
-  'title',
-  'capitalize',
-  'join',
-  'removeprefix',
-  'removesuffix',
-]);
-
-function textMethod(object: Value, name: string, args: CallArguments): Value {
-  const isText = object.kind !== 'instance' || object.type === 'str';
-  if (!isText) return unknown;
-  const known = constantText(object);
-  const exact = known === null ? null : exactMethod(known, name, args);
-  if (exact) return exact;
-  if (textResults.has(name)) return instance('str');
-  if (['split', 'splitlines', 'rsplit'].includes(name)) return listOf(instance('str'));
-  if (['startswith', 'endswith', 'isdigit', 'isalpha', 'isnumeric'].includes(name))
-    return instance('bool');
-  return ['count', 'find', 'index', 'rfind'].includes(name) ? instance('int') : unknown;
-}
-
-/** What the commonest methods make of a text that is known. */
-function exactMethod(known: string, name: string, { positional, keywords }: CallArguments) {
-  const [separator] = positional;
-  if (keywords.size > 0 || positional.length > 1) return null;
-  if (name === 'split') {
-    const by = separator ? constantText(separator.value) : null;
-    if (separator && !by) return null;
-    return tuple((by ? known.split(by) : (known.match(/\S+/g) ?? [])).map(text));
-  }
-  if (separator) return null;
-  if (name === 'splitlines') return tuple(known.replace(/\n$/, '').split('\n').map(text));
-  if (name === 'strip') return text(known.trim());
-  if (name === 'lower') return text(known.toLowerCase());
-  return name === 'upper' ? text(known.toUpperCase()) : null;
 }
 
 /* ------------------------------------------------------------------ builtins */
@@ -525,11 +431,6 @@ function character(code: number): Value {
   return Number.isInteger(code) && code >= 0 && code <= 0x10ffff
     ? text(String.fromCodePoint(code))
     : unknown;
-}
-
-function exactList(value: Value): Value | null {
-  const items = itemsOf(value);
-  return items ? tuple(items) : null;
 }
 
 /** Texts in the order of their code points, which is Python's. */

@@ -60,7 +60,10 @@ export function checkText(
     return;
   }
   const values = literalValues(type);
-  if (!values || values.includes(text)) return;
+  if (!values || values.includes(text)) {
+    machine.recorder.fine(machine.unit, 'impossible-comparison', node);
+    return;
+  }
   const meant =
     closest(text, values) ?? values.find((value) => value.trim() === text.trim()) ?? null;
   const fixes = (meant === null ? values.slice(0, 5) : [meant]).map((value) => ({

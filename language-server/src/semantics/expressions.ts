@@ -435,7 +435,7 @@ function comprehensionValue(machine: Machine, node: Comprehension, env: Environm
   const value = node.value ? machine.evaluate(node.value, inner) : unknown;
   env.states = inner.states;
   if (node.type === 'dict') return { kind: 'dict', entries: null, element: value };
-  return exactItems(machine, node, env) ?? listOf(element);
+  return (mayBeText(element) ? exactItems(machine, node, env) : null) ?? listOf(element);
 }
 
 const maximumExactItems = 50;
@@ -458,6 +458,16 @@ function exactItems(machine: Machine, node: Comprehension, env: Environment): Va
   }
   machine.recorder.quiet--;
   return isKnown && results.every(isPlain) ? tuple(results) : null;
+}
+
+function mayBeText(value: Value): boolean {
+  return (
+    value.kind === 'text' ||
+    value.kind === 'instance' ||
+    value.kind === 'union' ||
+    value.kind === 'unknown' ||
+    value.kind === 'number'
+  );
 }
 
 function hasComprehension(node: Expression): boolean {

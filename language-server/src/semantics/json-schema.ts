@@ -100,9 +100,10 @@ function keywordError(schema: SchemaObject, path: string): string | null {
   if (values !== undefined && (!Array.isArray(values) || values.length === 0)) {
     return `"enum" must be a list with at least one value at ${path}`;
   }
-  const problem = typeof pattern === 'string' ? checkRegex(pattern).problem : null;
+  if (typeof pattern !== 'string') return null;
+  const { problem } = checkRegex(pattern);
   // Patterns of a schema are JavaScript's: what only Python refuses is fine.
-  if (problem?.type === 'invalid' && !isJavaScriptRegex(String(pattern)))
+  if (problem?.type === 'invalid' && !isJavaScriptRegex(pattern))
     return `"pattern" is not a regular expression at ${path}: ${problem.message} at position ${problem.position}`;
   return null;
 }

@@ -111,6 +111,9 @@ export interface Machine {
   addModel(name: string): void;
   /** Members of classes and their instances are changed in place. */
   newMembers(): Members;
+  /** Those of the instance that the expression makes in the current context. */
+  instanceMembers(node: object): Members;
+  keepInstance(id: number, members: Members): void;
   member(members: Members, name: string): Value | undefined;
   setMember(members: Members, name: string, value: Value): void;
   /** Gives a name a value in the scope where it lives; in an outer one that may happen at any time. */

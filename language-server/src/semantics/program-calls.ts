@@ -1,5 +1,5 @@
 /** `program.run(...)`, `run_batch`, `bind` and direct calls: the state that comes out. */
-import type { Expression, FunctionDef, Parameter } from '../syntax/ast.ts';
+import type { Expression, FunctionDef, Parameter, Sequence } from '../syntax/ast.ts';
 import {
   bindArguments,
   reportTwice,
@@ -298,11 +298,7 @@ function wrapItem(node: Expression) {
 }
 
 /** One run's arguments by position. */
-function checkRow(
-  machine: Machine,
-  program: Program,
-  row: Extract<Expression, { kind: 'Tuple' | 'List' }>,
-): void {
+function checkRow(machine: Machine, program: Program, row: Sequence): void {
   const places = positionalNames(program.ref);
   const count = row.elements.length;
   if (row.elements.some(({ kind }) => kind === 'Starred')) return;

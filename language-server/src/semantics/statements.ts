@@ -276,7 +276,13 @@ function isTransparent(decorator: Expression): boolean {
 }
 
 function defineClass(machine: Machine, node: ClassDef, env: Environment): void {
-  for (const base of node.bases) machine.evaluate(base.value, env);
+  const bases = node.bases.map(({ value }) => machine.evaluate(value, env));
+  const [base] = bases;
+  const fields = node.body.flatMap((statement) =>
+    statement.kind === 'AnnotatedAssign' && statement.target.kind === 'Name'
+      ? [statement.target.id]
+      : [],
+  );
   const scope = env.enter(env);
   const members = machine.newMembers();
   const schema = classSchema(machine, node, env);
@@ -286,6 +292,8 @@ function defineClass(machine: Machine, node: ClassDef, env: Environment): void {
     members,
     isInstance: true,
     ...(schema === null ? {} : { schema }),
+    ...(bases.length === 1 && base?.kind === 'object' ? { base } : {}),
+    fields,
   };
   for (const statement of node.body) {
     if (statement.kind === 'FunctionDef')

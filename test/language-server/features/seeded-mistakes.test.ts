@@ -80,6 +80,15 @@ const mistakes: Readonly<Record<string, readonly string[]>> = {
   'a typo where another exception is suppressed': [
     `from contextlib import suppress\n${body('s += gen("tip")')}\nwith suppress(ValueError):\n    print(f.run(q="x")[«unknown-variable:"tpi"»])`,
   ],
+  'typos in what instances hold': [
+    body('s += gen("tip")'),
+    'class Bot:\n    def __init__(self, q):\n        self.first, self.last = f.run(q=q), None\n    def ask(self, q):\n        self.last = f.run(q=q)\n    def __call__(self):\n        return self.first\nclass Sub(Bot): pass\nbot = Bot("x")\nprint(bot.first[«unknown-variable:"tpi"»], bot()[«unknown-variable:"tap"»])\nbot.ask("y")\nbot.ask("z")\nprint(bot.last[«unknown-variable:"top"»], Sub("x").first[«unknown-variable:"typ"»])',
+  ],
+  'a choice of no turn of a loop': [
+    body(
+      'for name in ["c", "d"]:\n    s += gen("a", choices=[name])\n    ok = s["a"] == "d" or s["a"] == «impossible-comparison:"e"»',
+    ),
+  ],
   'a typo in a key function': [
     body('s += gen("tip")'),
     'states = f.run_batch([{"q": "x"}])\nbest = max(states, key=lambda st: len(st[«unknown-variable:"tpi"»]))',

@@ -28,9 +28,7 @@ function wordsOf({ text, tree }: SourceUnit): readonly FunctionWords[] {
       if (node.kind !== 'FunctionDef') return;
       const source = text.slice(node.start, node.end);
       // Functions are called, or handed on to be called: `executor.map(ask, questions)`.
-      const calls = [...source.matchAll(/(\w+)\s*(?=\()|(?<=[(,=]\s*)(\w+)\s*(?=[,)])/g)].map(
-        ([, called, given]) => called ?? given ?? '',
-      );
+      const calls = [...source.matchAll(/(\w+)\s*[(,)]/g)].map((match) => match[1] ?? '');
       functions.push({ node, usesApi: apiWords.test(source), calls: [...new Set(calls)] });
     },
   });

@@ -143,12 +143,12 @@ function runSignature(ref: FunctionRef, method: string): Signature | null {
     .join('\n\n');
   const own = programParameters(ref).map((parameter) => fromSource(ref, parameter));
   const name = `${ref.name}.${method}`;
-  if (method === 'run') {
+  if (method === 'run' || method === 'run_async') {
     const taken = new Set(own.map((parameter) => parameter.name));
     const sampling = runParameters.filter((parameter) => !taken.has(parameter.name)).map(fromApi);
     return { name, parameters: [...own, ...sampling], returns: 'ProgramState', doc };
   }
-  if (method === 'run_batch') {
+  if (method === 'run_batch' || method === 'run_batch_async') {
     const items = {
       name: 'batch_kwargs',
       label: `batch_kwargs: list[dict]`,

@@ -53,6 +53,8 @@ export function constrainedType(
 ): GenType {
   const choices = bound.get('choices');
   const isEmptyList = choices?.value.kind === 'list' && choices.value.items?.length === 0;
+  if (choices && (choices.value.kind === 'text' || choices.value.kind === 'dict'))
+    reportNoList(machine, choices);
   if (choices && isEmptyList) {
     machine.report(
       'empty-choices',
@@ -65,6 +67,26 @@ export function constrainedType(
   if (api === 'gen_int') return { kind: 'dtype', dtype: 'int' };
   if (api === 'gen_string') return { kind: 'dtype', dtype: 'str' };
   return freeType(machine, args, bound);
+}
+
+function reportNoList(machine: Machine, { node, value }: ArgumentValue): void {
+  const [before, after] = value.kind === 'text' ? ['[', ']'] : ['list(', ')'];
+  machine.report(
+    'call-arguments',
+    node,
+    value.kind === 'text'
+      ? '`choices` takes a list: of a text each character is a choice.'
+      : '`choices` takes a list.',
+    [
+      {
+        title: 'Make it a list',
+        edits: [
+          { start: node.start, end: node.start, text: before },
+          { start: node.end, end: node.end, text: after },
+        ],
+      },
+    ],
+  );
 }
 
 const keptByChoices: ReadonlySet<string> = new Set([

@@ -34,8 +34,10 @@ export function callProgramMethod(
 ): Value {
   switch (method) {
     case 'run':
+    case 'run_async':
       return runProgram(machine, env, program, args);
     case 'run_batch':
+    case 'run_batch_async':
       return runBatch(machine, env, program, args);
     case 'bind':
       return bind(machine, program, args);

@@ -394,6 +394,8 @@ export const stateMethods: ReadonlyMap<string, string> = new Map([
 export const programMethods: ReadonlyMap<string, string> = new Map([
   ['run', 'Runs the program and returns its `ProgramState`.'],
   ['run_batch', 'Runs the program once per item, batched; returns the states in order.'],
+  ['run_async', 'As `run`, to be awaited: the event loop goes on meanwhile.'],
+  ['run_batch_async', 'As `run_batch`, to be awaited.'],
   ['bind', 'A program with some arguments already given.'],
   ['trace', 'Records what the program would do without running it.'],
   ['cache', "Puts the program's constant prefix into the server's cache."],

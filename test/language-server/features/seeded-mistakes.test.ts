@@ -209,6 +209,15 @@ const mistakes: Readonly<Record<string, readonly string[]>> = {
   'regex and json_schema': [
     body('s += gen("a", regex="a+", «regex-with-json-schema:json_schema="{}"»)'),
   ],
+  'choices in one text, and in a dict': [
+    body(
+      's += gen("a", choices=«call-arguments:"yes no"»)\ns += select("b", choices=«call-arguments:{"x": 1}»)',
+    ),
+  ],
+  'a typo after a run that is awaited': [
+    body('s += gen("tip")'),
+    'st = await f.run_async(q="x", «call-arguments:max_tokens»=3)\nst[«unknown-variable:"tpi"»]\nfor st in await f.run_batch_async([{"q": "a"}, {"«call-arguments:p»": "b"}]):\n    print(st[«unknown-variable:"tpo"»])',
+  ],
   'an unknown dtype': [body('s += gen("a", dtype=«invalid-dtype:"list"»)')],
   'an open parenthesis in a regex': [body('s += gen("a", regex=r"«invalid-regex:(»a|b")')],
   'an open set in a regex': [body('s += gen("a", regex=r"x«invalid-regex:[»abc")')],

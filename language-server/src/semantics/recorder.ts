@@ -8,6 +8,7 @@ import type {
   Fix,
   GenFact,
   JsonReadFact,
+  MissingName,
   Problem,
   ProgramFact,
   ReadFact,
@@ -48,6 +49,7 @@ export class Recorder {
   readonly #reads = new Map<Expression, ReadFact>();
   /** Reads that were only seen in branches not taken. */
   readonly #deadReads = new Set<Expression>();
+  readonly #missing = new Map<string, MissingName>();
   readonly #calls = new Map<Call, CallFact>();
   readonly #bindings = new Map<Name, BindingFact>();
   readonly #jsonReads = new Map<Str, JsonReadFact>();
@@ -138,6 +140,13 @@ export class Recorder {
     }
     const isFirst = !known || this.#deadReads.delete(fact.node);
     this.#reads.set(fact.node, isFirst ? fact : mergeReads(known, fact));
+  }
+
+  missing(fact: MissingName): void {
+    if (this.quiet > 0 || this.dead > 0) return;
+    this.tape?.push((again) => again.missing(fact));
+    const { unit, node } = fact.read;
+    this.#missing.set(`${unit.uri}:${node.start}:${fact.name}`, fact);
   }
 
   call(fact: CallFact): void {
@@ -235,6 +244,7 @@ export class Recorder {
     return {
       gens: [...this.#gens.values()],
       reads: [...this.#reads.values()],
+      missing: [...this.#missing.values()],
       calls: [...this.#calls.values()],
       bindings: [...this.#bindings.values()],
       jsonReads: [...this.#jsonReads.values()],

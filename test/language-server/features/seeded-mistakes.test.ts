@@ -112,6 +112,13 @@ const mistakes: Readonly<Record<string, readonly string[]>> = {
   'a name outside a pattern': [
     body('for i in range(int(q)):\n    s += gen(f"tip_{i}")\nx = s[«unknown-variable:"hint_1"»]'),
   ],
+  'a typo among the names of a loop': [
+    body('s += gen("a") + gen("b")'),
+    'st = f.run()\nfor name in ["a", "bb"]:\n    print(name, st[«unknown-variable:name»])\nrow = {key: st[«unknown-variable:key»] for key in ("a", "c")}',
+  ],
+  'one of two names that does not exist': [
+    body('s += gen("a")\nkey = "a" if q else "zebra"\ns += s[«unknown-variable:key»]'),
+  ],
   'read before gen': [body('s += s[«read-before-gen:"a"»]\ns += gen("a")')],
   'read before join': [
     body('forks = s.fork(2)\nforks += gen("a")\nx = s[«read-before-gen:"a"»]\nforks.join()'),
@@ -375,6 +382,12 @@ const mistakes: Readonly<Record<string, readonly string[]>> = {
   ],
   'a traced value in an f-string': [
     body('s += gen("a")\ns += f"so {s[«traced-value-in-fstring:\'a\'»]}"'),
+    'f.trace()',
+  ],
+  'a traced value in a long f-string, and one that is only printed': [
+    body(
+      `s += gen("a")\nprint(f"now {s['a']}")\ns += f"""so\n{s[«traced-value-in-fstring:'a'»]} and"""`,
+    ),
     'f.trace()',
   ],
   'a gen that nobody reads': [

@@ -134,7 +134,7 @@ function batchKeys(
 ): readonly CompletionItem[] | null {
   for (const { unit, node, callee } of analysis.facts.calls) {
     if (unit.uri !== uri || !covers(node, offset)) continue;
-    if (callee.kind !== 'method' || !/^run_batch/.test(callee.name)) continue;
+    if (callee.kind !== 'method' || !callee.name.startsWith('run_batch')) continue;
     if (callee.object.kind !== 'program') continue;
     const batch = node.args[0]?.value;
     const rows = batch?.kind === 'List' || batch?.kind === 'Tuple' ? batch.elements : [];

@@ -191,11 +191,13 @@ function reportVersion(machine: Machine, what: string, needed: string, span: Spa
   );
 }
 
+export const reasoningSuffix = '_reasoning_content';
+
 /** Reasoning models answer twice: the answer and `<name>_reasoning_content`. */
 function reasoningEvents(events: readonly SglEvent[]): readonly SglEvent[] {
   return events.flatMap((event): SglEvent[] => {
     if (event.kind !== 'gen') return [event];
-    const names = event.names.map((name) => [...name, '_reasoning_content']);
+    const names = event.names.map((name) => [...name, reasoningSuffix]);
     const joined = names.map((parts) =>
       typeof parts[0] === 'string' && parts.length === 2 ? [parts.join('')] : parts,
     );

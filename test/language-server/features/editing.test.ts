@@ -443,6 +443,67 @@ describe('rename', () => {
       renamed(['@function\ndef g(s):\n    s += "x"', '|g.run()\nh = g.bind()'], 'hello'),
     ).toEqual(['@function\ndef hello(s):\n    s += "x"', 'hello.run()\nh = hello.bind()']);
   });
+  it('renames a variable together with what is stored under its name and with its reasoning', () => {
+    expect(
+      renamed(
+        ['@function\ndef g(s):\n    s += gen("a")\n    s["|a"] = int(s["a"])', 'g.run()["a"]'],
+        'age',
+      ),
+    ).toEqual([
+      '@function\ndef g(s):\n    s += gen("age")\n    s["age"] = int(s["age"])',
+      'g.run()["age"]',
+    ]);
+    const thinks = '@function\ndef g(s):\n    s += separate_reasoning(gen("a"), "qwen3")';
+    expect(renamed([thinks, 'g.run()["|a"], g.run()["a_reasoning_content"]'], 'b')[1]).toBe(
+      'g.run()["b"], g.run()["b_reasoning_content"]',
+    );
+    expect(renamed(['@function\ndef g(s):\n    s += gen("a" "b")', 'g.run()["|ab"]'], 'c')).toEqual(
+      ['@function\ndef g(s):\n    s += gen("c")', 'g.run()["c"]'],
+    );
+  });
+  it('refuses names that the code puts together, and says where', () => {
+    const refused = (...cells: readonly string[]) => {
+      const { service, uri, offset } = at(cells);
+      return () => service.rename(uri, offset, 'new');
+    };
+    const message = '"tip_1" is not written out at line 4, where it is generated';
+    expect(
+      refused(
+        '@function\ndef g(s):\n    for i in range(2):\n        s += gen(f"tip_{i}")\n    s["tip|_1"]',
+      ),
+    ).toThrow(message);
+    expect(refused('N = "a"\n@function\ndef g(s):\n    s += gen(N)', 'g.run()["|a"]')).toThrow(
+      'line 4',
+    );
+    expect(
+      refused('def h(s, n):\n    s += gen(n)\n@function\ndef g(s):\n    h(s, "a")\n    s["|a"]'),
+    ).toThrow('line 2');
+  });
+  it("renames a program's parameter in its body, in calls and in batches", () => {
+    const body =
+      '@function\ndef g(s, topic, n=1):\n    s += user(f"On {topic}")\n    def other(topic): return topic\n    x = [topic for topic in n] + [topic for y in n]\n    return lambda: topic';
+    const runs =
+      'g.run(topic="x")\ng.run_batch([{"topic": "x", "n": 2}, {"topic": topic}])\ng.run_batch([{\'topic\': q} for q in "ab"])\ng.bind(topic=1).run(n=3)\nprint(dict(topic=1))';
+    const after = [
+      body
+        .replace('s, topic', 's, country')
+        .replace('{topic}', '{country}')
+        .replace('[topic for y', '[country for y')
+        .replace('lambda: topic', 'lambda: country'),
+      runs
+        .replace('g.run(topic', 'g.run(country')
+        .replace('{"topic": "x"', '{"country": "x"')
+        .replace('{"topic": topic', '{"country": topic')
+        .replace("{'topic'", "{'country'")
+        .replace('bind(topic', 'bind(country'),
+    ];
+    expect(renamed([body.replace('s, topic', 's, |topic'), runs], 'country')).toEqual(after);
+    expect(renamed([body, runs.replace('run(topic', 'run(|topic')], 'country')).toEqual(after);
+    const { service, uri, offset } = at([body.replace('{topic}', '{to|pic}')]);
+    expect(service.prepareRename(uri, offset)).toMatchObject({ placeholder: 'topic' });
+    expect(() => service.rename(uri, offset, 'n')).toThrow('has a parameter "n" already');
+    expect(() => service.rename(uri, offset, '1n')).toThrow('not a Python name');
+  });
   it('refuses names that would break the code', () => {
     const { service, uri, offset } = at([program, 'f.run()["ki|nd"]']);
     expect(() => service.rename(uri, offset, 'a"b')).toThrow('cannot be empty or hold quotes');

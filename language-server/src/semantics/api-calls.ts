@@ -161,9 +161,16 @@ export function checkRanges(machine: Machine, bound: BoundArguments): void {
         'invalid-sampling-value',
         argument.node,
         `\`${name}\` ${range.text}, not ${value}.`,
+        nearest(argument, value > range.maximum ? range.maximum : range.minimum),
       );
     }
   }
+}
+
+function nearest({ node: { start, end } }: ArgumentValue, value: number) {
+  const isUsable = Number.isInteger(value);
+  const text = String(value);
+  return isUsable ? [{ title: `Change to ${text}`, edits: [{ start, end, text }] }] : [];
 }
 
 /** The first versions of SGLang that have what came later. */

@@ -142,6 +142,7 @@ function reportChoiceProblems(
       'duplicate-choice',
       choices.node,
       `The choice ${JSON.stringify(duplicate)} is listed twice.`,
+      withoutElement(machine, choices.node, texts.lastIndexOf(duplicate)),
     );
   }
   if (texts.includes('')) {
@@ -149,8 +150,21 @@ function reportChoiceProblems(
       'empty-choices',
       choices.node,
       'An empty choice has no tokens to score and fails when this runs.',
+      withoutElement(machine, choices.node, texts.indexOf('')),
     );
   }
+}
+
+/** Takes an element out of a list that is written there. */
+function withoutElement(machine: Machine, node: Expression, at: number) {
+  const elements = node.kind === 'List' || node.kind === 'Tuple' ? node.elements : [];
+  const element = elements[at];
+  if (!element || elements.some(({ kind }) => kind === 'Starred')) return [];
+  const [before, after] = [elements[at - 1], elements[at + 1]];
+  const start = before ? before.end : element.start;
+  const end = !before && after ? after.start : element.end;
+  const shown = machine.unit.text.slice(element.start, element.end);
+  return [{ title: `Remove ${shown}`, edits: [{ start, end, text: '' }] }];
 }
 
 function freeType(machine: Machine, args: CallArguments, bound: BoundArguments): GenType {

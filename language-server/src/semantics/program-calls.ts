@@ -284,8 +284,13 @@ function checkBatchItems(machine: Machine, program: Program, bound: BoundArgumen
         !program.bound.has(parameter.name.id),
     );
     if (missing.length > 0) {
-      const list = missing.map((parameter) => `\`${parameter.name?.id ?? ''}\``).join(', ');
-      machine.report('call-arguments', item, `\`${program.ref.name}\` is called without ${list}.`);
+      const absent = missing.flatMap(({ name }) => name?.id ?? []);
+      const list = absent.map((name) => `\`${name}\``).join(', ');
+      const at = item.entries.at(-1)?.value.end ?? item.start + 1;
+      const text = `${item.entries.length > 0 ? ', ' : ''}${absent.map((name) => `"${name}": ...`).join(', ')}`;
+      machine.report('call-arguments', item, `\`${program.ref.name}\` is called without ${list}.`, [
+        { title: `Add ${absent.join(', ')}`, edits: [{ start: at, end: at, text }] },
+      ]);
     }
   }
 }

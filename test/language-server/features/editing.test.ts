@@ -680,6 +680,40 @@ describe('code actions', () => {
     expect(
       apply(['@function\ndef g(s, q):\n    s += q', 'g.run_batch({|"q": "x"})'], 'Make it a list'),
     ).toBe('g.run_batch([{"q": "x"}])'));
+  it.each([
+    [
+      's += user("x") + sgl.g|en("a")',
+      'Wrap in assistant(...)',
+      's += user("x") + sgl.assistant(sgl.gen("a"))',
+    ],
+    [
+      'forks = s.fork(2); forks += "|a"',
+      'Append to each fork',
+      'forks = s.fork(2); forks += lambda i: "a"',
+    ],
+    [
+      's.fork(2).join("gat|her")',
+      'Change to "gather_variable"',
+      's.fork(2).join("gather_variable")',
+    ],
+    ['s += gen("a", choices=["x", "y", "x|"])', 'Remove "x"', 's += gen("a", choices=["x", "y"])'],
+    ['s += gen("a", choices=["|", "y"])', 'Remove ""', 's += gen("a", choices=["y"])'],
+    ['s += gen("a", top_p=|2)', 'Change to 1', 's += gen("a", top_p=1)'],
+    ['s += gen("a", temperature=-|1)', 'Change to 0', 's += gen("a", temperature=0)'],
+    ['g.run_batch([{"q": 1, "r": 2|}])', 'Add n', 'g.run_batch([{"q": 1, "r": 2, "n": ...}])'],
+    ['g.run_batch([{|}])', 'Add q, n', 'g.run_batch([{"q": ..., "n": ...}])'],
+  ])('repairs %s', (before, title, after) => {
+    const head = '@function\ndef g(s, q, n, r=1):\n    ';
+    expect(apply([`${head}${before}`], title)).toBe(`${head}${after}`);
+  });
+  it('extracts the choices of select, and tuples', () => {
+    const title = 'Extract choices into a constant';
+    const of = (text: string) => apply([`@function\ndef g(s):\n    s += ${text}`], title);
+    expect(of('select("a", ["x|", "y"])')).toBe(
+      'A_CHOICES = ["x", "y"]\n\n\n@function\ndef g(s):\n    s += select("a", A_CHOICES)',
+    );
+    expect(of('gen("a", choices=("x|", "y"))')).toContain('A_CHOICES = ("x", "y")');
+  });
   it('compares an answer', () =>
     expect(
       apply(

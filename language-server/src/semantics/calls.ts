@@ -1,9 +1,9 @@
 /** Calls: of programs, states, `sgl.*`, helpers of the user, and what is known of Python's own. */
 import type { Argument, Call, Expression } from '../syntax/ast.ts';
-import { callApi } from './api-calls.ts';
+import { callApi, eventsOf } from './api-calls.ts';
 import { checkFormatted } from './appendable.ts';
 import { memberOf } from './attributes.ts';
-import { needNumber } from './comparisons.ts';
+import { needNumber, needNumbers } from './comparisons.ts';
 import { appendEvents } from './append.ts';
 import type { Environment } from './environment.ts';
 import { elementOf, exactList, itemsOf } from './iteration.ts';
@@ -369,13 +369,13 @@ function callBuiltin(machine: Machine, name: string, args: CallArguments, env: E
       return jsonValue(first);
     case 'json.dumps':
       return dumped(first);
-    case 'sum':
     case 'min':
     case 'max':
     case 'next':
-      return name === 'next' || name === 'min' || name === 'max'
-        ? elementOf(first, env)
-        : instance('int');
+      return elementOf(first, env);
+    case 'sum':
+      if (args.positional[0]) needNumbers(machine, first, args.positional[0].node);
+      return sumOf(first, args);
     case 'getattr':
       return unknown;
     case 'execute_shell_command':
@@ -404,6 +404,14 @@ const numberBuiltins: ReadonlyMap<string, string> = new Map([
   ['divmod', 'used in arithmetic'],
   ['pow', 'used in arithmetic'],
 ]);
+
+/** Also of expressions: `sum([user("a"), user("b")], "")`. */
+function sumOf(list: Value, { positional }: CallArguments): Value {
+  const items = list.kind === 'list' ? (list.items ?? [list.element]) : [];
+  const events = items.flatMap(eventsOf);
+  if (events.length > 0) return { kind: 'expression', events };
+  return positional.length > 1 || items.length === 0 ? unknown : instance('int');
+}
 
 /** `partial(program.run, temperature=0)`: the program with these arguments bound. */
 function partial(machine: Machine, args: CallArguments, env: Environment): Value {

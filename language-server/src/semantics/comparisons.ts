@@ -124,6 +124,15 @@ export function needNumber(machine: Machine, value: Value, node: Expression, wha
   reportText(machine, node, what, isFloat ? 'float' : 'int');
 }
 
+/** `sum(state["score"])` after `join`: a list of texts. */
+export function needNumbers(machine: Machine, value: Value, node: Expression): void {
+  if (value.kind !== 'gen') return;
+  const isOfText = membersOf(value.type).every(
+    (member) => member.kind === 'list' && isText(member.element),
+  );
+  if (isOfText) reportText(machine, node, 'a list of them, given to `sum`', 'int', 'map(int, ');
+}
+
 /** `if state["ok"]:` with `dtype=bool` or yes and no as choices: any text counts as true. */
 export function checkCondition(machine: Machine, value: Value, node: Expression): void {
   if (value.kind !== 'gen') return;
@@ -158,13 +167,14 @@ function reportText(
   node: Expression,
   what: string,
   converter: string | null,
+  before = `${converter ?? ''}(`,
 ): void {
   const fixes = converter
     ? [
         {
-          title: `Wrap in ${converter}(...)`,
+          title: `Wrap in ${before}...)`,
           edits: [
-            { start: node.start, end: node.start, text: `${converter}(` },
+            { start: node.start, end: node.start, text: before },
             { start: node.end, end: node.end, text: ')' },
           ],
         },

@@ -92,7 +92,11 @@ function resultState(
   machine.invoke(program.ref, programArguments(program, args), env, given);
   machine.recorder.quiet--;
   const after = env.state(id);
-  if (after) env.setState(id, { ...after, role: null, roleSite: null });
+  if (after) {
+    const done = { ...after, role: null, roleSite: null };
+    env.setState(id, done);
+    machine.keepRun(id, done);
+  }
   return state;
 }
 

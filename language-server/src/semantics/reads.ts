@@ -86,7 +86,10 @@ export function readVariable(
   const name = constantText(key);
   const names = namesOf(key);
   const pattern: NamePattern = key.kind === 'text' ? key.parts : [null];
-  const states = stateIds.map((id) => env.state(id)).filter((state) => state !== undefined);
+  const here = stateIds.map((id) => env.state(id)).filter((state) => state !== undefined);
+  const elsewhere = () =>
+    stateIds.map((id) => machine.finishedRun(id)).filter((state) => state !== undefined);
+  const states = here.length > 0 ? here : elsewhere();
   const find = (known: string) =>
     combine(states.map((state) => onThisPath(env, lookup(state, known))));
   const found =
@@ -111,7 +114,7 @@ export function readVariable(
       reader: machine.frame.programNode,
       inProgram: machine.frame.program !== null && states[0]?.program === machine.frame.program,
       tolerant: (options.tolerant ?? false) || machine.recorder.catching > 0,
-      certain: states.length > 0 && states.every((state) => !state.open),
+      certain: here.length > 0 && here.every((state) => !state.open),
       when: found.guard ? describeGuard(found.guard.key, found.guard.values) : null,
     };
     machine.recorder.read(read);

@@ -196,6 +196,11 @@ const mistakes: Readonly<Record<string, readonly string[]>> = {
       's += gen("n", dtype=int) + gen("p", dtype=float)\nfor i in range(«value-is-str:s["n"]»): pass\nx = [1, 2, 3][«value-is-str:s["n"]»]\ny = -«value-is-str:s["n"]» + round(«value-is-str:s["p"]»)\nz = «value-is-str:s["p"]» * 2.5 + «value-is-str:s["n"]» % 2\nok = «value-is-str:s["n"]» in [1, 2]',
     ),
   ],
+  'a sum of texts': [
+    body(
+      'forks = s.fork(2)\nforks += gen("n", dtype=int)\nforks.join()\nx = sum(«value-is-str:s["n"]») / 2 + sum(int(n) for n in s["n"])',
+    ),
+  ],
   'an answer that is always true': [
     body(
       's += gen("ok", dtype=bool) + gen("sure", choices=["yes", "no"]) + gen("why")\nif «value-is-str:s["ok"]»: pass\nwhile not «value-is-str:s["sure"]»: pass\nx = 1 if «value-is-str:s["sure"]» else 2\nassert «value-is-str:s["ok"]»\ny = [i for i in q if «value-is-str:s["ok"]»]\nif «value-is-str:s["ok"]» and s["why"]: pass',

@@ -44,6 +44,8 @@ export class DebugRelay {
   /** What the speaker works on. */
   #asked: StackCommand | null = null;
   #attached = false;
+  /** Since the last run ended. */
+  #pauseAsked = false;
 
   constructor(options: DebugRelayOptions) {
     this.#options = options;
@@ -62,7 +64,9 @@ export class DebugRelay {
       case 'breakpoints':
       case 'exceptions':
       case 'pause':
+      case 'forget_pause':
         this.#attached = true;
+        if (command.kind === 'pause') this.#pauseAsked = true;
         return this.#options.control(command);
       default:
         command satisfies never;
@@ -99,6 +103,7 @@ export class DebugRelay {
   detach(): void {
     if (!this.#attached) return;
     this.#attached = false;
+    this.#pauseAsked = false;
     this.#options.control({ kind: 'detach' });
     this.runEnded();
   }
@@ -110,6 +115,8 @@ export class DebugRelay {
     this.#waiting = [];
     this.#stepOver();
     this.#refuseAll();
+    if (this.#pauseAsked) this.#options.control({ kind: 'forget_pause' });
+    this.#pauseAsked = false;
     for (const stack of stacks) stack?.answer?.(GO_ON);
   }
 

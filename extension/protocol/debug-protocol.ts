@@ -34,8 +34,10 @@ export type DebugControl =
       readonly breakpoints: readonly DebugBreakpoint[];
     }
   | { readonly kind: 'exceptions'; readonly filters: readonly ExceptionFilter[] }
-  /** Stop at the next line of the user's code. */
+  /** Stop at the next line of the user's code; also asked before the cell begins. */
   | { readonly kind: 'pause' }
+  /** The run that was to pause is over; the next one does not. */
+  | { readonly kind: 'forget_pause' }
   /** No more breakpoints and stops; what stands still goes on. */
   | { readonly kind: 'detach' };
 

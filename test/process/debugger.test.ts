@@ -380,6 +380,17 @@ holder = Holder()`;
       expect((await kernel.finished(run)).outcome.status).toBe('ok');
     });
 
+    test('a pause asked for while a cell is being started holds for it, and for no later one', async () => {
+      debug.command({ kind: 'pause' });
+      let run = debug.execute('n = 1', 'here');
+      expect((await debug.stopped()).reason).toBe('pause');
+      debug.command({ kind: 'pause' });
+      debug.resume();
+      expect((await kernel.finished(run)).outcome.status).toBe('ok');
+      run = debug.execute('n = 2', 'here');
+      expect((await kernel.finished(run)).outcome.status).toBe('ok');
+    });
+
     test('an interrupt ends a cell that stands still, an expression, and nothing else', async () => {
       debug.breakpoints(here, 4, 6);
       const code = 'import time\nkept = 1\ntry:\n    time.sleep(0)\nfinally:\n    kept = 2';

@@ -163,7 +163,9 @@ print(story.run()["text"], get_server_info()["version"])`,
     const endpoint = behind(`127.0.0.1:${mock.port}`);
     const kernel = kernelWith({ endpoint, ...ownPython() });
     await ok(kernel, `${PROGRAM}\nstory.run()["text"]`);
+    const before = onlySsh(kernel);
     await sshd.stop();
+    await eventually(() => !isAlive(before));
     const run = kernel.execute('print(story.run(number=5)["text"])');
     await sleep(700);
     await sshd.run();

@@ -268,8 +268,7 @@ describe('programs', () => {
     await workbench.open('program.sglnb');
     await workbench.runAll();
     await workbench.waitForOutput('The capital of Germany is Berlin');
-    await workbench.hoverText('gen("capital"', 6);
-    await workbench.waitForText('.monaco-hover', 'Berlin');
+    await workbench.waitForHover('gen("capital"', 6, /Berlin/);
     await workbench.screenshot('hover');
   });
 });

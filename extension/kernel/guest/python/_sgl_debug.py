@@ -61,7 +61,9 @@ class Debugger:
         elif kind == "exceptions":
             self.filters = tuple(command["filters"])
         elif kind == "pause":
-            self.pause_asked = self.active
+            self.pause_asked = True
+        elif kind == "forget_pause":
+            self.pause_asked = False
         elif kind == "detach":
             self.breakpoints.clear()
             self._stop()
@@ -82,7 +84,7 @@ class Debugger:
 
     def run(self, function):
         """Calls `function` with tracing; looks at what it raises before it is passed on."""
-        self.active, self.pause_asked, self.steps, self._last_raised = True, False, [], None
+        self.active, self.steps, self._last_raised = True, [], None
         self._main = Tracer(self, 1, "cell")
         self._loop = Tracer(self, 2, "event loop")
         threading.settrace(self._new_thread)

@@ -37,7 +37,7 @@ describe('sglnb check', () => {
     expect(formatReport(report, 'text').split('\n')).toEqual([
       'a.sglnb:12:4: error: `f` has no variable "kid". Did you mean "kind"? [unknown-variable]',
       'c.ipynb (cell 2):5:1: error: `f` is called without `q`. [call-arguments]',
-      'lib/b.py:5:24: warning: No choice equals "c": this is never true. The choices are "a", "b". [impossible-comparison]',
+      'lib/b.py:5:24: warning: No choice equals "c": this is never true. Here it is one of "a", "b". [impossible-comparison]',
       '3 files checked: 2 errors, 1 warnings',
       '',
     ]);

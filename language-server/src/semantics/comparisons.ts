@@ -74,7 +74,7 @@ export function checkText(
   machine.report(
     'impossible-comparison',
     node,
-    `No choice equals ${JSON.stringify(text)}: this is ${outcome}. The choices are ${choices}.`,
+    `No choice equals ${JSON.stringify(text)}: this is ${outcome}. Here it is ${values.length === 1 ? '' : 'one of '}${choices}.`,
     fixes,
   );
 }

@@ -94,7 +94,10 @@ describe('sglnb check', () => {
     expect(stub).toContain(
       "def __getitem__(self, name: Literal[\"kind\"]) -> Literal['a', 'b']: ...",
     );
-    expect(stub).toContain('def run(self, q: str, n = ..., **sampling: Any) -> _f_State: ...');
+    for (const head of ['def run', 'async def run_async'])
+      expect(stub).toContain(
+        `    ${head}(self, q: str, n = ..., **sampling: Any) -> _f_State: ...`,
+      );
   });
 
   it('writes stubs where the modules of packages lie, once for each program', () => {

@@ -1,7 +1,8 @@
 /** All problems of a module, with severities and suppressions applied. */
-import type { Expression, Span } from '../syntax/ast.ts';
+import type { Expression, Span, Str } from '../syntax/ast.ts';
 import { walkBlock } from '../syntax/walk.ts';
 import type { ModuleAnalysis } from '../semantics/analysis.ts';
+import { fieldOutside } from '../semantics/appendable.ts';
 import { closest } from '../semantics/edit-distance.ts';
 import type { Fix, JsonReadFact, MissingName, Problem, ReadFact } from '../semantics/facts.ts';
 import { formatPattern, matchesPattern } from '../semantics/name-pattern.ts';
@@ -211,8 +212,11 @@ function tracedProblems(analysis: ModuleAnalysis): Problem[] {
   return analysis.facts.reads.flatMap((read) => {
     if (read.program === null || !read.inProgram || !analysis.traced.has(read.program)) return [];
     const { start, end } = read.node;
-    const spans = fields.get(read.unit.uri) ?? [];
-    if (!spans.some((span) => span.start <= start && end <= span.end)) return [];
+    const field = fields
+      .get(read.unit.uri)
+      ?.findLast(({ node }) => node.start <= start && end <= node.end);
+    if (!field) return [];
+    const isWhole = field.node.kind === 'Subscript' && field.node.index === read.node;
     return [
       {
         unit: read.unit,
@@ -220,25 +224,31 @@ function tracedProblems(analysis: ModuleAnalysis): Problem[] {
         span: read.node,
         message:
           'While tracing this value is not known and its f-string loses it: append the parts with `+=` instead.',
-        fixes: [],
+        fixes: isWhole ? fieldOutside(read.unit.text, field.string, field.node) : [],
       },
     ];
   });
 }
 
+interface Field {
+  readonly string: Str;
+  readonly node: Expression;
+}
+
 /** Replacement fields of f-strings, those aside that are only printed. */
-function appendedFields(unit: SourceUnit): readonly Span[] {
-  const fields: Span[] = [];
+function appendedFields(unit: SourceUnit): readonly Field[] {
+  const fields: Field[] = [];
   const printed: Span[] = [];
   walkBlock(unit.tree.body, {
     expression: (node) => {
       if (node.kind === 'Call' && node.callee.kind === 'Name' && node.callee.id === 'print')
         printed.push(node);
       if (node.kind === 'Str')
-        for (const part of node.parts) if (part.kind === 'field') fields.push(part.value);
+        for (const part of node.parts)
+          if (part.kind === 'field') fields.push({ string: node, node: part.value });
     },
   });
   return fields.filter(
-    (field) => !printed.some(({ start, end }) => start <= field.start && field.end <= end),
+    ({ node }) => !printed.some(({ start, end }) => start <= node.start && node.end <= end),
   );
 }

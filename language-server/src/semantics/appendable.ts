@@ -1,5 +1,5 @@
 /** What may be appended to a state, wrapped in a role or added to an expression: text and expressions. */
-import type { Binary, Expression, Str, StringPiece } from '../syntax/ast.ts';
+import type { Binary, Expression, Str } from '../syntax/ast.ts';
 import type { Fix } from './facts.ts';
 import { formatType, membersOf } from './gen-type.ts';
 import type { Machine } from './machine.ts';
@@ -68,10 +68,7 @@ const formatted =
 /** `f"The answer is {gen("a")}"` generates nothing. */
 export function checkField(machine: Machine, string: Str, node: Expression, value: Value): void {
   if (!buildsExpression(value)) return;
-  const piece = string.pieces.find(
-    ({ contentStart, contentEnd }) => contentStart <= node.start && node.end <= contentEnd,
-  );
-  machine.report('gen-in-fstring', node, formatted, piece ? splitAt(machine, piece, node) : []);
+  machine.report('gen-in-fstring', node, formatted, fieldOutside(machine.unit.text, string, node));
 }
 
 /** `"The answer is %s" % gen("a")` and `"…".format(gen("a"))` are no better. */
@@ -79,9 +76,12 @@ export function checkFormatted(machine: Machine, node: Expression, value: Value)
   if (buildsExpression(value)) machine.report('gen-in-fstring', node, formatted);
 }
 
-/** Ends the string before the field and goes on behind it. */
-function splitAt(machine: Machine, piece: StringPiece, node: Expression): readonly Fix[] {
-  const { text } = machine.unit;
+/** Takes a field out of an f-string: ends the string before it and goes on behind it. */
+export function fieldOutside(text: string, string: Str, node: Expression): readonly Fix[] {
+  const piece = string.pieces.find(
+    ({ contentStart, contentEnd }) => contentStart <= node.start && node.end <= contentEnd,
+  );
+  if (!piece) return [];
   const open = /\{\s*$/.exec(text.slice(piece.contentStart, node.start));
   const close = /^\s*\}/.exec(text.slice(node.end, piece.contentEnd));
   if (!open || !close) return [];
@@ -89,8 +89,11 @@ function splitAt(machine: Machine, piece: StringPiece, node: Expression): readon
   const quote = text.slice(piece.contentEnd, piece.end);
   const isFirst = first === piece.contentStart;
   const isLast = last === piece.contentEnd;
-  const before = isFirst ? '' : `${quote} + `;
-  const after = isLast ? '' : ` + ${text.slice(piece.start, piece.contentStart)}`;
+  // Strings side by side are one: what stands between them now has to be added.
+  const begins = piece === string.pieces[0];
+  const ends = piece === string.pieces.at(-1);
+  const before = isFirst ? (begins ? '' : '+ ') : `${quote} + `;
+  const after = isLast ? (ends ? '' : ' +') : ` + ${text.slice(piece.start, piece.contentStart)}`;
   const edit = {
     start: isFirst ? piece.start : first,
     end: isLast ? piece.end : last,

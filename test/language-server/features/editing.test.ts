@@ -737,11 +737,19 @@ describe('code actions', () => {
     [`user(f"{ q }: {gen('|a')}")`, `user(f"{ q }: " + gen('a'))`],
     [`fr'''{\n  gen("|a")\n} it is'''`, `gen("a") + fr''' it is'''`],
     [`f"{gen('|a')}"`, `gen('a')`],
+    [`("x" f"{gen('|a')}" "y")`, `("x" + gen('a') + "y")`],
   ])('takes a gen out of formatted text: %s', (before, after) =>
     expect(apply([`@function\ndef g(s, q):\n    s += ${before}`], "Add it with '+'")).toBe(
       `@function\ndef g(s, q):\n    s += ${after}`,
     ),
   );
+  it('takes a traced value out of an f-string', () => {
+    const program = (text: string) =>
+      `@function\ndef g(s):\n    s += gen("a")\n    s += ${text}\ng.trace()`;
+    expect(apply([program('f"so {s[\'|a\']}!"')], "Add it with '+'")).toBe(
+      program('f"so " + s[\'a\'] + f"!"'),
+    );
+  });
   it('appends what is forgotten', () =>
     expect(apply(['@function\ndef g(s, q):\n    us|er(q)'], 'Append to s')).toBe(
       '@function\ndef g(s, q):\n    s += user(q)',

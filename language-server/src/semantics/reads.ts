@@ -55,6 +55,24 @@ function combine(found: readonly Lookup[]): Lookup {
   }, first);
 }
 
+/** `state[0]`: a state is no list. */
+function reportNumber(machine: Machine, node: Expression, read: ReadFact): void {
+  const [first = 'name'] = read.available().keys();
+  machine.report(
+    'unknown-variable',
+    node,
+    `A state has no items by number: read a variable by its name, as in ["${first}"].`,
+    read.available().size === 0
+      ? []
+      : [
+          {
+            title: `Change to "${first}"`,
+            edits: [{ start: node.start, end: node.end, text: `"${first}"` }],
+          },
+        ],
+  );
+}
+
 /** Texts of which the key is one, `null` if it may be another. */
 function namesOf(key: Value): readonly string[] | null {
   if (key.kind !== 'union') return null;
@@ -118,6 +136,7 @@ export function readVariable(
       when: found.guard ? describeGuard(found.guard.key, found.guard.values) : null,
     };
     machine.recorder.read(read);
+    if (key.kind === 'number' && read.certain) reportNumber(machine, node, read);
     const { owner, programNode, unrolling } = machine.frame;
     const isOwn = owner === null || owner === programNode;
     const single = name !== null && unrolling > 0 ? [name] : [];

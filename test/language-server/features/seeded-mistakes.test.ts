@@ -11,6 +11,10 @@ const mistakes: Readonly<Record<string, readonly string[]>> = {
     'state = f.run()\nstate[«unknown-variable:"captial"»]',
   ],
   'a typo inside the program': [body('s += gen("capital")\ns += s[«unknown-variable:"capitol"»]')],
+  'a number for a name': [
+    body('s += gen("a")'),
+    'st = f.run()\nst[«unknown-variable:0»]\nf.run_batch([{}])[0]["a"]',
+  ],
   'a name that never existed': [body('s += gen("a")'), 'f.run()[«unknown-variable:"zebra"»]'],
   'a typo in get_meta_info': [
     body('s += gen("answer")'),

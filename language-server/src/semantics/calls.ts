@@ -296,11 +296,13 @@ function callMethod(
     return callProgramMethod(machine, env, object, name, args);
   }
   if (object.kind === 'union') {
-    return innermostFirst(object.members.filter((member) => member.kind !== 'none'))
-      .map((member) => callMethod(machine, { kind: 'method', object: member, name }, args, env))
-      .reduce(joinValues, none);
+    const results = innermostFirst(object.members.filter((member) => member.kind !== 'none')).map(
+      (member) => callMethod(machine, { kind: 'method', object: member, name }, args, env),
+    );
+    return results.length === 0 ? none : results.reduce(joinValues);
   }
   if (object.kind === 'list') {
+    if (name === 'sort') followSort(machine, object, args, env);
     return listMethod(machine, object, name, args, env);
   }
   if (object.kind === 'object' && object.schema !== undefined) {
@@ -467,6 +469,18 @@ function followKey(machine: Machine, args: CallArguments, env: Environment): voi
   if (!items || args.positional.length > 1 || key?.value.kind !== 'function') return;
   const item = { ...items, value: elementOf(items.value, env) };
   callValue(machine, key.value, { ...args, positional: [item], keywords: new Map() }, env);
+}
+
+/** `states.sort(key=lambda state: state["score"])`. */
+function followSort(
+  machine: Machine,
+  list: ListValue,
+  args: CallArguments,
+  env: Environment,
+): void {
+  const { callee } = args.node;
+  const items = { value: list, node: callee, span: callee, keyword: null };
+  followKey(machine, { ...args, positional: [items] }, env);
 }
 
 function mapValue(machine: Machine, args: CallArguments, env: Environment): Value {

@@ -76,6 +76,11 @@ function execute(machine: Machine, node: Statement, env: Environment): boolean {
       return false;
     case 'Assert':
       checkCondition(machine, machine.evaluate(node.test, env), node.test);
+      if (node.message) {
+        const failed = env.fork();
+        narrow(machine, failed, node.test, false);
+        machine.evaluate(node.message, failed);
+      }
       narrow(machine, env, node.test, true);
       return true;
     case 'Delete':

@@ -93,6 +93,10 @@ const mistakes: Readonly<Record<string, readonly string[]>> = {
       'for name in ["c", "d"]:\n    s += gen("a", choices=[name])\n    ok = s["a"] == "d" or s["a"] == «impossible-comparison:"e"»',
     ),
   ],
+  'typos in the message of an assertion and in a sort': [
+    body('s += gen("tip")'),
+    'states = f.run_batch([{"q": "x"}])\nstates.sort(key=lambda state: state[«unknown-variable:"tpi"»])\nassert states, f"none: {states[0][«unknown-variable:\'tap\'»]}"',
+  ],
   'a typo in a key function': [
     body('s += gen("tip")'),
     'states = f.run_batch([{"q": "x"}])\nbest = max(states, key=lambda st: len(st[«unknown-variable:"tpi"»]))',

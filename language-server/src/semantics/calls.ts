@@ -200,6 +200,17 @@ const waiters: ReadonlySet<string> = new Set([
   'as_completed',
 ]);
 
+/** Those that give the elements of what they are given, and those that give it as it is. */
+const passers: ReadonlySet<string> = new Set([
+  'tqdm',
+  'track',
+  'islice',
+  'sample',
+  'choices',
+  'copy',
+  'deepcopy',
+]);
+
 /**
  * `await asyncio.to_thread(program.run, topic="x")` is a call like any other; `gather`, `submit` and
  * `map` hand on what the calls give.
@@ -210,6 +221,8 @@ function runElsewhere(machine: Machine, args: CallArguments, env: Environment): 
   const [first] = args.positional;
   if (waiters.has(name) || (name === 'run' && isAsyncio(callee)))
     return first && first.value.kind !== 'unknown' ? first.value : null;
+  if (passers.has(name) && first && isStates(first.value)) return first.value;
+  if (name === 'choice' && first && isStates(first.value)) return elementOf(first.value, env);
   if (name === 'gather') return gathered(machine, args, env);
   if (name === 'map' && callee.kind === 'Attribute' && args.positional.length > 1)
     return first && isCallable(first.value) ? mapped(machine, first.value, args, env) : null;
@@ -222,6 +235,10 @@ function runElsewhere(machine: Machine, args: CallArguments, env: Environment): 
     { ...args, positional: args.positional.slice(place + 1) },
     env,
   );
+}
+
+function isStates(value: Value): boolean {
+  return value.kind === 'list' ? isStates(value.element) : stateIdsOf(value).length > 0;
 }
 
 function lastName(callee: Expression): string {
@@ -355,6 +372,8 @@ function callBuiltin(machine: Machine, name: string, args: CallArguments, env: E
     case 'bool':
       useWhole(machine, args, env);
       return (name === 'str' ? textOf(first) : null) ?? instance(name);
+    case 'iter':
+      return first;
     case 'chr':
       return first.kind === 'number' ? character(first.value) : instance('str');
     case 'len':

@@ -4,6 +4,7 @@ import type {
   Comprehension,
   Conditional,
   Expression,
+  Lambda,
   Str,
   Subscript,
 } from '../syntax/ast.ts';
@@ -30,6 +31,7 @@ import {
   truthOf,
   tuple,
   unknown,
+  type FunctionRef,
   type ListValue,
   type Value,
 } from './value.ts';
@@ -132,17 +134,7 @@ export function evaluateExpression(machine: Machine, node: Expression, env: Envi
     case 'Comprehension':
       return comprehensionValue(machine, node, env);
     case 'Lambda':
-      return {
-        kind: 'function',
-        ref: {
-          name: 'lambda',
-          node,
-          unit: machine.unit,
-          closure: env,
-          isProgram: false,
-          isMethod: false,
-        },
-      };
+      return lambdaValue(machine, node, env);
     case 'Conditional':
       return conditionalValue(machine, node, env);
     case 'Await':
@@ -159,6 +151,21 @@ export function evaluateExpression(machine: Machine, node: Expression, env: Envi
     case 'Missing':
       return unknown;
   }
+}
+
+/** Its body is looked at on its own, as that of a function, if nobody calls it here. */
+function lambdaValue(machine: Machine, node: Lambda, env: Environment): Value {
+  const { unit } = machine;
+  const ref: FunctionRef = {
+    name: 'lambda',
+    node,
+    unit,
+    closure: env,
+    isProgram: false,
+    isMethod: false,
+  };
+  machine.enqueue(ref);
+  return { kind: 'function', ref };
 }
 
 function nameValue(machine: Machine, name: string, env: Environment): Value {

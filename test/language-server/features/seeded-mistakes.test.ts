@@ -97,6 +97,10 @@ const mistakes: Readonly<Record<string, readonly string[]>> = {
     body('s += gen("tip")'),
     'states = f.run_batch([{"q": "x"}])\nstates.sort(key=lambda state: state[«unknown-variable:"tpi"»])\nassert states, f"none: {states[0][«unknown-variable:\'tap\'»]}"',
   ],
+  'typos in lambdas that others call, and behind a progress bar': [
+    body('s += gen("tip")'),
+    'st = f.run()\njob = lambda: st[«unknown-variable:"tpi"»]\ndf["q"].apply(lambda q: f.run(q=q)[«unknown-variable:"tap"»])\nfor state in tqdm(f.run_batch([{}])): print(state[«unknown-variable:"top"»])',
+  ],
   'a typo in a key function': [
     body('s += gen("tip")'),
     'states = f.run_batch([{"q": "x"}])\nbest = max(states, key=lambda st: len(st[«unknown-variable:"tpi"»]))',

@@ -1,3 +1,5 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 /**
@@ -26,6 +28,8 @@ export default defineConfig({
           pool: 'forks',
           // Much of their time is waiting.
           maxWorkers: 2,
+          // Hundreds of kernels, runtimes and servers start from the same sources: each compiles a third less.
+          env: { NODE_COMPILE_CACHE: join(tmpdir(), 'sglang-notebooks-test-cache', 'compiled') },
           retry: 1,
           testTimeout: 120_000,
           hookTimeout: 120_000,

@@ -13,7 +13,7 @@ import {
 
 const hiddenUri = /-types$/;
 const hiddenName =
-  /^(?:_\w+_State|__sgl_as_\w+|__(?:Any|Callable|overload|ProgramState|SglFunction))$/;
+  /^(?:_\w+_State|__sgl_as_\w+|__(?:Any|Awaitable|Callable|overload|(?:Async)?ProgramState|SglFunction))$/;
 
 interface Place {
   readonly line: number;
@@ -38,6 +38,7 @@ export function mergeDiagnostics(
       entry.severity !== DiagnosticSeverity.Hint &&
       entry.code !== 'reportUnusedExpression' &&
       !isNoise(entry) &&
+      !isOfUnpacking(entry, engine) &&
       !own.some((other) => overlaps(entry, other)),
   );
   return [
@@ -47,6 +48,14 @@ export function mergeDiagnostics(
       message: typeof entry.message === 'string' ? readable(entry.message) : entry.message,
     })),
   ];
+}
+
+/** `gen("a", **options)`: the engine tries every value on every parameter, and reports each that does not fit. */
+function isOfUnpacking(entry: Diagnostic, all: readonly Diagnostic[]): boolean {
+  if (entry.code !== 'reportArgumentType') return false;
+  const isThere = ({ code, range }: Diagnostic) =>
+    code === entry.code && JSON.stringify(range) === JSON.stringify(entry.range);
+  return all.filter(isThere).length > 1;
 }
 
 /**

@@ -208,7 +208,7 @@ export function createLanguageService(options: ServiceOptions = {}): LanguageSer
         projectReferences(analyses, analysis, uri, offset, declaration),
       ),
     prepareRename: (uri, offset) =>
-      withAnalysis(uri, null, (analysis) => prepareRename(analysis, uri, offset)),
+      withAnalysis(uri, null, (analysis) => prepareRename(analyses, analysis, uri, offset)),
     rename: (uri, offset, name) => {
       const edits = withAnalysis(uri, [], (analysis) =>
         rename(analyses, analysis, uri, offset, name),

@@ -37,7 +37,7 @@ describe('sglnb check', () => {
     expect(formatReport(report, 'text').split('\n')).toEqual([
       'a.sglnb:12:4: error: `f` has no variable "kid". Did you mean "kind"? [unknown-variable]',
       'c.ipynb (cell 2):5:1: error: `f` is called without `q`. [call-arguments]',
-      'lib/b.py:5:24: warning: No choice equals "c": this is never true. The choices are "a", "b". [impossible-comparison]',
+      'lib/b.py:5:24: warning: No choice equals "c": this is never true. Here it is one of "a", "b". [impossible-comparison]',
       '3 files checked: 2 errors, 1 warnings',
       '',
     ]);
@@ -94,7 +94,10 @@ describe('sglnb check', () => {
     expect(stub).toContain(
       "def __getitem__(self, name: Literal[\"kind\"]) -> Literal['a', 'b']: ...",
     );
-    expect(stub).toContain('def run(self, q: str, n = ..., **sampling: Any) -> _f_State: ...');
+    for (const head of ['def run', 'async def run_async'])
+      expect(stub).toContain(
+        `    ${head}(self, q: str, n = ..., **sampling: Any) -> _f_State: ...`,
+      );
   });
 
   it('writes stubs where the modules of packages lie, once for each program', () => {

@@ -63,6 +63,16 @@ describe('hidden cells', () => {
     );
     expect(changed.split('class _f_Body_State')[1]).toContain('Literal["n"], /) -> __Any');
   });
+  it('know that coroutines await what they read, and that their runs do not', () => {
+    const text = stateTypes(
+      analyze(imports, '@function\nasync def f(s):\n    s += gen("a")\n    x = await s["a"]'),
+    );
+    expect(parse(text).errors).toEqual([]);
+    const [result = '', body = ''] = text.split('class _f_Body_State');
+    expect(result).toContain('Literal["a"], /) -> str');
+    expect(body).toContain('(__AsyncProgramState)');
+    expect(body).toContain('Literal["a"], /) -> __Awaitable[str]');
+  });
   it('keep literals of names that other cells read', () => {
     const analysis = analyze(
       imports,
@@ -165,6 +175,12 @@ describe('answers of the engine', () => {
     expect(said('Expression of type "None" cannot be assigned to parameter of type "str"')).toBe(0);
     expect(said('"_f_State" is not assignable to "str"')).toBe(1);
     expect(said('"Literal[1]" is not assignable to "str"')).toBe(1);
+  });
+  it('say nothing of what options hold for other parameters', () => {
+    const argument = at(0, 4, 9, 'reportArgumentType');
+    expect(codes([], [argument, argument, at(1, 4, 9, 'reportArgumentType')])).toEqual([
+      'reportArgumentType',
+    ]);
   });
   it('name states as users know them', () => {
     expect(mergeDiagnostics([], [at(0, 0, 1, 'x')])[0]?.message).toBe('about ProgramState (x)');

@@ -329,6 +329,8 @@ describe('the type engine on everyday programs', () => {
       '@function\ndef f(s):\n    s += gen("a")\n@function\ndef g(s):\n    s += gen("b")\nd = {"st": f.run()}\nd.update(st=g.run())\n',
       '@function\ndef h(s, q: str = None, k: int = 0):\n    s += gen("n", dtype=int)\n    s["n"] = int(s["n"])\n    x = s["n"] + 1\n    forks = s.fork(2)\n    forks += gen("t")\n    forks.join()\n    y = s["t"][0].upper()\nh.run()["n"] + 1\nh.run()["t"].sort()\nst = None\nst["x"]\n',
       'def show(states: list[ProgramState]): ...\n@function\ndef i(s):\n    s += gen("a")\nshow(i.run_batch([{}]))\n',
+      '@function\nasync def j(s):\n    s += gen("a", choices=("x", "y")) + gen("b", stop=("z",))\n    if await s["a"] == "x":\n        s += await s["b"]\n    forks = await s.fork(2)\n    forks += gen("t")\n    await forks.join()\n    async with s.copy() as c:\n        c += gen("z")\n    print((await s["z"])[0].upper())\nst = await j.run_async()\nst["a"].upper(), st["t"][0].upper()\n[x["a"].upper() for x in await j.run_batch_async([{}])]\n',
+      'options = dict(max_tokens=16, temperature=0)\n@function\ndef k(s):\n    s += gen("a", choices="a b".split(), **options) + gen("b", **options)\n',
       'undefined_name\n',
     ];
     const documents = [

@@ -140,7 +140,7 @@ describe('the frontend tutorial', () => {
     expect(landau).toMatch(/^Answer: .*Landau/s);
     expect(joke).toMatch(/^Answer: .*chicken/is);
 
-    expect(stream!.highlights.length).toBeGreaterThan(3);
+    expect(stream!.highlights.length).toBeGreaterThan(1);
     expect(stream!.highlights.join('')).toContain('Armstrong');
 
     expect(roles!.highlights.join('')).toMatch(/arrr|yo-ho-ho|pirate|ship|sea/i);

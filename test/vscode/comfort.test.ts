@@ -38,13 +38,10 @@ print("o" * size)
 print("run " + "is whole", size)
 `;
 
-/** VS Code in a browser saves by itself. */
-const SETTINGS = { 'files.autoSave': 'off' };
-
 beforeAll(async () => {
   workbench = await Workbench.start({
     files: {
-      '.vscode/settings.json': JSON.stringify(SETTINGS),
+      '.vscode/settings.json': '{}',
       'empty.sglnb': '# %%\n\n',
       'endless.sglnb': ENDLESS,
       'script.py': SCRIPT,
@@ -212,7 +209,7 @@ it('reports an issue with what runs here, and without names of files', async () 
   );
   expect(await reporter.locator('select').nth(1).inputValue()).toBe('extension');
   await reporter.close();
-  const without = { ...SETTINGS, 'issueReporter.experimental.webReporter': false };
+  const without = { 'issueReporter.experimental.webReporter': false };
   writeFileSync(workbench.path('.vscode/settings.json'), JSON.stringify(without));
   await page.waitForTimeout(2000);
   // A workbench without a reporter of its own.

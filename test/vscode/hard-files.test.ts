@@ -31,9 +31,9 @@ afterEach(async () => {
 pictureFailures(() => workbench);
 
 /** Waits for a notification: a workbench under test shows none by itself. */
-async function notified(text: RegExp, window = workbench): Promise<void> {
-  await window.command('Notifications: Show Notifications');
-  await window.waitForText('.notifications-center', text);
+async function notified(text: RegExp): Promise<void> {
+  await workbench.command('Notifications: Show Notifications');
+  await workbench.waitForText('.notifications-center', text);
 }
 
 /** Types at the end of the first code cell. */
@@ -143,84 +143,67 @@ describe('two windows on one notebook', () => {
 });
 
 describe('a disk that refuses what is saved', () => {
-  let refused: Workbench;
   /** Why this machine mounts nothing for us; null if it does. */
   let denied: string | null;
-  beforeAll(async () => {
+  beforeAll(() => {
     denied = mountDenied(workbench.path('may-mount'));
-    // VS Code in a browser saves by itself, which would take the test's place.
-    refused = await Workbench.start({
-      files: { '.vscode/settings.json': JSON.stringify({ 'files.autoSave': 'off' }) },
-    });
   });
-  afterAll(() => refused[Symbol.asyncDispose]());
-  afterEach(async () => {
-    await refused.command('Notifications: Clear All Notifications');
-    await refused.closeAll();
-  });
-  pictureFailures(() => refused);
 
   /** Opens a new notebook on the disk. */
   async function open(disk: SmallDisk, name: string, content: string): Promise<void> {
     writeFileSync(`${disk.path}/${name}`, content);
-    await refused.quickOpen(name);
-    await refused.page.locator('.code-cell-row').first().waitFor();
-  }
-
-  async function typeInto(text: string): Promise<void> {
-    await refused.page.locator('.code-cell-row .view-lines').first().click();
-    await refused.page.keyboard.press('Control+End');
-    await refused.page.keyboard.type(text);
+    await workbench.quickOpen(name);
+    await workbench.page.locator('.code-cell-row').first().waitFor();
   }
 
   it('loses nothing when it is full: the old file stays whole, and is replaced once there is space', async ({
     skip,
   }) => {
     skip(denied !== null, `a small disk could not be mounted: ${denied}`);
-    using disk = new SmallDisk(refused.path('full'));
+    using disk = new SmallDisk(workbench.path('full'));
     const old = notebook('print("o" * 300_000)\nprint("run " + "is whole")');
     await open(disk, 'precious.sglnb', old);
-    await refused.runAll();
-    await refused.waitForOutput('run is whole');
+    await workbench.runAll();
+    await workbench.waitForOutput('run is whole');
     disk.fill();
-    expect(refused.read('full/precious.sglnb')).toBe(old);
-    await typeInto('\nedited = 1');
-    await refused.waitForText('.tab.dirty', 'precious');
-    await refused.save();
-    await notified(/Failed to save 'precious\.sglnb'.*no space.*Free some space/s, refused);
-    await refused.screenshot('save-on-full-disk');
-    expect(refused.read('full/precious.sglnb')).toBe(old);
+    expect(workbench.read('full/precious.sglnb')).toBe(old);
+    await type('\nedited = 1');
+    await workbench.waitForText('.tab.dirty', 'precious');
+    await workbench.save();
+    await notified(/Failed to save 'precious\.sglnb'.*no space.*Free some space/s);
+    await workbench.screenshot('save-on-full-disk');
+    expect(workbench.read('full/precious.sglnb')).toBe(old);
     expect(readdirSync(disk.path).toSorted()).toEqual(['filler', 'precious.sglnb']);
-    await refused.waitForText('.code-cell-row', /edited.=.1/);
-    expect(await refused.page.locator('.tab.dirty').count()).toBe(1);
+    await workbench.waitForText('.code-cell-row', /edited.=.1/);
+    expect(await workbench.page.locator('.tab.dirty').count()).toBe(1);
     disk.free();
-    await refused.save();
-    const saved = await refused.waitForFile('full/precious.sglnb', (text) => text !== old);
+    await workbench.save();
+    const saved = await workbench.waitForFile('full/precious.sglnb', (text) => text !== old);
     expect(saved).toContain('edited = 1');
     expect(saved).toContain('o'.repeat(300_000));
     expect(saved).toContain('run is whole');
-    expect(await refused.page.locator('.tab.dirty').count()).toBe(0);
+    expect(await workbench.page.locator('.tab.dirty').count()).toBe(0);
   });
 
   it('says where to save when the disk takes nothing at all', async ({ skip }) => {
     skip(denied !== null, `a small disk could not be mounted: ${denied}`);
-    using disk = new SmallDisk(refused.path('read-only'));
+    using disk = new SmallDisk(workbench.path('read-only'));
     const old = notebook('print("run " + "is whole")');
     await open(disk, 'fixed.sglnb', old);
     disk.mount('remount,ro');
-    await typeInto('\nedited = 1');
-    await refused.waitForText('.tab.dirty', 'fixed');
-    await refused.runAll();
-    await refused.waitForOutput('run is whole');
-    await refused.save();
-    await notified(/Failed to save 'fixed\.sglnb'.*read-only.*Save As/s, refused);
-    await refused.screenshot('save-on-read-only-disk');
-    await refused.waitForText('.code-cell-row', /edited.=.1/);
-    expect(await refused.page.locator('.tab.dirty').count()).toBe(1);
-    expect(refused.read('read-only/fixed.sglnb')).toBe(old);
+    await type('\nedited = 1');
+    await workbench.waitForText('.tab.dirty', 'fixed');
+    await workbench.runAll();
+    await workbench.waitForOutput('run is whole');
+    await workbench.save();
+    await notified(/Failed to save 'fixed\.sglnb'.*read-only.*Save As/s);
+    await workbench.screenshot('save-on-read-only-disk');
+    await workbench.waitForText('.code-cell-row', /edited.=.1/);
+    expect(await workbench.page.locator('.tab.dirty').count()).toBe(1);
+    expect(workbench.read('read-only/fixed.sglnb')).toBe(old);
     disk.mount('remount,rw');
-    await refused.save();
-    const saved = await refused.waitForFile('read-only/fixed.sglnb', (text) => text !== old);
+    await workbench.save();
+    const saved = await workbench.waitForFile('read-only/fixed.sglnb', (text) => text !== old);
     expect(saved).toContain('edited = 1');
     expect(saved).toContain('run is whole');
   });

@@ -614,6 +614,8 @@ const QUIET = {
   'chat.disableAIFeatures': true,
   'workbench.secondarySideBar.defaultVisibility': 'hidden',
   'telemetry.telemetryLevel': 'off',
+  // As on the desktop; in a browser the default saves a second after each change.
+  'files.autoSave': 'off',
   'git.enabled': false,
   // Nobody is there to answer; test/vscode/models.test.ts asks for the question.
   'sglang.runtime.missingModel': 'starter',

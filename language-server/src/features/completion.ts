@@ -1,7 +1,8 @@
 /** Completion of variables in `state["|"]`, choices in comparisons, parameters and methods. */
 import type { ModuleAnalysis } from '../semantics/analysis.ts';
 import { describeShape, formatType, literalValues, type GenType } from '../semantics/gen-type.ts';
-import type { Compare, Expression } from '../syntax/ast.ts';
+import { reasoningModels } from '../semantics/sglang-api.ts';
+import type { Expression, Pattern } from '../syntax/ast.ts';
 import { walkBlock } from '../syntax/walk.ts';
 import { callAt, covers, readAt, textSpan, unitAt } from './lookup.ts';
 import { signatureOf } from './signatures.ts';
@@ -28,6 +29,8 @@ export function completions(
     variables(analysis, uri, offset) ??
     jsonKeys(analysis, uri, offset) ??
     choices(analysis, uri, offset) ??
+    batchKeys(analysis, uri, offset) ??
+    argumentValues(analysis, uri, offset, unit.text) ??
     parameters(analysis, uri, offset, unit.text)
   );
 }
@@ -52,7 +55,8 @@ function variables(
     documentation: describeShape(type) ?? '',
     start: span.start,
     end: span.end,
-    insertText: name,
+    // Of a name with a hole only the beginning is certain.
+    insertText: name.split('{…}')[0] ?? name,
   }));
 }
 
@@ -77,7 +81,7 @@ function jsonKeys(
   }));
 }
 
-/** `state["type"] == "|"`. */
+/** `state["type"] == "|"`, `state["type"] in ["|"]` and `match state["type"]: case "|":`. */
 function choices(
   analysis: ModuleAnalysis,
   uri: string,
@@ -85,20 +89,137 @@ function choices(
 ): readonly CompletionItem[] | null {
   const unit = unitAt(analysis, uri);
   let found: { readonly values: readonly string[]; readonly node: Expression } | null = null;
-  const check = (node: Compare) => {
-    const other = node.operands.find((operand) => isInside(operand, offset));
-    const types = node.operands
-      .filter((operand) => operand !== other)
-      .map((operand) => typeOf(analysis, operand));
-    const values = types
+  const check = (subjects: readonly Expression[], texts: readonly Expression[]) => {
+    const node = texts.find((text) => isInside(text, offset));
+    if (!node) return;
+    const values = subjects
+      .filter((subject) => subject !== node)
+      .map((subject) => typeOf(analysis, subject))
       .map((type) => (type ? literalValues(type) : null))
       .find((list) => list !== null);
-    if (other && values) found = { values, node: other };
+    if (values) found = { values, node };
   };
   walkBlock(unit?.tree.body ?? [], {
-    expression: (node) => void (node.kind === 'Compare' && covers(node, offset) && check(node)),
+    expression: (node) => {
+      if (node.kind === 'Compare' && covers(node, offset))
+        check(node.operands, node.operands.flatMap(elementsOf));
+    },
+    statement: (node) => {
+      if (node.kind === 'Match' && covers(node, offset))
+        check(
+          [node.subject],
+          node.cases.flatMap(({ pattern }) => patternValues(pattern)),
+        );
+    },
   });
   return found === null ? null : choiceItems(found);
+}
+
+function elementsOf(node: Expression): readonly Expression[] {
+  const isDisplay = node.kind === 'List' || node.kind === 'Tuple' || node.kind === 'Set';
+  return isDisplay ? node.elements : [node];
+}
+
+function patternValues(pattern: Pattern): readonly Expression[] {
+  if (pattern.kind === 'OrPattern') return pattern.children.flatMap(patternValues);
+  if (pattern.kind === 'AsPattern') return patternValues(pattern.pattern);
+  return pattern.kind === 'ValuePattern' ? [pattern.value] : [];
+}
+
+/** `program.run_batch([{"|": …}])`. */
+function batchKeys(
+  analysis: ModuleAnalysis,
+  uri: string,
+  offset: number,
+): readonly CompletionItem[] | null {
+  for (const { unit, node, callee } of analysis.facts.calls) {
+    if (unit.uri !== uri || !covers(node, offset)) continue;
+    if (callee.kind !== 'method' || !callee.name.startsWith('run_batch')) continue;
+    if (callee.object.kind !== 'program') continue;
+    const batch = node.args[0]?.value;
+    const rows = batch?.kind === 'List' || batch?.kind === 'Tuple' ? batch.elements : [];
+    const row = rows.find((item) => covers(item, offset));
+    const keys = row ? keysOf(row) : [];
+    const key = keys.find((candidate) => isInside(candidate, offset));
+    if (!key) continue;
+    const given = new Set(keys.map((other) => (other.kind === 'Str' ? other.value : null)));
+    const span = textSpan(key);
+    return (signatureOf({ ...callee, name: 'bind' })?.parameters ?? [])
+      .filter(({ name }) => !given.has(name))
+      .map(({ name, label }) => ({
+        label: name,
+        kind: 'key' as const,
+        detail: label,
+        documentation: '',
+        start: span.start,
+        end: span.end,
+        insertText: name,
+      }));
+  }
+  return null;
+}
+
+/** Keys of a dict, and what is a set while its first key is typed. */
+function keysOf(row: Expression): readonly Expression[] {
+  if (row.kind === 'Set') return row.elements;
+  return row.kind === 'Dict' ? row.entries.flatMap(({ key }) => key ?? []) : [];
+}
+
+const choiceMethods = [
+  'token_length_normalized',
+  'greedy_token_selection',
+  'unconditional_likelihood_normalized',
+];
+
+/** What parameters take, by function and name: texts in quotes, the others as they are. */
+const knownValues: ReadonlyMap<string, readonly string[]> = new Map([
+  ['gen.dtype', ['int', 'float', 'bool', 'str']],
+  ['gen.choices_method', choiceMethods],
+  ['select.choices_method', choiceMethods],
+  ['join.mode', ['"gather_variable"', '"concate_and_append"']],
+  ['separate_reasoning.model_type', reasoningModels.map((name) => `"${name}"`)],
+]);
+
+function argumentValues(
+  analysis: ModuleAnalysis,
+  uri: string,
+  offset: number,
+  text: string,
+): readonly CompletionItem[] | null {
+  const call = callAt(analysis, uri, offset);
+  if (!call) return null;
+  const { callee, node } = call;
+  const api = callee.kind === 'api' || callee.kind === 'method' ? callee.name : '';
+  const at = node.args.findIndex((argument) => covers(argument, offset));
+  const argument = node.args[at];
+  const name = argument?.name?.id ?? (api === 'join' && at <= 0 ? 'mode' : '');
+  const values = knownValues.get(`${api}.${name}`);
+  if (!values || (argument?.name && offset <= argument.name.end)) return null;
+  const value = argument?.value;
+  const isText = value !== undefined && isInside(value, offset);
+  const start = isText ? textSpan(value).start : wordStart(text, offset);
+  const prefix =
+    node.callee.kind === 'Attribute'
+      ? text.slice(node.callee.start, node.callee.attribute.start)
+      : '';
+  return values
+    .filter((known) => !isText || known.startsWith('"'))
+    .map((known) => {
+      const insertText = isText
+        ? known.slice(1, -1)
+        : choiceMethods.includes(known)
+          ? `${prefix}${known}`
+          : known;
+      return {
+        label: isText ? insertText : known,
+        kind: 'value',
+        detail: `a value of ${name}`,
+        documentation: '',
+        start,
+        end: isText ? textSpan(value).end : offset,
+        insertText,
+      };
+    });
 }
 
 function choiceItems({

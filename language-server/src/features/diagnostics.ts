@@ -1,8 +1,10 @@
 /** All problems of a module, with severities and suppressions applied. */
-import type { Expression } from '../syntax/ast.ts';
+import type { Expression, Span, Str } from '../syntax/ast.ts';
+import { walkBlock } from '../syntax/walk.ts';
 import type { ModuleAnalysis } from '../semantics/analysis.ts';
+import { fieldOutside } from '../semantics/appendable.ts';
 import { closest } from '../semantics/edit-distance.ts';
-import type { Fix, JsonReadFact, Problem, ReadFact } from '../semantics/facts.ts';
+import type { Fix, JsonReadFact, MissingName, Problem, ReadFact } from '../semantics/facts.ts';
 import { formatPattern, matchesPattern } from '../semantics/name-pattern.ts';
 import type { SourceUnit } from '../semantics/source-unit.ts';
 import { severityOf, type Severity, type SeverityOverrides } from './rules.ts';
@@ -32,6 +34,7 @@ export function diagnose(
   const problems = [
     ...analysis.facts.problems,
     ...analysis.facts.reads.flatMap((read) => readProblem(analysis, read) ?? []),
+    ...analysis.facts.missing.flatMap((missing) => missingProblem(analysis, missing)),
     ...analysis.facts.jsonReads.flatMap(jsonProblem),
     ...unusedGens(analysis),
     ...tracedProblems(analysis),
@@ -88,6 +91,14 @@ function maybeUnset(read: ReadFact): Problem {
     fixes: [],
     mild: !read.inProgram,
   };
+}
+
+/** A name that no gen ever sets, where others are read at the same place. */
+function missingProblem(analysis: ModuleAnalysis, { read, name }: MissingName): Problem[] {
+  const all = analysis.facts.reads.find(({ node }) => node === read.node);
+  if (all?.tolerant !== false || all.presence !== 'set') return [];
+  const problem = unsetProblem(analysis, { ...read, name });
+  return problem.code === 'unknown-variable' ? [{ ...problem, fixes: [] }] : [];
 }
 
 function unsetProblem(analysis: ModuleAnalysis, read: ReadFact): Problem {
@@ -197,9 +208,15 @@ function unusedGens(analysis: ModuleAnalysis): Problem[] {
 /** Reads inside f-strings of programs that are traced: tracing sees no text there. */
 function tracedProblems(analysis: ModuleAnalysis): Problem[] {
   if (analysis.traced.size === 0) return [];
+  const fields = new Map(analysis.units.map((unit) => [unit.uri, appendedFields(unit)]));
   return analysis.facts.reads.flatMap((read) => {
     if (read.program === null || !read.inProgram || !analysis.traced.has(read.program)) return [];
-    if (!isInTemplate(read.unit.text, read.node)) return [];
+    const { start, end } = read.node;
+    const field = fields
+      .get(read.unit.uri)
+      ?.findLast(({ node }) => node.start <= start && end <= node.end);
+    if (!field) return [];
+    const isWhole = field.node.kind === 'Subscript' && field.node.index === read.node;
     return [
       {
         unit: read.unit,
@@ -207,15 +224,31 @@ function tracedProblems(analysis: ModuleAnalysis): Problem[] {
         span: read.node,
         message:
           'While tracing this value is not known and its f-string loses it: append the parts with `+=` instead.',
-        fixes: [],
+        fixes: isWhole ? fieldOutside(read.unit.text, field.string, field.node) : [],
       },
     ];
   });
 }
 
-/** Is the expression inside the braces of an f-string on its line? */
-function isInTemplate(text: string, node: Expression): boolean {
-  const lineStart = text.lastIndexOf('\n', node.start) + 1;
-  const before = text.slice(lineStart, node.start);
-  return /\b[fF][rR]?(["']{3}|["']).*\{[^{}]*$/.test(before);
+interface Field {
+  readonly string: Str;
+  readonly node: Expression;
+}
+
+/** Replacement fields of f-strings, those aside that are only printed. */
+function appendedFields(unit: SourceUnit): readonly Field[] {
+  const fields: Field[] = [];
+  const printed: Span[] = [];
+  walkBlock(unit.tree.body, {
+    expression: (node) => {
+      if (node.kind === 'Call' && node.callee.kind === 'Name' && node.callee.id === 'print')
+        printed.push(node);
+      if (node.kind === 'Str')
+        for (const part of node.parts)
+          if (part.kind === 'field') fields.push({ string: node, node: part.value });
+    },
+  });
+  return fields.filter(
+    ({ node }) => !printed.some(({ start, end }) => start <= node.start && node.end <= end),
+  );
 }

@@ -1,11 +1,20 @@
 /** Hovers, as Markdown. */
 import type { ModuleAnalysis } from '../semantics/analysis.ts';
-import type { GenFact } from '../semantics/facts.ts';
+import type { GenFact, ProgramFact } from '../semantics/facts.ts';
 import { describeShape, formatType, joinTypes, type GenType } from '../semantics/gen-type.ts';
 import { formatPattern } from '../semantics/name-pattern.ts';
 import type { GenSite } from '../semantics/value.ts';
-import { calleeAt, genAt, programAt, readAt, textSpan, type Location } from './lookup.ts';
-import { formatSignature, signatureOf } from './signatures.ts';
+import {
+  callAt,
+  calleeAt,
+  covers,
+  genAt,
+  programAt,
+  readAt,
+  textSpan,
+  type Location,
+} from './lookup.ts';
+import { docstringOf, formatSignature, signatureOf } from './signatures.ts';
 
 /** What the kernel last generated for a variable. */
 export interface LastValue {
@@ -42,7 +51,8 @@ export function hover(
       read.presence === 'maybe'
         ? `Set only ${read.when === null ? 'on some paths' : `when ${read.when}`}.`
         : null;
-    const markdown = variableText(name, read.type, read.sites, read.program, note, values);
+    const place = setAt(analysis, uri, read.sites);
+    const markdown = variableText(name, read.type, place, read.program, note, values);
     return { uri, ...textSpan(read.node), markdown };
   }
   const gen = genAt(analysis, uri, offset);
@@ -50,7 +60,12 @@ export function hover(
     const name = gen.names.map(formatPattern).join(', ');
     return { uri, ...textSpan(gen.site.nameNode), markdown: genText(analysis, name, gen, values) };
   }
-  return callableHover(analysis, uri, offset) ?? programHover(analysis, uri, offset);
+  return (
+    callableHover(analysis, uri, offset) ??
+    programHover(analysis, uri, offset) ??
+    parameterHover(analysis, uri, offset) ??
+    jsonKeyHover(analysis, uri, offset)
+  );
 }
 
 function genText(
@@ -66,13 +81,19 @@ function genText(
     reads.length === 0
       ? 'Not read in this notebook.'
       : `Read ${reads.length === 1 ? 'once' : `${reads.length} times`}.`;
-  return variableText(name, gen.type, [], gen.site.program, count, values);
+  const program = analysis.facts.programs.find((fact) => fact.name === gen.site.program);
+  const joined = program?.variables.get(name);
+  const note =
+    joined?.kind === 'list' && gen.type.kind !== 'list'
+      ? `${count} A \`${formatType(joined)}\` after \`join\`.`
+      : count;
+  return variableText(name, gen.type, '', gen.site.program, note, values);
 }
 
 function variableText(
   name: string,
   type: GenType,
-  sites: readonly GenSite[],
+  place: string,
   program: string | null,
   note: string | null,
   values?: LastValues,
@@ -80,7 +101,7 @@ function variableText(
   const lines = [code(`(variable) ${name}: ${formatType(type)}`)];
   const shape = describeShape(type);
   if (shape !== null) lines.push(`${shape[0]?.toUpperCase() ?? ''}${shape.slice(1)}.`);
-  if (program !== null) lines.push(`Made by \`${program}\`${setAt(sites)}.`);
+  if (program !== null) lines.push(`Made by \`${program}\`${place}.`);
   if (note !== null) lines.push(note);
   const last = values?.lastValues(program, name) ?? [];
   if (last.length > 0)
@@ -88,11 +109,14 @@ function variableText(
   return lines.join('\n\n');
 }
 
-function setAt(sites: readonly GenSite[]): string {
+function setAt(analysis: ModuleAnalysis, uri: string, sites: readonly GenSite[]): string {
   const lines = sites.map(({ unit, call }) => unit.text.slice(0, call.start).split('\n').length);
-  const unique = [...new Set(lines)];
-  if (unique.length === 0) return '';
-  return ` at line ${unique.join(', ')}`;
+  const [first] = sites;
+  if (!first) return '';
+  const elsewhere = analysis.units.includes(first.unit)
+    ? ' of another cell'
+    : ` of ${first.unit.uri.split('/').at(-1) ?? ''}`;
+  return ` at line ${[...new Set(lines)].join(', ')}${first.unit.uri === uri ? '' : elsewhere}`;
 }
 
 function code(text: string): string {
@@ -134,24 +158,66 @@ function callableHover(analysis: ModuleAnalysis, uri: string, offset: number): H
   };
 }
 
+/** Of a keyword argument: what the parameter means. */
+function parameterHover(analysis: ModuleAnalysis, uri: string, offset: number): Hover | null {
+  const call = callAt(analysis, uri, offset);
+  const name = call?.node.args.find(
+    (argument) => argument.name && covers(argument.name, offset),
+  )?.name;
+  const signature = call && name ? signatureOf(call.callee) : null;
+  const parameter = signature?.parameters.find((candidate) => candidate.name === name?.id);
+  if (!name || !parameter) return null;
+  const markdown = `${code(`(parameter) ${parameter.label}`)}\n\n${parameter.doc}`.trim();
+  return { uri, start: name.start, end: name.end, markdown };
+}
+
+/** Of `data["key"]`, where the schema of `data` is known. */
+function jsonKeyHover(analysis: ModuleAnalysis, uri: string, offset: number): Hover | null {
+  const read = analysis.facts.jsonReads.find(
+    ({ unit, node }) => unit.uri === uri && covers(node, offset),
+  );
+  const key = read?.keys.find(({ name }) => name === read.node.value);
+  if (!read || !key) return null;
+  const source = key.source === null ? 'A key of the JSON schema.' : `A key of the ${key.source}.`;
+  const markdown = [code(`(key) ${key.name}: ${key.type}`), key.description || source].join('\n\n');
+  return { uri, ...textSpan(read.node), markdown };
+}
+
 function programHover(analysis: ModuleAnalysis, uri: string, offset: number): Hover | null {
   const node = programAt(analysis, uri, offset);
-  if (!node) return null;
-  const variables = new Map<string, GenType>();
+  const defined = node && analysis.facts.programs.find((program) => program.node === node);
+  if (defined) {
+    const { start, end } = defined.node.name;
+    return { uri, start, end, markdown: programText(analysis, defined) };
+  }
+  for (const { unit, node: call, callee } of analysis.facts.calls) {
+    if (unit.uri !== uri || call.callee.kind !== 'Attribute') continue;
+    const { object } = call.callee;
+    if (object.kind !== 'Name' || !covers(object, offset)) continue;
+    if (callee.kind !== 'method' || callee.object.kind !== 'program') continue;
+    const { ref } = callee.object;
+    const used = analysis.facts.programs.find((program) => program.node === ref.node);
+    if (used)
+      return { uri, start: object.start, end: object.end, markdown: programText(analysis, used) };
+  }
+  return null;
+}
+
+function programText(
+  analysis: ModuleAnalysis,
+  { unit, node, name, variables }: ProgramFact,
+): string {
+  const types = new Map(variables);
   for (const { site, names, type } of analysis.facts.gens) {
-    if (site.program !== node.name.id) continue;
-    for (const name of names) {
-      const key = formatPattern(name);
-      const known = variables.get(key);
-      variables.set(key, known ? joinTypes(known, type) : type);
+    if (site.program !== name) continue;
+    for (const key of names.map(formatPattern)) {
+      const known = types.get(key);
+      if (!variables.has(key)) types.set(key, known ? joinTypes(known, type) : type);
     }
   }
-  const list = [...variables].map(([name, type]) => `- \`${name}\`: \`${formatType(type)}\``);
+  const list = [...types].map(([key, type]) => `- \`${key}\`: \`${formatType(type)}\``);
   const body = list.length === 0 ? 'Generates no variables.' : `Generates:\n${list.join('\n')}`;
-  return {
-    uri,
-    start: node.name.start,
-    end: node.name.end,
-    markdown: `${code(`(program) ${node.name.id}`)}\n\n${body}`,
-  };
+  const parameters = node.parameters.slice(1).map(({ start, end }) => unit.text.slice(start, end));
+  const head = code(`(program) ${name}(${parameters.join(', ')})`);
+  return [head, docstringOf({ node }), body].filter((part) => part !== '').join('\n\n');
 }

@@ -109,8 +109,8 @@ export function variablePlaces(
   );
   const sameName = analysis.facts.gens.filter((candidate) => exactName(candidate) === name);
   const programs = new Set<string | null>();
-  for (let size = -1; size !== sites.size;) {
-    size = sites.size;
+  for (let size = -1; size !== sites.size + programs.size;) {
+    size = sites.size + programs.size;
     for (const candidate of sameName) {
       if (sites.has(candidate.site.call)) programs.add(candidate.site.program);
       else if (programs.has(candidate.site.program)) sites.add(candidate.site.call);

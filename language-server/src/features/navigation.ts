@@ -1,7 +1,8 @@
 /** Go to definition and rename: variables in strings, programs by name, across cells and files. */
 import type { ModuleAnalysis } from '../semantics/analysis.ts';
-import type { Expression } from '../syntax/ast.ts';
-import { namesIn } from '../syntax/walk.ts';
+import { reasoningSuffix } from '../semantics/api-calls.ts';
+import type { Expression, Str } from '../syntax/ast.ts';
+import { namesIn, walkBlock } from '../syntax/walk.ts';
 import {
   calleeAt,
   covers,
@@ -10,7 +11,9 @@ import {
   unitAt,
   variablePlaces,
   type Location,
+  type VariablePlaces,
 } from './lookup.ts';
+import { parameterPlaces } from './parameter-places.ts';
 import { functionOf, programUnder, projectReferences, type Project } from './project-navigation.ts';
 
 function at(uri: string, span: { readonly start: number; readonly end: number }): Location {
@@ -71,6 +74,7 @@ export interface RenameEdit extends Location {
 
 /** `null` when there is nothing to rename here, e.g. on a name built by an f-string. */
 export function prepareRename(
+  project: Project,
   analysis: ModuleAnalysis,
   uri: string,
   offset: number,
@@ -85,6 +89,8 @@ export function prepareRename(
     if (node?.kind !== 'Str') return null;
     return { ...span(textSpan(node)), placeholder: places.name };
   }
+  const parameter = parameterPlaces(project, analysis, uri, offset);
+  if (parameter) return { ...parameter.under, placeholder: parameter.id };
   const name = programUnder(analysis, uri, offset)?.name;
   return name ? { ...span(name), placeholder: name.id } : null;
 }
@@ -102,7 +108,8 @@ export function rename(
   offset: number,
   newName: string,
 ): readonly RenameEdit[] {
-  if (variablePlaces(analysis, uri, offset)) {
+  const variable = variablePlaces(analysis, uri, offset);
+  if (variable) {
     if (/["'\\\n{}]/.test(newName) || newName === '') {
       throw new RenameError(
         'A variable name cannot be empty or hold quotes, braces, backslashes or line breaks.',
@@ -111,8 +118,61 @@ export function rename(
   } else if (!/^[\p{L}_][\p{L}\p{N}_]*$/u.test(newName)) {
     throw new RenameError('This is not a Python name.');
   }
-  return projectReferences(project, analysis, uri, offset, true).map((place) => ({
-    ...place,
-    text: newName,
-  }));
+  const parameter = variable ? null : parameterPlaces(project, analysis, uri, offset);
+  if (parameter?.others.includes(newName))
+    throw new RenameError(`The program has a parameter "${newName}" already.`);
+  if (parameter) return parameter.places.map((place) => ({ ...place, text: newName }));
+  const places = projectReferences(project, analysis, uri, offset, true);
+  if (!variable) return places.map((place) => ({ ...place, text: newName }));
+  return [
+    ...places.map((place) => ({
+      ...place,
+      text: newText(project, analysis, place, variable.name, newName),
+    })),
+    ...reasoningReads(analysis, variable).map((place) => ({
+      ...place,
+      text: `${newName}${reasoningSuffix}`,
+    })),
+  ];
+}
+
+/** What to write at a place that names the variable. Throws where the name is put together. */
+function newText(
+  project: Project,
+  analysis: ModuleAnalysis,
+  place: Location,
+  name: string,
+  newName: string,
+): string {
+  const unit =
+    unitAt(analysis, place.uri) ?? unitAt(project.moduleOf(place.uri) ?? analysis, place.uri);
+  let literal: Str | undefined;
+  walkBlock(unit?.tree.body ?? [], {
+    expression: (node) => {
+      if (node.kind !== 'Str') return;
+      const { start, end } = textSpan(node);
+      if (start === place.start && end === place.end) literal = node;
+    },
+  });
+  if (literal?.value === name)
+    return literal.pieces.length === 1 ? newName : JSON.stringify(newName);
+  const line = (unit?.text ?? '').slice(0, place.start).split('\n').length;
+  throw new RenameError(
+    `"${name}" is not written out at line ${line}, where it is generated: change it there.`,
+  );
+}
+
+/** Reads of the reasoning that belongs to the variable. */
+function reasoningReads(
+  analysis: ModuleAnalysis,
+  { name, reads }: VariablePlaces,
+): readonly Location[] {
+  const calls = new Set(reads.flatMap(({ sites }) => sites.map(({ call }) => call)));
+  return analysis.facts.reads
+    .filter(
+      (read) =>
+        read.name === `${name}${reasoningSuffix}` &&
+        read.sites.some(({ kind, call }) => kind === 'reasoning' && calls.has(call)),
+    )
+    .map((read) => at(read.unit.uri, textSpan(read.node)));
 }

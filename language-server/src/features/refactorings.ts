@@ -45,8 +45,9 @@ function extractChoices(
   gen: GenFact,
   call: Call,
 ): Refactoring | null {
-  const choices = named(call, 'choices');
-  if (choices?.value.kind !== 'List') return null;
+  const second = call.args[1]?.name ? undefined : call.args[1];
+  const choices = named(call, 'choices') ?? (isCallOf(call, 'select') ? second : undefined);
+  if (choices?.value.kind !== 'List' && choices?.value.kind !== 'Tuple') return null;
   const isConstant = choices.value.elements.every(
     (element) => element.kind === 'Str' && element.value !== null,
   );
@@ -62,6 +63,12 @@ function extractChoices(
       { start: choices.value.start, end: choices.value.end, text: name },
     ],
   };
+}
+
+function isCallOf({ callee }: Call, name: string): boolean {
+  const id =
+    callee.kind === 'Attribute' ? callee.attribute.id : callee.kind === 'Name' ? callee.id : '';
+  return id === name;
 }
 
 function freeName({ exports }: ModuleAnalysis, { names }: GenFact): string {

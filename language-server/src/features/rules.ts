@@ -47,6 +47,8 @@ const rows: readonly (readonly [code: string, severity: Severity, summary: strin
   ['unsupported-on-backend', 'warning', 'The chosen backend cannot do this.'],
   ['call-arguments', 'error', 'A call has missing, unknown or too many arguments.'],
   ['invalid-append', 'error', 'Something that is neither text nor an expression is appended.'],
+  ['not-appended', 'warning', 'An expression is built and appended to nothing.'],
+  ['gen-in-fstring', 'error', 'An expression is formatted into text instead of appended.'],
   ['appended-twice', 'warning', 'A message is appended twice.'],
   ['invalid-join-mode', 'error', 'join is called with an unknown mode.'],
   [

@@ -57,7 +57,7 @@ function fromSource(ref: FunctionRef, parameter: Parameter): ParameterInfo {
   return { name, label: ref.unit.text.slice(parameter.start, parameter.end), doc: '' };
 }
 
-export function docstringOf(ref: FunctionRef): string {
+export function docstringOf(ref: Pick<FunctionRef, 'node'>): string {
   const [first] = ref.node.kind === 'FunctionDef' ? ref.node.body : [];
   return first?.kind === 'Expression' && first.value.kind === 'Str'
     ? (first.value.value ?? '').trim()
@@ -89,12 +89,26 @@ export function signatureOf(callee: Value): Signature | null {
   const doc = stateMethods.get(name);
   return doc === undefined
     ? null
-    : { name, parameters: stateParameters[name] ?? [], returns: 'Any', doc };
+    : {
+        name,
+        parameters: stateParameters[name] ?? [],
+        returns: stateReturns[name] ?? 'Any',
+        doc,
+      };
 }
 
 const variable = { name: 'name', label: 'name: str', doc: 'A variable of the program.' };
+const content = {
+  name: 'expr',
+  label: 'expr: SglExpr | str | None = None',
+  doc: 'Content of the message; without it, a `with` block holds the content.',
+};
 const stateParameters: Readonly<Record<string, readonly ParameterInfo[]>> = {
+  system: [content],
+  user: [content],
+  assistant: [content],
   get_var: [variable],
+  set_var: [variable, { name: 'value', label: 'value: Any', doc: 'What to store.' }],
   get_meta_info: [variable],
   text_iter: [{ ...variable, name: 'var_name', label: 'var_name: str | None = None' }],
   text_async_iter: [
@@ -109,18 +123,32 @@ const stateParameters: Readonly<Record<string, readonly ParameterInfo[]>> = {
   fork: [{ name: 'size', label: 'size: int = 1', doc: 'Number of copies.' }],
 };
 
+const stateReturns: Readonly<Record<string, string>> = {
+  text: 'str',
+  messages: 'list[dict[str, str]]',
+  error: 'Exception | None',
+  sync: 'None',
+  set_var: 'None',
+  get_meta_info: 'dict | None',
+  text_iter: 'Iterator[str]',
+  text_async_iter: 'AsyncIterator[str]',
+  fork: 'ProgramStateGroup',
+  copy: 'ContextManager[ProgramState]',
+  var_scope: 'ContextManager[ProgramState]',
+};
+
 function runSignature(ref: FunctionRef, method: string): Signature | null {
   const doc = [docstringOf(ref), programMethods.get(method) ?? '']
     .filter((part) => part !== '')
     .join('\n\n');
   const own = programParameters(ref).map((parameter) => fromSource(ref, parameter));
   const name = `${ref.name}.${method}`;
-  if (method === 'run') {
+  if (method === 'run' || method === 'run_async') {
     const taken = new Set(own.map((parameter) => parameter.name));
     const sampling = runParameters.filter((parameter) => !taken.has(parameter.name)).map(fromApi);
     return { name, parameters: [...own, ...sampling], returns: 'ProgramState', doc };
   }
-  if (method === 'run_batch') {
+  if (method === 'run_batch' || method === 'run_batch_async') {
     const items = {
       name: 'batch_kwargs',
       label: `batch_kwargs: list[dict]`,

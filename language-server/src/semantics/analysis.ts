@@ -19,7 +19,7 @@ import {
 } from './machine.ts';
 import { checkDefinition } from './program-calls.ts';
 import { LayeredMap, type Root } from './layered-map.ts';
-import { emptyState } from './program-state.ts';
+import { emptyState, type ProgramStateInfo } from './program-state.ts';
 import { Recorder } from './recorder.ts';
 import type { SourceUnit } from './source-unit.ts';
 import { Relevance } from './relevance.ts';
@@ -93,6 +93,9 @@ class ModuleInterpreter implements Machine {
   readonly #queue: FunctionRef[] = [];
   readonly #queued = new Map<object, number>();
   readonly #globals = new Map<string, Value>();
+  readonly #instances = new Map<number, Members>();
+  readonly #madeBy = new WeakMap<Members, object>();
+  readonly #runs = new Map<number, ProgramStateInfo>();
   /** Names of the module with different values over time: what a function finds depends on when it runs. */
   readonly #reassigned = new Set<string>();
   #unknownNames = { key: '', size: 0, names: new LayeredMap<string, Value>() };
@@ -398,13 +401,43 @@ class ModuleInterpreter implements Machine {
 
   newMembers(): Members {
     const members: Members = new Map();
+    const { trace } = this.#memory.tracer;
+    if (trace) this.#madeBy.set(members, trace);
     this.#effect(() => members.clear());
     return members;
   }
 
+  instanceMembers(node: object): Members {
+    const id = this.stateIdFor(node);
+    const known = this.#instances.get(id);
+    if (known) return known;
+    const members = this.newMembers();
+    this.keepInstance(id, members);
+    return members;
+  }
+
+  keepInstance(id: number, members: Members): void {
+    this.#instances.set(id, members);
+    this.#effect((machine) => machine.keepInstance(id, members));
+  }
+
+  finishedRun(id: number): ProgramStateInfo | undefined {
+    const state = this.#runs.get(id);
+    this.#check((machine) => machine.finishedRun(id) === state);
+    return state;
+  }
+
+  keepRun(id: number, state: ProgramStateInfo): void {
+    this.#runs.set(id, state);
+    this.#effect((machine) => machine.keepRun(id, state));
+  }
+
   member(members: Members, name: string): Value | undefined {
     const value = members.get(name);
-    this.#check(() => sameValue(members.get(name), value));
+    // What the same code made is as it makes it.
+    const { trace } = this.#memory.tracer;
+    if (!trace || this.#madeBy.get(members) !== trace)
+      this.#check(() => sameValue(members.get(name), value));
     return value;
   }
 

@@ -1,9 +1,16 @@
 /** Calls of `sgl.*`: what expression they build. */
+import { checkAppendable } from './appendable.ts';
 import { bindArguments, type BoundArguments } from './argument-binding.ts';
 import { constrainedType } from './constraints.ts';
 import { listType, strType } from './gen-type.ts';
 import type { Span } from '../syntax/ast.ts';
-import { backendKind, isOlderThan, type CallArguments, type Machine } from './machine.ts';
+import {
+  backendKind,
+  isOlderThan,
+  type ArgumentValue,
+  type CallArguments,
+  type Machine,
+} from './machine.ts';
 import type { NamePattern } from './name-pattern.ts';
 import { apiFunctions } from './sglang-api.ts';
 import {
@@ -36,7 +43,7 @@ export function callApi(machine: Machine, name: string, args: CallArguments): Va
     case 'system':
     case 'user':
     case 'assistant':
-      return roleBlock(machine, name, bound.get('expr')?.value ?? none, args);
+      return roleBlock(machine, name, bound.get('expr'), args);
     case 'separate_reasoning':
       reportVersion(machine, '`separate_reasoning`', '0.4.7.post1', args.node.callee);
       return {
@@ -154,9 +161,16 @@ export function checkRanges(machine: Machine, bound: BoundArguments): void {
         'invalid-sampling-value',
         argument.node,
         `\`${name}\` ${range.text}, not ${value}.`,
+        nearest(argument, value > range.maximum ? range.maximum : range.minimum),
       );
     }
   }
+}
+
+function nearest({ node: { start, end } }: ArgumentValue, value: number) {
+  const isUsable = Number.isInteger(value);
+  const text = String(value);
+  return isUsable ? [{ title: `Change to ${text}`, edits: [{ start, end, text }] }] : [];
 }
 
 /** The first versions of SGLang that have what came later. */
@@ -184,11 +198,13 @@ function reportVersion(machine: Machine, what: string, needed: string, span: Spa
   );
 }
 
+export const reasoningSuffix = '_reasoning_content';
+
 /** Reasoning models answer twice: the answer and `<name>_reasoning_content`. */
 function reasoningEvents(events: readonly SglEvent[]): readonly SglEvent[] {
   return events.flatMap((event): SglEvent[] => {
     if (event.kind !== 'gen') return [event];
-    const names = event.names.map((name) => [...name, '_reasoning_content']);
+    const names = event.names.map((name) => [...name, reasoningSuffix]);
     const joined = names.map((parts) =>
       typeof parts[0] === 'string' && parts.length === 2 ? [parts.join('')] : parts,
     );
@@ -202,16 +218,17 @@ function reasoningEvents(events: readonly SglEvent[]): readonly SglEvent[] {
 export function roleBlock(
   machine: Machine,
   role: string,
-  content: Value,
+  content: ArgumentValue | undefined,
   args: CallArguments,
 ): Value {
   const { unit } = machine;
+  if (content) checkAppendable(machine, content.node, content.value, 'put into a message');
   const node = args.node;
   return {
     kind: 'expression',
     events: [
       { kind: 'role', role, begin: true, unit, node },
-      ...eventsOf(content),
+      ...eventsOf(content?.value ?? none),
       { kind: 'role', role, begin: false, unit, node },
     ],
   };

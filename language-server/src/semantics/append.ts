@@ -5,7 +5,7 @@ import { joinTypes } from './gen-type.ts';
 import { backendKind, backendModel, reportAt, type Machine } from './machine.ts';
 import { formatPattern } from './name-pattern.ts';
 import { mergeSites, withPattern, withVariable, type ProgramStateInfo } from './program-state.ts';
-import type { SglEvent } from './value.ts';
+import type { GenSite, SglEvent } from './value.ts';
 
 type GenEvent = Extract<SglEvent, { kind: 'gen' }>;
 type RoleEvent = Extract<SglEvent, { kind: 'role' }>;
@@ -184,9 +184,26 @@ function checkPlace(machine: Machine, state: ProgramStateInfo, event: GenEvent):
       'gen-outside-assistant',
       site.call,
       `${label} is generated outside an assistant message: chat models answer only there.`,
+      { fixes: isOutside ? wrapInAssistant(site) : [] },
     );
   }
   reportBackend(machine, event);
+}
+
+function wrapInAssistant({ unit, call }: GenSite) {
+  if (call.kind !== 'Call') return [];
+  const { callee } = call;
+  const prefix =
+    callee.kind === 'Attribute' ? unit.text.slice(callee.start, callee.attribute.start) : '';
+  return [
+    {
+      title: 'Wrap in assistant(...)',
+      edits: [
+        { start: call.start, end: call.start, text: `${prefix}assistant(` },
+        { start: call.end, end: call.end, text: ')' },
+      ],
+    },
+  ];
 }
 
 function reportBackend(machine: Machine, event: GenEvent): void {

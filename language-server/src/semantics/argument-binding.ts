@@ -25,13 +25,7 @@ export function bindArguments(
     }
   });
   for (const [name, argument] of args.keywords) {
-    if (bound.has(name)) {
-      machine.report(
-        'call-arguments',
-        argument.span,
-        `\`${what}\` got two values for \`${name}\`.`,
-      );
-    }
+    if (bound.has(name)) reportTwice(machine, what, name, argument);
     if (parameters.some((parameter) => parameter.name === name)) bound.set(name, argument);
     else if (!later.some((parameter) => parameter.name === name)) {
       reportUnknownKeyword(
@@ -44,6 +38,16 @@ export function bindArguments(
     }
   }
   return bound;
+}
+
+export function reportTwice(
+  machine: Machine,
+  what: string,
+  name: string,
+  argument: ArgumentValue | undefined,
+): void {
+  if (!argument) return;
+  machine.report('call-arguments', argument.span, `\`${what}\` got two values for \`${name}\`.`);
 }
 
 export function reportUnknownKeyword(

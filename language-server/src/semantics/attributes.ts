@@ -2,7 +2,8 @@
 import type { Environment } from './environment.ts';
 import type { Machine } from './machine.ts';
 import { apiConstants, apiNames, programMethods, stateMethods } from './sglang-api.ts';
-import { instance, listOf, text, unknown, type Value } from './value.ts';
+import type { JsonSchema } from './json-schema.ts';
+import { instance, listOf, text, unknown, type ObjectValue, type Value } from './value.ts';
 
 export function attributeOf(
   machine: Machine,
@@ -14,7 +15,7 @@ export function attributeOf(
     return moduleMember(machine, object.path, name);
   }
   if (object.kind === 'state') {
-    if (stateMethods.has(name)) return { kind: 'method', object, name };
+    if (stateMethods.has(name) || name === 'result') return { kind: 'method', object, name };
     if (name !== 'ret_value' && name !== 'stream_executor') return unknown;
     // Whoever reaches into the executor may use any variable.
     markConsumed(machine, env, object.id);
@@ -32,6 +33,8 @@ export function attributeOf(
   if (object.kind === 'object') {
     return memberOf(machine, object, name);
   }
+  // Members of enumerations are known by their values.
+  if (object.kind === 'text' && name === 'value') return object;
   if (
     object.kind === 'text' ||
     object.kind === 'gen' ||
@@ -90,19 +93,29 @@ const knownUtilities: ReadonlySet<string> = new Set([
 /** Methods of pydantic models that return their schema. */
 const schemaMethods: ReadonlySet<string> = new Set(['model_json_schema', 'schema', 'schema_json']);
 
-function memberOf(
-  machine: Machine,
-  object: Extract<Value, { kind: 'object' }>,
-  name: string,
-): Value {
-  const member = machine.member(object.members, name);
+export function memberOf(machine: Machine, object: ObjectValue, name: string): Value {
+  const member = findMember(machine, object, name);
   if (!member) {
-    const isOfModel = object.schema !== undefined && schemaMethods.has(name);
+    const isOfModel = schemaOf(object) !== undefined && schemaMethods.has(name);
     return isOfModel ? { kind: 'method', object, name } : unknown;
   }
   if (!object.isInstance) return member;
   // Of an instance's plain values only what they started with is known.
   if (member.kind === 'none' || member.kind === 'bool') return unknown;
   if (member.kind === 'number') return instance(Number.isInteger(member.value) ? 'int' : 'float');
-  return member;
+  return member.kind === 'function' && member.ref.isMethod && object.base
+    ? { ...member, ref: { ...member.ref, self: object } }
+    : member;
+}
+
+export function findMember(
+  machine: Machine,
+  { members, base }: ObjectValue,
+  name: string,
+): Value | undefined {
+  return machine.member(members, name) ?? (base ? findMember(machine, base, name) : undefined);
+}
+
+function schemaOf({ schema, base }: ObjectValue): JsonSchema | undefined {
+  return schema ?? (base ? schemaOf(base) : undefined);
 }

@@ -1,12 +1,15 @@
 /** `if`: both branches, and which of them runs with what is known. */
 import type { Block, If } from '../syntax/ast.ts';
+import { checkCondition } from './comparisons.ts';
 import { continueWith, type Environment } from './environment.ts';
 import type { Machine } from './machine.ts';
 import { narrow } from './narrowing.ts';
 import { truthOf } from './value.ts';
 
 export function executeIf(machine: Machine, node: If, env: Environment): boolean {
-  const truth = truthOf(machine.evaluate(node.test, env));
+  const test = machine.evaluate(node.test, env);
+  checkCondition(machine, test, node.test);
+  const truth = truthOf(test);
   const other = env.fork();
   const body = env.fork();
   narrow(machine, body, node.test, true);

@@ -1,13 +1,30 @@
 /** Calls: of programs, states, `sgl.*`, helpers of the user, and what is known of Python's own. */
 import type { Argument, Call, Expression } from '../syntax/ast.ts';
 import { callApi } from './api-calls.ts';
+import { checkFormatted } from './appendable.ts';
+import {
+  character,
+  dumped,
+  enumerateValue,
+  jsonValue,
+  keywordEntries,
+  rangeValue,
+  sortedTexts,
+  sumOf,
+  textOf,
+  zipValue,
+} from './builtin-values.ts';
+import { memberOf } from './attributes.ts';
+import { needNumber, needNumbers } from './comparisons.ts';
 import { appendEvents } from './append.ts';
 import type { Environment } from './environment.ts';
-import { elementOf } from './iteration.ts';
+import { elementOf, exactList, itemsOf } from './iteration.ts';
 import type { ArgumentValue, CallArguments, Machine } from './machine.ts';
 import { callProgramMethod, runProgram } from './program-calls.ts';
-import { openStates, stateIdsOf } from './reads.ts';
+import { stateIdsOf } from './reads.ts';
 import { schemaValue } from './model-schema.ts';
+import { assignMember } from './targets.ts';
+import { dictMethod, giveAway, jsonMethod, listMethod, textMethod } from './value-methods.ts';
 import { callForksMethod, callStateMethod, innermostFirst } from './state-methods.ts';
 import {
   constantText,
@@ -19,6 +36,7 @@ import {
   tuple,
   unknown,
   type ListValue,
+  type ObjectValue,
   type Value,
 } from './value.ts';
 
@@ -42,12 +60,23 @@ function evaluateArguments(machine: Machine, node: Call, env: Environment): Call
   for (const argument of node.args) {
     const value = machine.evaluate(argument.value, env);
     const entry = argumentValue(argument, value);
-    if (argument.star !== '') hasUnpacking = true;
-    else if (argument.name) keywords.set(argument.name.id, entry);
+    if (argument.star !== '') {
+      hasUnpacking = true;
+      for (const [name, known] of unpacked(argument, value))
+        if (!keywords.has(name)) keywords.set(name, { ...entry, value: known });
+    } else if (argument.name) keywords.set(argument.name.id, entry);
     else if (argument.value.kind !== 'Missing') positional.push(entry);
   }
   return { node, positional, keywords, hasUnpacking };
 }
+
+/** What `**options` certainly gives a gen: its name and what it is constrained to. */
+function unpacked({ star }: Argument, value: Value): readonly (readonly [string, Value])[] {
+  if (star !== '**' || value.kind !== 'dict' || !value.entries) return [];
+  return [...value.entries].filter(([name]) => constraints.has(name));
+}
+
+const constraints: ReadonlySet<string> = new Set(['choices', 'dtype', 'json_schema', 'n']);
 
 function argumentValue(argument: Argument, value: Value): ArgumentValue {
   return {
@@ -75,16 +104,58 @@ function callValue(machine: Machine, callee: Value, args: CallArguments, env: En
     return callBuiltin(machine, callee.name, args, env);
   }
   if (callee.kind === 'object') {
-    giveAway(machine, args, env);
-    return callee.isInstance ? unknown : { ...callee, isInstance: true };
+    return callObject(machine, callee, args, env);
   }
   if (callee.kind === 'union') {
     return callee.members.map((member) => callValue(machine, member, args, env)).reduce(joinValues);
   }
-  const ran = runElsewhere(machine, args, env);
+  const ran = runElsewhere(machine, args, env) ?? literalArguments(args);
   if (ran) return ran;
   giveAway(machine, args, env);
   return mayBuildExpressions(args.node.callee, env) ? opaque : unknown;
+}
+
+/** A class makes an instance; an instance may have `__call__`. */
+function callObject(
+  machine: Machine,
+  callee: ObjectValue,
+  args: CallArguments,
+  env: Environment,
+): Value {
+  if (callee.isInstance) {
+    const method = memberOf(machine, callee, '__call__');
+    if (method.kind === 'function') return callFunction(machine, method, args, env);
+    giveAway(machine, args, env);
+    return unknown;
+  }
+  const { type } = callee;
+  const members = machine.instanceMembers(args.node);
+  const instance: ObjectValue = { kind: 'object', type, members, isInstance: true, base: callee };
+  const constructor = memberOf(machine, instance, '__init__');
+  if (constructor.kind === 'function') machine.invoke(constructor.ref, args, env);
+  else {
+    giveAway(machine, args, env);
+    setFields(machine, env, instance, args);
+  }
+  return callee.schema === undefined ? instance : { ...instance, schema: callee.schema };
+}
+
+/** Of dataclasses and models: what is not given has the default of the class. */
+function setFields(
+  machine: Machine,
+  env: Environment,
+  instance: ObjectValue,
+  args: CallArguments,
+): void {
+  fieldsOf(instance).forEach((name, i) => {
+    const given = args.keywords.get(name) ?? args.positional[i];
+    if (given) assignMember(machine, env, instance, name, given.value);
+    else if (args.hasUnpacking) assignMember(machine, env, instance, name, unknown);
+  });
+}
+
+function fieldsOf({ base, fields = [] }: ObjectValue): readonly string[] {
+  return [...(base ? fieldsOf(base) : []), ...fields];
 }
 
 const opaque: Value = { kind: 'expression', events: [{ kind: 'opaque' }] };
@@ -112,17 +183,49 @@ const textModules: ReadonlySet<string> = new Set(
   ).split(' '),
 );
 
-/** Standard library functions that call the one they are given, with the place of that argument. */
+/** Functions of the standard library that call the one they are given, with the place of that argument. */
 const callers: ReadonlyMap<string, number> = new Map([
   ['to_thread', 0],
   ['run_in_executor', 1],
+  ['submit', 0],
 ]);
 
-/** `await asyncio.to_thread(program.run, topic="x")` is a call like any other. */
+/** Those that give back what they wait for; coroutines and futures are taken as their results. */
+const waiters: ReadonlySet<string> = new Set([
+  'create_task',
+  'ensure_future',
+  'wait_for',
+  'shield',
+  'run_until_complete',
+  'as_completed',
+]);
+
+/** Those that give the elements of what they are given, and those that give it as it is. */
+const passers: ReadonlySet<string> = new Set([
+  'tqdm',
+  'track',
+  'islice',
+  'sample',
+  'choices',
+  'copy',
+  'deepcopy',
+]);
+
+/**
+ * `await asyncio.to_thread(program.run, topic="x")` is a call like any other; `gather`, `submit` and
+ * `map` hand on what the calls give.
+ */
 function runElsewhere(machine: Machine, args: CallArguments, env: Environment): Value | null {
   const { callee } = args.node;
-  const name =
-    callee.kind === 'Attribute' ? callee.attribute.id : callee.kind === 'Name' ? callee.id : '';
+  const name = lastName(callee);
+  const [first] = args.positional;
+  if (waiters.has(name) || (name === 'run' && isAsyncio(callee)))
+    return first && first.value.kind !== 'unknown' ? first.value : null;
+  if (passers.has(name) && first && isStates(first.value)) return first.value;
+  if (name === 'choice' && first && isStates(first.value)) return elementOf(first.value, env);
+  if (name === 'gather') return gathered(machine, args, env);
+  if (name === 'map' && callee.kind === 'Attribute' && args.positional.length > 1)
+    return first && isCallable(first.value) ? mapped(machine, first.value, args, env) : null;
   const place = callers.get(name);
   const called = place === undefined ? undefined : args.positional[place];
   if (place === undefined || !called || !isCallable(called.value)) return null;
@@ -134,13 +237,52 @@ function runElsewhere(machine: Machine, args: CallArguments, env: Environment): 
   );
 }
 
-const isCallable = ({ kind }: Value): boolean => ['function', 'program', 'method'].includes(kind);
-
-/** States handed to code that is not seen. */
-function giveAway(machine: Machine, args: CallArguments, env: Environment): void {
-  for (const argument of [...args.positional, ...args.keywords.values()])
-    openStates(machine, env, argument.value);
+function isStates(value: Value): boolean {
+  return value.kind === 'list' ? isStates(value.element) : stateIdsOf(value).length > 0;
 }
+
+function lastName(callee: Expression): string {
+  if (callee.kind === 'Attribute') return callee.attribute.id;
+  return callee.kind === 'Name' ? callee.id : '';
+}
+
+function isAsyncio(callee: Expression): boolean {
+  return (
+    callee.kind === 'Attribute' && callee.object.kind === 'Name' && callee.object.id === 'asyncio'
+  );
+}
+
+/** `a, b = await asyncio.gather(one(), two())`, `gather(*[one(q) for q in questions])`. */
+function gathered(machine: Machine, args: CallArguments, env: Environment): Value | null {
+  if (!args.hasUnpacking) return tuple(args.positional.map(({ value }) => value));
+  const [only, ...more] = args.node.args.filter(({ name }) => name === null);
+  if (!only || more.length > 0) return null;
+  machine.recorder.quiet++;
+  const value = machine.evaluate(only.value, env);
+  machine.recorder.quiet--;
+  return value.kind === 'list' ? value : null;
+}
+
+/** `executor.map(ask, questions, models)`. */
+function mapped(machine: Machine, callee: Value, args: CallArguments, env: Environment): Value {
+  const items = args.positional.slice(1).map((argument) => ({
+    ...argument,
+    value: elementOf(argument.value, env),
+  }));
+  return listOf(
+    callValue(machine, callee, { ...args, positional: items, keywords: new Map() }, env),
+  );
+}
+
+/** `get_args(Label)` of an alias of `Literal["a", "b"]`. */
+function literalArguments({ node, positional }: CallArguments): Value | null {
+  const [alias] = positional;
+  return lastName(node.callee) === 'get_args' && alias?.value.kind === 'json'
+    ? exactList(alias.value)
+    : null;
+}
+
+const isCallable = ({ kind }: Value): boolean => ['function', 'program', 'method'].includes(kind);
 
 function callFunction(
   machine: Machine,
@@ -168,6 +310,8 @@ function callMethod(
   env: Environment,
 ): Value {
   const { object, name } = method;
+  // Futures are taken as their results.
+  if (name === 'result' && object.kind !== 'object') return object;
   if (object.kind === 'state') {
     const result = callStateMethod(machine, env, object.id, name, args);
     if (result.kind !== 'method' || result.object.kind !== 'expression') return result;
@@ -181,11 +325,13 @@ function callMethod(
     return callProgramMethod(machine, env, object, name, args);
   }
   if (object.kind === 'union') {
-    return innermostFirst(object.members.filter((member) => member.kind !== 'none'))
-      .map((member) => callMethod(machine, { kind: 'method', object: member, name }, args, env))
-      .reduce(joinValues, none);
+    const results = innermostFirst(object.members.filter((member) => member.kind !== 'none')).map(
+      (member) => callMethod(machine, { kind: 'method', object: member, name }, args, env),
+    );
+    return results.length === 0 ? none : results.reduce(joinValues);
   }
   if (object.kind === 'list') {
+    if (name === 'sort') followSort(machine, object, args, env);
     return listMethod(machine, object, name, args, env);
   }
   if (object.kind === 'object' && object.schema !== undefined) {
@@ -196,108 +342,17 @@ function callMethod(
   if (object.kind === 'dict') {
     return dictMethod(machine, object, name, args, env);
   }
+  if (object.kind === 'json') {
+    return jsonMethod(machine, object, name, args);
+  }
   if (object.kind === 'text' || object.kind === 'gen' || object.kind === 'instance') {
-    return textMethod(object, name);
+    if (object.kind === 'text' && name === 'format')
+      for (const { node, value } of [...args.positional, ...args.keywords.values()])
+        checkFormatted(machine, node, value);
+    return textMethod(object, name, args);
   }
   giveAway(machine, args, env);
   return unknown;
-}
-
-function listMethod(
-  machine: Machine,
-  list: Extract<Value, { kind: 'list' }>,
-  name: string,
-  args: CallArguments,
-  env: Environment,
-): Value {
-  const value = args.positional[0]?.value ?? unknown;
-  const owner = ownerName(args);
-  if (name === 'append' || name === 'extend' || name === 'insert') {
-    const added =
-      name === 'extend'
-        ? elementOf(value, env)
-        : name === 'insert'
-          ? (args.positional[1]?.value ?? unknown)
-          : value;
-    const any = listOf(list.items?.length === 0 ? added : joinValues(list.element, added));
-    const isExact = name === 'append' && list.items && list.items.length < maximumExactList;
-    if (owner === null) giveAway(machine, args, env);
-    else machine.change(env, owner, isExact ? tuple([...(list.items ?? []), value]) : any, any);
-    return none;
-  }
-  if (listChanges.has(name) && owner !== null) {
-    const any = listOf(list.element);
-    machine.change(env, owner, any, any);
-  }
-  if (name === 'pop') return list.element;
-  return name === 'copy' ? list : unknown;
-}
-
-/** Longer lists are known by what their elements have in common. */
-const maximumExactList = 100;
-
-const listChanges: ReadonlySet<string> = new Set(['pop', 'remove', 'clear', 'sort', 'reverse']);
-
-/** `x` of `x.method(...)`. */
-function ownerName({ node: { callee } }: CallArguments): string | null {
-  return callee.kind === 'Attribute' && callee.object.kind === 'Name' ? callee.object.id : null;
-}
-
-const anyDict: Value = { kind: 'dict', entries: null };
-
-const dictChanges: ReadonlySet<string> = new Set([
-  'update',
-  'pop',
-  'popitem',
-  'setdefault',
-  'clear',
-]);
-
-function dictMethod(
-  machine: Machine,
-  dict: Extract<Value, { kind: 'dict' }>,
-  name: string,
-  args: CallArguments,
-  env: Environment,
-): Value {
-  const owner = ownerName(args);
-  if (dictChanges.has(name) && owner !== null) machine.change(env, owner, anyDict, anyDict);
-  const values = [...(dict.entries?.values() ?? [])];
-  const { element } = dict;
-  if (name === 'get') {
-    const key = constantText(args.positional[0]?.value ?? unknown);
-    return (key === null ? undefined : dict.entries?.get(key)) ?? element ?? unknown;
-  }
-  if (name === 'values' && element) return listOf(element);
-  if (name === 'values') return values.length === 0 ? unknown : tuple(values);
-  if (name === 'items' && element) return listOf(tuple([unknown, element]));
-  if (name !== 'items' || !dict.entries) return unknown;
-  return tuple([...dict.entries].map(([key, value]) => tuple([text(key), value])));
-}
-
-const textResults: ReadonlySet<string> = new Set([
-  'strip',
-  'lstrip',
-  'rstrip',
-  'lower',
-  'upper',
-  'format',
-  'replace',
-  'title',
-  'capitalize',
-  'join',
-  'removeprefix',
-  'removesuffix',
-]);
-
-function textMethod(object: Value, name: string): Value {
-  const isText = object.kind !== 'instance' || object.type === 'str';
-  if (!isText) return unknown;
-  if (textResults.has(name)) return instance('str');
-  if (['split', 'splitlines', 'rsplit'].includes(name)) return listOf(instance('str'));
-  if (['startswith', 'endswith', 'isdigit', 'isalpha', 'isnumeric'].includes(name))
-    return instance('bool');
-  return ['count', 'find', 'index', 'rfind'].includes(name) ? instance('int') : unknown;
 }
 
 /* ------------------------------------------------------------------ builtins */
@@ -305,6 +360,9 @@ function textMethod(object: Value, name: string): Value {
 function callBuiltin(machine: Machine, name: string, args: CallArguments, env: Environment): Value {
   const first = args.positional[0]?.value ?? unknown;
   if (sorters.has(name)) followKey(machine, args, env);
+  const what = numberBuiltins.get(name);
+  if (what !== undefined)
+    for (const { value, node } of args.positional) needNumber(machine, value, node, what);
   switch (name) {
     case 'range':
       return rangeValue(args);
@@ -313,7 +371,11 @@ function callBuiltin(machine: Machine, name: string, args: CallArguments, env: E
     case 'str':
     case 'bool':
       useWhole(machine, args, env);
-      return name === 'str' && first.kind === 'text' ? first : instance(name);
+      return (name === 'str' ? textOf(first) : null) ?? instance(name);
+    case 'iter':
+      return first;
+    case 'chr':
+      return first.kind === 'number' ? character(first.value) : instance('str');
     case 'len':
       return first.kind === 'list' && first.items
         ? { kind: 'number', value: first.items.length }
@@ -323,9 +385,10 @@ function callBuiltin(machine: Machine, name: string, args: CallArguments, env: E
     case 'sorted':
     case 'reversed':
       if (args.positional.length === 0) return tuple([]);
-      return first.kind === 'list' && name !== 'sorted' && name !== 'reversed'
-        ? first
-        : listOf(elementOf(first, env));
+      if (name === 'sorted' || name === 'reversed')
+        return (name === 'sorted' && sortedTexts(first, args)) || listOf(elementOf(first, env));
+      if (first.kind === 'list') return first;
+      return exactList(first) ?? listOf(elementOf(first, env));
     case 'dict':
       return {
         kind: 'dict',
@@ -339,13 +402,13 @@ function callBuiltin(machine: Machine, name: string, args: CallArguments, env: E
       return jsonValue(first);
     case 'json.dumps':
       return dumped(first);
-    case 'sum':
     case 'min':
     case 'max':
     case 'next':
-      return name === 'next' || name === 'min' || name === 'max'
-        ? elementOf(first, env)
-        : instance('int');
+      return elementOf(first, env);
+    case 'sum':
+      if (args.positional[0]) needNumbers(machine, first, args.positional[0].node);
+      return sumOf(first, args);
     case 'getattr':
       return unknown;
     case 'execute_shell_command':
@@ -357,11 +420,38 @@ function callBuiltin(machine: Machine, name: string, args: CallArguments, env: E
     case 'filter':
       mapValue(machine, args, env);
       return listOf(elementOf(args.positional[1]?.value ?? unknown, env));
+    case 'functools.partial':
+      return partial(machine, args, env);
     default:
       useWhole(machine, args, env);
       if (name.startsWith('functools.')) giveAway(machine, args, env);
       return unknown;
   }
+}
+
+/** Builtins that take numbers only. */
+const numberBuiltins: ReadonlyMap<string, string> = new Map([
+  ['range', 'given to `range`'],
+  ['abs', 'used in arithmetic'],
+  ['round', 'used in arithmetic'],
+  ['divmod', 'used in arithmetic'],
+  ['pow', 'used in arithmetic'],
+]);
+
+/** `partial(program.run, temperature=0)`: the program with these arguments bound. */
+function partial(machine: Machine, args: CallArguments, env: Environment): Value {
+  const [first] = args.positional;
+  if (first?.value.kind !== 'method' || first.value.object.kind !== 'program') {
+    giveAway(machine, args, env);
+    return unknown;
+  }
+  const { object } = first.value;
+  if (args.positional.length > 1 || args.hasUnpacking) return unknown;
+  const bound = new Map([
+    ...object.bound,
+    ...[...args.keywords].map(([name, { value }]) => [name, value] as const),
+  ]);
+  return { ...first.value, object: { ...object, bound } };
 }
 
 /** Printing or converting a state uses its whole text. */
@@ -385,105 +475,30 @@ function followKey(machine: Machine, args: CallArguments, env: Environment): voi
   callValue(machine, key.value, { ...args, positional: [item], keywords: new Map() }, env);
 }
 
+/** `states.sort(key=lambda state: state["score"])`. */
+function followSort(
+  machine: Machine,
+  list: ListValue,
+  args: CallArguments,
+  env: Environment,
+): void {
+  const { callee } = args.node;
+  const items = { value: list, node: callee, span: callee, keyword: null };
+  followKey(machine, { ...args, positional: [items] }, env);
+}
+
 function mapValue(machine: Machine, args: CallArguments, env: Environment): Value {
   const [callee, items] = args.positional;
+  if (callee?.value.kind === 'builtin' && callee.value.name === 'str' && items) {
+    const texts = itemsOf(items.value)?.map(textOf);
+    return texts?.every((item) => item !== null) ? tuple(texts) : listOf(instance('str'));
+  }
   if (!callee || !items || (callee.value.kind !== 'function' && callee.value.kind !== 'program'))
     return unknown;
   const item: ArgumentValue = { ...items, value: elementOf(items.value, env) };
   return listOf(
     callValue(machine, callee.value, { ...args, positional: [item], keywords: new Map() }, env),
   );
-}
-
-function rangeValue(args: CallArguments): Value {
-  const bounds = args.positional.map(({ value }) => (value.kind === 'number' ? value.value : null));
-  const [a = 0, b = null, step = 1] = bounds;
-  const start = bounds.length < 2 ? 0 : a;
-  const any: ListValue = {
-    ...listOf(instance('int')),
-    ...(start === null ? {} : { first: { kind: 'number', value: start } }),
-  };
-  if (start === null || bounds.length === 0 || bounds.some((bound) => bound === null)) return any;
-  const end = b === null ? (a ?? 0) : b;
-  const count = Math.max(0, Math.ceil((end - start) / (step ?? 1)));
-  if (count > 16 || !Number.isFinite(count)) return any;
-  return tuple(
-    Array.from({ length: count }, (_, i): Value => ({
-      kind: 'number',
-      value: start + i * (step ?? 1),
-    })),
-  );
-}
-
-function keywordEntries(args: CallArguments): ReadonlyMap<string, Value> {
-  return new Map([...args.keywords].map(([name, argument]) => [name, argument.value]));
-}
-
-function enumerateValue(args: CallArguments, env: Environment): Value {
-  const iterable = args.positional[0]?.value ?? unknown;
-  const given = args.positional[1]?.value ?? args.keywords.get('start')?.value;
-  const start = given === undefined ? 0 : given.kind === 'number' ? given.value : null;
-  const count = (i: number): Value =>
-    start === null ? instance('int') : { kind: 'number', value: start + i };
-  if (iterable.kind === 'list' && iterable.items) {
-    return tuple(iterable.items.map((item, i) => tuple([count(i), item])));
-  }
-  const element = elementOf(iterable, env);
-  return {
-    ...listOf(tuple([instance('int'), element])),
-    first: tuple([count(0), element]),
-  };
-}
-
-function zipValue(args: CallArguments, env: Environment): Value {
-  const lists = args.positional.map(({ value }) => value);
-  const exact = lists.map((list) => (list.kind === 'list' ? list.items : null));
-  if (exact.length > 0 && exact.every((items) => items !== null)) {
-    const length = Math.min(...exact.map((items) => items.length));
-    return tuple(
-      Array.from({ length }, (_, i) => tuple(exact.map((items) => items[i] ?? unknown))),
-    );
-  }
-  return listOf(tuple(lists.map((list) => elementOf(list, env))));
-}
-
-function jsonValue(value: Value): Value {
-  if (value.kind === 'gen' && value.type.kind === 'json')
-    return { kind: 'json', schema: value.type.schema };
-  return unknown;
-}
-
-/** `json.dumps` of literals is known text, so that schemas written as dicts are checked, too. */
-function dumped(value: Value): Value {
-  const plain = toPlain(value, 0);
-  return plain === undefined ? instance('str') : text(JSON.stringify(plain));
-}
-
-function toPlain(value: Value, depth: number): unknown {
-  if (depth > 30) return undefined;
-  if (value.kind === 'none') {
-    return null;
-  }
-  if (value.kind === 'bool' || value.kind === 'number') {
-    return value.value;
-  }
-  if (value.kind === 'text') {
-    return constantText(value) ?? undefined;
-  }
-  if (value.kind === 'list') {
-    const items = value.items?.map((item) => toPlain(item, depth + 1));
-    return items?.every((item) => item !== undefined) === true ? items : undefined;
-  }
-  if (value.kind === 'dict') {
-    if (!value.entries) return undefined;
-    const entries = [...value.entries].map(
-      ([key, item]) => [key, toPlain(item, depth + 1)] as const,
-    );
-    return entries.every(([, item]) => item !== undefined)
-      ? Object.fromEntries(entries)
-      : undefined;
-  }
-  return undefined;
 }
 
 function noteModel(machine: Machine, command: Value): void {

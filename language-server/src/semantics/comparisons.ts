@@ -16,7 +16,7 @@ export function checkCompare(machine: Machine, node: Compare, values: readonly V
       checkPair(machine, operator, left, leftNode, right, rightNode);
       checkPair(machine, operator, right, rightNode, left, leftNode);
     } else if (operator === 'in' || operator === 'not in')
-      checkMembership(machine, left, right, rightNode);
+      checkMembership(machine, left, leftNode, right, rightNode);
     else if (['<', '>', '<=', '>='].includes(operator)) {
       checkNumber(machine, left, leftNode, right, 'compare');
       checkNumber(machine, right, rightNode, left, 'compare');
@@ -60,7 +60,10 @@ export function checkText(
     return;
   }
   const values = literalValues(type);
-  if (!values || values.includes(text)) return;
+  if (!values || values.includes(text)) {
+    machine.recorder.fine(machine.unit, 'impossible-comparison', node);
+    return;
+  }
   const meant =
     closest(text, values) ?? values.find((value) => value.trim() === text.trim()) ?? null;
   const fixes = (meant === null ? values.slice(0, 5) : [meant]).map((value) => ({
@@ -71,13 +74,22 @@ export function checkText(
   machine.report(
     'impossible-comparison',
     node,
-    `No choice equals ${JSON.stringify(text)}: this is ${outcome}. The choices are ${choices}.`,
+    `No choice equals ${JSON.stringify(text)}: this is ${outcome}. Here it is ${values.length === 1 ? '' : 'one of '}${choices}.`,
     fixes,
   );
 }
 
-function checkMembership(machine: Machine, left: Value, right: Value, rightNode: Expression): void {
+function checkMembership(
+  machine: Machine,
+  left: Value,
+  leftNode: Expression,
+  right: Value,
+  rightNode: Expression,
+): void {
   if (left.kind !== 'gen' || right.kind !== 'list' || !right.items) return;
+  const [first] = right.items;
+  if (first && right.items.every(({ kind }) => kind === 'number'))
+    checkNumber(machine, left, leftNode, first, 'compare');
   if (rightNode.kind !== 'List' && rightNode.kind !== 'Tuple' && rightNode.kind !== 'Set') return;
   right.items.forEach((item, i) => {
     const text = constantText(item);
@@ -100,14 +112,69 @@ export function checkNumber(
     other.kind === 'bool' ||
     (other.kind === 'instance' && ['int', 'float'].includes(other.type));
   if (!isNumber || !isText(value.type)) return;
-  const converter = converterFor(value.type, other);
   const verb = what === 'compare' ? 'compared with a number' : 'used in arithmetic';
+  reportText(machine, node, verb, converterFor(value.type, other));
+}
+
+/** A number is needed: `range(state["n"])`, `-state["n"]`, `items[state["i"]]`. */
+export function needNumber(machine: Machine, value: Value, node: Expression, what: string): void {
+  if (value.kind !== 'gen' || !isText(value.type)) return;
+  const { type } = value;
+  const isFloat = type.kind === 'dtype' && type.dtype === 'float';
+  reportText(machine, node, what, isFloat ? 'float' : 'int');
+}
+
+/** `sum(state["score"])` after `join`: a list of texts. */
+export function needNumbers(machine: Machine, value: Value, node: Expression): void {
+  if (value.kind !== 'gen') return;
+  const isOfText = membersOf(value.type).every(
+    (member) => member.kind === 'list' && isText(member.element),
+  );
+  if (isOfText) reportText(machine, node, 'a list of them, given to `sum`', 'int', 'map(int, ');
+}
+
+/** `if state["ok"]:` with `dtype=bool` or yes and no as choices: any text counts as true. */
+export function checkCondition(machine: Machine, value: Value, node: Expression): void {
+  if (value.kind !== 'gen') return;
+  const { type } = value;
+  const values = type.kind === 'dtype' && type.dtype === 'bool' ? ['True'] : literalValues(type);
+  const yes = values?.find((text) => yesWords.has(text.trim().toLowerCase()));
+  const isAnswer =
+    type.kind === 'dtype' ||
+    values?.every((text) =>
+      [yesWords, noWords].some((words) => words.has(text.trim().toLowerCase())),
+    );
+  if (yes === undefined || isAnswer !== true) return;
+  const comparison = `== ${JSON.stringify(yes)}`;
+  machine.report(
+    'value-is-str',
+    node,
+    `Generated values are \`str\` at run time, and any text counts as true: compare it, as in \`${comparison}\`.`,
+    [
+      {
+        title: `Compare with ${quote(yes)}`,
+        edits: [{ start: node.end, end: node.end, text: ` ${comparison}` }],
+      },
+    ],
+  );
+}
+
+const yesWords: ReadonlySet<string> = new Set(['true', 'yes', 'y']);
+const noWords: ReadonlySet<string> = new Set(['false', 'no', 'n']);
+
+function reportText(
+  machine: Machine,
+  node: Expression,
+  what: string,
+  converter: string | null,
+  before = `${converter ?? ''}(`,
+): void {
   const fixes = converter
     ? [
         {
-          title: `Wrap in ${converter}(...)`,
+          title: `Wrap in ${before}...)`,
           edits: [
-            { start: node.start, end: node.start, text: `${converter}(` },
+            { start: node.start, end: node.start, text: before },
             { start: node.end, end: node.end, text: ')' },
           ],
         },
@@ -116,7 +183,7 @@ export function checkNumber(
   machine.report(
     'value-is-str',
     node,
-    `Generated values are \`str\` at run time, also with \`dtype\`: this one is ${verb}.`,
+    `Generated values are \`str\` at run time, also with \`dtype\`: this one is ${what}.`,
     fixes,
   );
 }

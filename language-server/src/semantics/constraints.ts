@@ -53,6 +53,8 @@ export function constrainedType(
 ): GenType {
   const choices = bound.get('choices');
   const isEmptyList = choices?.value.kind === 'list' && choices.value.items?.length === 0;
+  if (choices && (choices.value.kind === 'text' || choices.value.kind === 'dict'))
+    reportNoList(machine, choices);
   if (choices && isEmptyList) {
     machine.report(
       'empty-choices',
@@ -65,6 +67,26 @@ export function constrainedType(
   if (api === 'gen_int') return { kind: 'dtype', dtype: 'int' };
   if (api === 'gen_string') return { kind: 'dtype', dtype: 'str' };
   return freeType(machine, args, bound);
+}
+
+function reportNoList(machine: Machine, { node, value }: ArgumentValue): void {
+  const [before, after] = value.kind === 'text' ? ['[', ']'] : ['list(', ')'];
+  machine.report(
+    'call-arguments',
+    node,
+    value.kind === 'text'
+      ? '`choices` takes a list: of a text each character is a choice.'
+      : '`choices` takes a list.',
+    [
+      {
+        title: 'Make it a list',
+        edits: [
+          { start: node.start, end: node.start, text: before },
+          { start: node.end, end: node.end, text: after },
+        ],
+      },
+    ],
+  );
 }
 
 const keptByChoices: ReadonlySet<string> = new Set([
@@ -120,6 +142,7 @@ function reportChoiceProblems(
       'duplicate-choice',
       choices.node,
       `The choice ${JSON.stringify(duplicate)} is listed twice.`,
+      withoutElement(machine, choices.node, texts.lastIndexOf(duplicate)),
     );
   }
   if (texts.includes('')) {
@@ -127,8 +150,21 @@ function reportChoiceProblems(
       'empty-choices',
       choices.node,
       'An empty choice has no tokens to score and fails when this runs.',
+      withoutElement(machine, choices.node, texts.indexOf('')),
     );
   }
+}
+
+/** Takes an element out of a list that is written there. */
+function withoutElement(machine: Machine, node: Expression, at: number) {
+  const elements = node.kind === 'List' || node.kind === 'Tuple' ? node.elements : [];
+  const element = elements[at];
+  if (!element || elements.some(({ kind }) => kind === 'Starred')) return [];
+  const [before, after] = [elements[at - 1], elements[at + 1]];
+  const start = before ? before.end : element.start;
+  const end = !before && after ? after.start : element.end;
+  const shown = machine.unit.text.slice(element.start, element.end);
+  return [{ title: `Remove ${shown}`, edits: [{ start, end, text: '' }] }];
 }
 
 function freeType(machine: Machine, args: CallArguments, bound: BoundArguments): GenType {
@@ -268,6 +304,24 @@ function checkSchemaArgument(machine: Machine, schema: ArgumentValue): GenType {
           edits: [
             { start: schema.node.start, end: schema.node.start, text: 'json.dumps(' },
             { start: schema.node.end, end: schema.node.end, text: ')' },
+          ],
+        },
+      ],
+    );
+    return strType;
+  }
+  if (schema.value.kind === 'object' && !schema.value.isInstance) {
+    const { start, end } = schema.node;
+    machine.report(
+      'invalid-json-schema',
+      schema.node,
+      '`json_schema` takes the schema as a JSON string, not the class.',
+      [
+        {
+          title: 'Use json.dumps(….model_json_schema())',
+          edits: [
+            { start, end: start, text: 'json.dumps(' },
+            { start: end, end, text: '.model_json_schema())' },
           ],
         },
       ],

@@ -7,8 +7,28 @@ export function closest(word: string, candidates: Iterable<string>): string | nu
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }
-  return best;
+  return best ?? related(word, candidates);
 }
+
+/** `schema` for `json_schema`, `max_tokens` for `max_new_tokens`: the only candidate with the same words. */
+function related(word: string, candidates: Iterable<string>): string | null {
+  const words = wordsOf(word);
+  if (words.length === 0) return null;
+  const found = [...candidates].filter((candidate) => {
+    const others = wordsOf(candidate);
+    const [few, many] = words.length < others.length ? [words, others] : [others, words];
+    return few.length > 0 && few.length < many.length && few.every((part) => many.includes(part));
+  });
+  const begun = [...candidates].filter((name) => word.length > 3 && name.startsWith(word));
+  const [only, ...more] = found.length > 0 ? found : begun;
+  return more.length === 0 ? (only ?? null) : null;
+}
+
+const wordsOf = (name: string): readonly string[] =>
+  name
+    .toLowerCase()
+    .split(/[^a-z0-9]+/)
+    .filter((part) => part.length > 2);
 
 /** Insertions, deletions, replacements and swaps of neighbours (optimal string alignment). */
 export function editDistance(a: string, b: string): number {

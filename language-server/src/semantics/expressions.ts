@@ -4,17 +4,20 @@ import type {
   Comprehension,
   Conditional,
   Expression,
+  Lambda,
   Str,
   Subscript,
 } from '../syntax/ast.ts';
+import { walkExpression } from '../syntax/walk.ts';
 import { eventsOf } from './api-calls.ts';
+import { buildsExpression, checkAppendable, checkField, checkFormatted } from './appendable.ts';
 import { attributeOf } from './attributes.ts';
-import { checkCompare, checkNumber } from './comparisons.ts';
+import { checkCompare, checkCondition, checkNumber, needNumber } from './comparisons.ts';
 import { joinEnvironments, lookupName, type Environment } from './environment.ts';
 import type { Machine } from './machine.ts';
 import { normalise } from './name-pattern.ts';
 import { narrow } from './narrowing.ts';
-import { elementOf } from './iteration.ts';
+import { elementOf, itemsOf } from './iteration.ts';
 import { readVariable, refine, stateIdsOf } from './reads.ts';
 import { assignTarget } from './targets.ts';
 import { childSchema, describedKeys, schemaKeys } from './json-schema.ts';
@@ -28,6 +31,7 @@ import {
   truthOf,
   tuple,
   unknown,
+  type FunctionRef,
   type ListValue,
   type Value,
 } from './value.ts';
@@ -98,8 +102,12 @@ export function evaluateExpression(machine: Machine, node: Expression, env: Envi
       return stringValue(machine, node, env);
     case 'Binary':
       return binaryValue(machine, node, env);
-    case 'Unary':
-      return unaryValue(node.operator, machine.evaluate(node.operand, env));
+    case 'Unary': {
+      const operand = machine.evaluate(node.operand, env);
+      if (node.operator === 'not') checkCondition(machine, operand, node.operand);
+      else needNumber(machine, operand, node.operand, 'used in arithmetic');
+      return unaryValue(node.operator, operand);
+    }
     case 'BoolOp':
       return shortCircuit(machine, node.left, node.right, node.operator === 'and', env);
     case 'Compare': {
@@ -126,17 +134,7 @@ export function evaluateExpression(machine: Machine, node: Expression, env: Envi
     case 'Comprehension':
       return comprehensionValue(machine, node, env);
     case 'Lambda':
-      return {
-        kind: 'function',
-        ref: {
-          name: 'lambda',
-          node,
-          unit: machine.unit,
-          closure: env,
-          isProgram: false,
-          isMethod: false,
-        },
-      };
+      return lambdaValue(machine, node, env);
     case 'Conditional':
       return conditionalValue(machine, node, env);
     case 'Await':
@@ -153,6 +151,21 @@ export function evaluateExpression(machine: Machine, node: Expression, env: Envi
     case 'Missing':
       return unknown;
   }
+}
+
+/** Its body is looked at on its own, as that of a function, if nobody calls it here. */
+function lambdaValue(machine: Machine, node: Lambda, env: Environment): Value {
+  const { unit } = machine;
+  const ref: FunctionRef = {
+    name: 'lambda',
+    node,
+    unit,
+    closure: env,
+    isProgram: false,
+    isMethod: false,
+  };
+  machine.enqueue(ref);
+  return { kind: 'function', ref };
 }
 
 function nameValue(machine: Machine, name: string, env: Environment): Value {
@@ -176,6 +189,7 @@ function stringValue(machine: Machine, node: Str, env: Environment): Value {
   const parts = node.parts.map((part): string | null => {
     if (part.kind === 'text') return part.value;
     const value = machine.evaluate(part.value, env);
+    checkField(machine, node, part.value, value);
     if (part.conversion !== null) return null;
     return value.kind === 'number' ? String(value.value) : constantText(value);
   });
@@ -190,14 +204,28 @@ function binaryValue(machine: Machine, node: Binary, env: Environment): Value {
   if (node.operator === '+') return sum(machine, node, left, right);
   if (left.kind === 'number' && right.kind === 'number')
     return arithmetic(node.operator, left.value, right.value);
-  if (node.operator === '%' && left.kind === 'text') return { kind: 'text', parts: [null] };
+  if (node.operator === '%' && left.kind === 'text') {
+    for (const value of right.kind === 'list' ? (right.items ?? []) : [right])
+      checkFormatted(machine, node.right, value);
+    return { kind: 'text', parts: [null] };
+  }
   if (node.operator === '*' && left.kind === 'text') return { kind: 'text', parts: [null] };
   if (node.operator === '*' && left.kind === 'list') return listOf(left.element);
-  if (['-', '/', '//', '**'].includes(node.operator)) {
+  if (
+    ['-', '/', '//', '**', '%'].includes(node.operator) ||
+    (node.operator === '*' && [left, right].some(isFraction))
+  ) {
     checkNumber(machine, left, node.left, right, 'calculate');
     checkNumber(machine, right, node.right, left, 'calculate');
   }
   return numeric(left) && numeric(right) ? instance('float') : unknown;
+}
+
+/** Text times a whole number is repeated text; times another it fails. */
+function isFraction(value: Value): boolean {
+  return value.kind === 'number'
+    ? !Number.isInteger(value.value)
+    : value.kind === 'instance' && value.type === 'float';
 }
 
 function numeric(value: Value): boolean {
@@ -216,8 +244,8 @@ function arithmetic(operator: string, a: number, b: number): Value {
 
 function sum(machine: Machine, node: Binary, left: Value, right: Value): Value {
   if (left.kind === 'expression' || right.kind === 'expression') {
-    if (buildsExpression(left)) reportBadOperand(machine, node.right, right);
-    if (buildsExpression(right)) reportBadOperand(machine, node.left, left);
+    if (buildsExpression(left)) checkSummand(machine, node.right, right);
+    if (buildsExpression(right)) checkSummand(machine, node.left, left);
     return { kind: 'expression', events: [...eventsOf(left), ...eventsOf(right)] };
   }
   if (left.kind === 'union' || right.kind === 'union') {
@@ -249,37 +277,10 @@ function partsOf(value: Value): readonly (string | null)[] {
   return value.kind === 'text' ? value.parts : [null];
 }
 
-/** An expression for certain, not what an unknown function may have returned. */
-function buildsExpression(value: Value): boolean {
-  return value.kind === 'expression' && value.events.some((event) => event.kind !== 'opaque');
-}
-
-/** SGLang asserts that only text and expressions are added to expressions. */
-function reportBadOperand(machine: Machine, node: Expression, value: Value): void {
-  const isBad =
-    value.kind === 'number' ||
-    value.kind === 'none' ||
-    value.kind === 'bool' ||
-    (value.kind === 'instance' && ['int', 'float', 'bool', 'dict', 'bytes'].includes(value.type));
-  if (!isBad || value.kind === 'none') {
-    if (value.kind === 'none')
-      machine.report('invalid-append', node, 'None cannot be added to an SGLang expression.');
-    return;
-  }
-  machine.report(
-    'invalid-append',
-    node,
-    'Only text and SGLang expressions can be added to an expression.',
-    [
-      {
-        title: 'Wrap in str(...)',
-        edits: [
-          { start: node.start, end: node.start, text: 'str(' },
-          { start: node.end, end: node.end, text: ')' },
-        ],
-      },
-    ],
-  );
+function checkSummand(machine: Machine, node: Expression, value: Value): void {
+  if (value.kind === 'none')
+    machine.report('invalid-append', node, 'None cannot be added to an SGLang expression.');
+  else checkAppendable(machine, node, value, 'added to an expression');
 }
 
 function unaryValue(operator: string, operand: Value): Value {
@@ -344,6 +345,7 @@ function shortCircuit(
   env: Environment,
 ): Value {
   const first = machine.evaluate(left, env);
+  if (isAnd) checkCondition(machine, first, left);
   const inner = env.fork();
   narrow(machine, inner, left, isAnd);
   const second = machine.evaluate(right, inner);
@@ -358,7 +360,7 @@ function shortCircuit(
 }
 
 function conditionalValue(machine: Machine, node: Conditional, env: Environment): Value {
-  machine.evaluate(node.test, env);
+  checkCondition(machine, machine.evaluate(node.test, env), node.test);
   const other = env.fork();
   const facts = env.pathFacts;
   const body = env.fork();
@@ -399,7 +401,7 @@ function sequenceValue(machine: Machine, elements: readonly Expression[], env: E
   for (const element of elements) {
     const value = machine.evaluate(element, env);
     if (element.kind !== 'Starred') items.push(value);
-    else if (value.kind === 'list' && value.items) items.push(...value.items);
+    else if (itemsOf(value)) items.push(...(itemsOf(value) ?? []));
     else {
       isExact = false;
       items.push(elementOf(value, env));
@@ -432,7 +434,7 @@ function comprehensionValue(machine: Machine, node: Comprehension, env: Environm
     const iterable = machine.evaluate(clause.iterable, inner);
     assignTarget(machine, inner, clause.target, elementOf(iterable, inner));
     for (const condition of clause.conditions) {
-      machine.evaluate(condition, inner);
+      checkCondition(machine, machine.evaluate(condition, inner), condition);
       narrow(machine, inner, condition, true);
     }
   }
@@ -440,10 +442,55 @@ function comprehensionValue(machine: Machine, node: Comprehension, env: Environm
   const value = node.value ? machine.evaluate(node.value, inner) : unknown;
   env.states = inner.states;
   if (node.type === 'dict') return { kind: 'dict', entries: null, element: value };
-  return listOf(element);
+  return (mayBeText(element) ? exactItems(machine, node, env) : null) ?? listOf(element);
+}
+
+const maximumExactItems = 50;
+
+/** `[x.lower() for x in LABELS if x]`: each item, where all of them are texts or numbers that are known. */
+function exactItems(machine: Machine, node: Comprehension, env: Environment): Value | null {
+  const [clause, ...others] = node.clauses;
+  // Inside each other they would be followed in exponentially many ways.
+  if (!clause || others.length > 0 || hasComprehension(node.element)) return null;
+  machine.recorder.quiet++;
+  const items = itemsOf(machine.evaluate(clause.iterable, env));
+  const isKnown = items && items.length <= maximumExactItems && items.every(isPlain);
+  const results: Value[] = [];
+  for (const item of isKnown ? items : []) {
+    const inner = env.fork();
+    assignTarget(machine, inner, clause.target, item);
+    const tests = clause.conditions.map((test) => truthOf(machine.evaluate(test, inner)));
+    if (!tests.includes(false))
+      results.push(tests.includes(null) ? unknown : machine.evaluate(node.element, inner));
+  }
+  machine.recorder.quiet--;
+  return isKnown && results.every(isPlain) ? tuple(results) : null;
+}
+
+function mayBeText(value: Value): boolean {
+  return (
+    value.kind === 'text' ||
+    value.kind === 'instance' ||
+    value.kind === 'union' ||
+    value.kind === 'unknown' ||
+    value.kind === 'number'
+  );
+}
+
+function hasComprehension(node: Expression): boolean {
+  let isFound = false;
+  walkExpression(node, { expression: ({ kind }) => void (isFound ||= kind === 'Comprehension') });
+  return isFound;
+}
+
+function isPlain(value: Value): boolean {
+  if (value.kind === 'list') return value.items?.every(isPlain) ?? false;
+  return value.kind === 'text' || value.kind === 'number';
 }
 
 function subscriptValue(machine: Machine, node: Subscript, env: Environment): Value {
+  const alias = literalAlias(node);
+  if (alias) return alias;
   const object = machine.evaluate(node.object, env);
   const index = machine.evaluate(node.index, env);
   const ids = stateIdsOf(object);
@@ -455,6 +502,7 @@ function subscriptValue(machine: Machine, node: Subscript, env: Environment): Va
       : { kind: 'state', id: object.child };
   }
   if (object.kind === 'list') {
+    needNumber(machine, index, node.index, 'used as an index');
     return node.index.kind === 'Slice'
       ? slice(machine, object, node.index, env)
       : listItem(object, index);
@@ -476,6 +524,16 @@ function subscriptValue(machine: Machine, node: Subscript, env: Environment): Va
     return elementOf(object, env);
   }
   return unknown;
+}
+
+/** `Literal["a", "b"]`, for `get_args`. */
+function literalAlias({ object, index }: Subscript): Value | null {
+  const name =
+    object.kind === 'Name' ? object.id : object.kind === 'Attribute' ? object.attribute.id : '';
+  if (name !== 'Literal') return null;
+  const parts = index.kind === 'Tuple' ? index.elements : [index];
+  const texts = parts.map((part) => (part.kind === 'Str' ? part.value : null));
+  return texts.every((part) => part !== null) ? { kind: 'json', schema: { enum: texts } } : null;
 }
 
 /** Known items between known bounds. */

@@ -40,6 +40,12 @@ export interface ReadFact {
   readonly when: string | null;
 }
 
+/** One of the names that `state[name]` reads, in a loop or from a choice of names, and that is never set. */
+export interface MissingName {
+  readonly read: ReadFact;
+  readonly name: string;
+}
+
 export interface CallFact {
   readonly unit: SourceUnit;
   readonly node: Call;
@@ -103,6 +109,7 @@ export interface Problem {
 export interface Facts {
   readonly gens: readonly GenFact[];
   readonly reads: readonly ReadFact[];
+  readonly missing: readonly MissingName[];
   readonly calls: readonly CallFact[];
   readonly bindings: readonly BindingFact[];
   readonly jsonReads: readonly JsonReadFact[];

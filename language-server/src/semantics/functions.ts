@@ -120,10 +120,7 @@ function bindParameters(
     const name = parameter.name?.id;
     if (name === undefined) continue;
     if (parameter.star !== '') {
-      inner.assign(
-        name,
-        parameter.star === '*' ? listOf(unknown) : { kind: 'dict', entries: null },
-      );
+      inner.assign(name, parameter.star === '*' ? listOf(unknown) : otherKeywords(ref, args));
       continue;
     }
     const isInstance = ref.isMethod && parameter === ref.node.parameters[0] && isSelf(name);
@@ -132,6 +129,14 @@ function bindParameters(
     const argument = positional?.value ?? args.keywords.get(name)?.value;
     inner.assign(name, known ?? argument ?? defaultOf(machine, parameter, args, inner));
   }
+}
+
+/** What `**options` holds. */
+function otherKeywords(ref: FunctionRef, args: CallArguments): Value {
+  if (args.hasUnpacking) return { kind: 'dict', entries: null };
+  const own = new Set(ref.node.parameters.map(({ name }) => name?.id));
+  const rest = [...args.keywords].filter(([name]) => !own.has(name));
+  return { kind: 'dict', entries: new Map(rest.map(([name, { value }]) => [name, value])) };
 }
 
 const isSelf = (name: string): boolean => name === 'self' || name === 'cls';

@@ -1,7 +1,7 @@
 /** What a loop over a value gives. */
 import type { Environment } from './environment.ts';
-import { childSchema } from './json-schema.ts';
-import { instance, joinValues, unknown, type Value } from './value.ts';
+import { childSchema, isJsonObject, type JsonSchema, type JsonValue } from './json-schema.ts';
+import { constantText, instance, joinValues, text, tuple, unknown, type Value } from './value.ts';
 
 export function elementOf(value: Value, env: Environment): Value {
   if (value.kind === 'list') {
@@ -32,7 +32,32 @@ export function elementOf(value: Value, env: Environment): Value {
   if (value.kind === 'text') {
     return instance('str');
   }
-  return unknown;
+  return itemsOf(value)?.reduce(joinValues) ?? unknown;
+}
+
+/** All that a loop over the value gives, where that is known: of lists, dicts, texts and enumerations. */
+export function itemsOf(value: Value): readonly Value[] | null {
+  if (value.kind === 'list') return value.items;
+  if (value.kind === 'dict') return value.entries ? [...value.entries.keys()].map(text) : null;
+  if (value.kind === 'text') {
+    const known = constantText(value);
+    return known === null ? null : Array.from(known, text);
+  }
+  if (value.kind === 'object') return value.isInstance ? null : textsOf(value.schema);
+  // What `Literal["a", "b"]` stands for.
+  return value.kind === 'json' ? textsOf(value.schema) : null;
+}
+
+export function exactList(value: Value): Value | null {
+  const items = itemsOf(value);
+  return items ? tuple(items) : null;
+}
+
+function textsOf(schema: JsonSchema | undefined): readonly Value[] | null {
+  const values = isJsonObject(schema) ? schema['enum'] : undefined;
+  if (!Array.isArray(values) || values.length === 0) return null;
+  const texts = values.flatMap((item: JsonValue) => (typeof item === 'string' ? [text(item)] : []));
+  return texts.length === values.length ? texts : null;
 }
 
 const maximumItems = 12;

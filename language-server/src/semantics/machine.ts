@@ -3,6 +3,7 @@ import type { Block, Call, Expression, FunctionDef, Lambda, Span } from '../synt
 import type { Environment } from './environment.ts';
 import type { Fix } from './facts.ts';
 import type { Root } from './layered-map.ts';
+import type { ProgramStateInfo } from './program-state.ts';
 import type { ProblemDetails, Recorder } from './recorder.ts';
 import type { SourceUnit } from './source-unit.ts';
 import type { BackendKind, FunctionRef, Members, Value } from './value.ts';
@@ -111,6 +112,12 @@ export interface Machine {
   addModel(name: string): void;
   /** Members of classes and their instances are changed in place. */
   newMembers(): Members;
+  /** Those of the instance that the expression makes in the current context. */
+  instanceMembers(node: object): Members;
+  keepInstance(id: number, members: Members): void;
+  /** What a run left in its state, for code that cannot see the run: other methods of an object. */
+  finishedRun(id: number): ProgramStateInfo | undefined;
+  keepRun(id: number, state: ProgramStateInfo): void;
   member(members: Members, name: string): Value | undefined;
   setMember(members: Members, name: string, value: Value): void;
   /** Gives a name a value in the scope where it lives; in an outer one that may happen at any time. */

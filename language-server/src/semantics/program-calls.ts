@@ -1,9 +1,14 @@
 /** `program.run(...)`, `run_batch`, `bind` and direct calls: the state that comes out. */
-import type { FunctionDef, Parameter } from '../syntax/ast.ts';
-import { bindArguments, reportUnknownKeyword, type BoundArguments } from './argument-binding.ts';
+import type { Expression, FunctionDef, Parameter, Sequence } from '../syntax/ast.ts';
+import {
+  bindArguments,
+  reportTwice,
+  reportUnknownKeyword,
+  type BoundArguments,
+} from './argument-binding.ts';
 import { checkRanges, noteBackend } from './api-calls.ts';
 import type { Environment } from './environment.ts';
-import type { CallArguments, Machine } from './machine.ts';
+import type { ArgumentValue, CallArguments, Machine } from './machine.ts';
 import { emptyState } from './program-state.ts';
 import {
   laterParameters,
@@ -11,7 +16,7 @@ import {
   samplingKeywords,
   type ApiParameter,
 } from './sglang-api.ts';
-import { listOf, unknown, type FunctionRef, type Value } from './value.ts';
+import { joinValues, listOf, unknown, type FunctionRef, type Value } from './value.ts';
 
 type Program = Extract<Value, { kind: 'program' }>;
 
@@ -29,8 +34,10 @@ export function callProgramMethod(
 ): Value {
   switch (method) {
     case 'run':
+    case 'run_async':
       return runProgram(machine, env, program, args);
     case 'run_batch':
+    case 'run_batch_async':
       return runBatch(machine, env, program, args);
     case 'bind':
       return bind(machine, program, args);
@@ -85,7 +92,11 @@ function resultState(
   machine.invoke(program.ref, programArguments(program, args), env, given);
   machine.recorder.quiet--;
   const after = env.state(id);
-  if (after) env.setState(id, { ...after, role: null, roleSite: null });
+  if (after) {
+    const done = { ...after, role: null, roleSite: null };
+    env.setState(id, done);
+    machine.keepRun(id, done);
+  }
   return state;
 }
 
@@ -103,15 +114,16 @@ function checkProgramArguments(machine: Machine, program: Program, args: CallArg
   const takesAny = parameters.some((parameter) => parameter.star === '**');
   const takesMany = parameters.some((parameter) => parameter.star === '*');
   const what = `${program.ref.name}.run`;
-  if (args.positional.length > names.length && !takesMany && !args.hasUnpacking) {
-    const extra = args.positional[names.length];
-    if (extra)
-      machine.report(
-        'call-arguments',
-        extra.span,
-        `\`${program.ref.name}\` takes ${countText(names.length)}.`,
-      );
-  }
+  const places = positionalNames(program.ref);
+  const extra = args.positional[places.length];
+  if (extra && !takesMany && !args.hasUnpacking)
+    machine.report(
+      'call-arguments',
+      extra.span,
+      `\`${program.ref.name}\` takes ${countText(places.length)}${places.length < names.length ? ' by position' : ''}.`,
+    );
+  for (const name of places.slice(0, args.positional.length))
+    reportTwice(machine, what, name, args.keywords.get(name));
   const known = [...names, ...samplingKeywords];
   for (const [name, argument] of args.keywords) {
     const isKnown =
@@ -135,6 +147,13 @@ function checkSampling(machine: Machine, own: readonly string[], args: CallArgum
     [...args.keywords].filter(([name]) => samplingKeywords.has(name) && !own.includes(name)),
   );
   checkRanges(machine, bound satisfies BoundArguments);
+}
+
+/** Parameters after `s` that a call may fill by position. */
+function positionalNames(ref: FunctionRef): readonly string[] {
+  const named = ref.node.parameters.slice(1);
+  const end = named.findIndex(({ star, separator }) => star !== '' || separator === '*');
+  return named.slice(0, end === -1 ? undefined : end).flatMap(({ name }) => name?.id ?? []);
 }
 
 const countText = (count: number): string => (count === 1 ? 'one argument' : `${count} arguments`);
@@ -190,22 +209,58 @@ function runBatch(
   checkBatchItems(machine, program, bound);
   noteBackend(machine, args);
   recordEdge(machine, program, args);
+  const batch = bound.get('batch_kwargs');
+  const keywords = batch ? rowKeywords(batch) : null;
   const state = resultState(machine, env, program, {
     ...args,
     positional: [],
-    keywords: new Map(),
-    hasUnpacking: true,
+    keywords: keywords ?? new Map(),
+    hasUnpacking: keywords === null,
   });
   return listOf(state);
 }
 
+/**
+ * What all runs of a batch have in common, if each is a dict with the same keys, written right there:
+ * one with a name may be changed in ways that are not seen.
+ */
+function rowKeywords({ node, ...batch }: ArgumentValue): Map<string, ArgumentValue> | null {
+  const { value } = batch;
+  const written =
+    node.kind === 'List' ? node.elements : node.kind === 'Comprehension' ? [node.element] : [node];
+  if (value.kind !== 'list' || !written.every(({ kind }) => kind === 'Dict')) return null;
+  const rows = (value.items ?? [value.element]).map((row) =>
+    row.kind === 'dict' ? row.entries : null,
+  );
+  const [first, ...others] = rows;
+  if (!first || first.size === 0) return null;
+  const names = [...first.keys()];
+  if (others.some((row) => row?.size !== names.length || !names.every((name) => row.has(name))))
+    return null;
+  return new Map(
+    names.map((name) => {
+      const values = rows.map((row) => row?.get(name) ?? unknown);
+      return [name, { ...batch, node, value: values.reduce(joinValues) }];
+    }),
+  );
+}
+
 function checkBatchItems(machine: Machine, program: Program, bound: BoundArguments): void {
-  const node = bound.get('batch_kwargs')?.node;
+  const batch = bound.get('batch_kwargs');
+  const node = batch?.node;
+  if (batch?.value.kind === 'dict' || batch?.value.kind === 'text')
+    machine.report(
+      'call-arguments',
+      batch.span,
+      '`run_batch` takes a list with the arguments of each run, one dict or tuple each.',
+      wrapItem(batch.node),
+    );
   if (!node || (node.kind !== 'List' && node.kind !== 'Tuple')) return;
   const parameters = programParameters(program.ref);
   if (parameters.some((parameter) => parameter.star !== '')) return;
   const names = parameters.flatMap((parameter) => parameter.name?.id ?? []);
   for (const item of node.elements) {
+    if (item.kind === 'Tuple' || item.kind === 'List') checkRow(machine, program, item);
     if (
       item.kind !== 'Dict' ||
       item.entries.some(({ key }) => key?.kind !== 'Str' || key.value === null)
@@ -233,10 +288,42 @@ function checkBatchItems(machine: Machine, program: Program, bound: BoundArgumen
         !program.bound.has(parameter.name.id),
     );
     if (missing.length > 0) {
-      const list = missing.map((parameter) => `\`${parameter.name?.id ?? ''}\``).join(', ');
-      machine.report('call-arguments', item, `\`${program.ref.name}\` is called without ${list}.`);
+      const absent = missing.flatMap(({ name }) => name?.id ?? []);
+      const list = absent.map((name) => `\`${name}\``).join(', ');
+      const at = item.entries.at(-1)?.value.end ?? item.start + 1;
+      const text = `${item.entries.length > 0 ? ', ' : ''}${absent.map((name) => `"${name}": ...`).join(', ')}`;
+      machine.report('call-arguments', item, `\`${program.ref.name}\` is called without ${list}.`, [
+        { title: `Add ${absent.join(', ')}`, edits: [{ start: at, end: at, text }] },
+      ]);
     }
   }
+}
+
+function wrapItem(node: Expression) {
+  if (node.kind !== 'Dict') return [];
+  const edits = [
+    { start: node.start, end: node.start, text: '[' },
+    { start: node.end, end: node.end, text: ']' },
+  ];
+  return [{ title: 'Make it a list', edits }];
+}
+
+/** One run's arguments by position. */
+function checkRow(machine: Machine, program: Program, row: Sequence): void {
+  const places = positionalNames(program.ref);
+  const count = row.elements.length;
+  if (row.elements.some(({ kind }) => kind === 'Starred')) return;
+  const needed = programParameters(program.ref).filter(
+    ({ defaultValue, name }) => !defaultValue && name && !program.bound.has(name.id),
+  ).length;
+  if (count >= needed && count <= places.length) return;
+  const takes =
+    needed === places.length ? countText(needed) : `${needed} to ${countText(places.length)}`;
+  machine.report(
+    'call-arguments',
+    row,
+    `\`${program.ref.name}\` takes ${takes}, and here ${count === 1 ? 'is' : 'are'} ${count}.`,
+  );
 }
 
 function bind(machine: Machine, program: Program, args: CallArguments): Value {

@@ -1,6 +1,7 @@
 /** Reading a variable of a state: what it finds, and the fact that it was read. */
 import type { Expression } from '../syntax/ast.ts';
 import type { Environment } from './environment.ts';
+import type { ReadFact } from './facts.ts';
 import { joinTypes, literalType, literalValues, unknownType, type GenType } from './gen-type.ts';
 import type { Machine } from './machine.ts';
 import { formatPattern, type NamePattern } from './name-pattern.ts';
@@ -54,6 +55,38 @@ function combine(found: readonly Lookup[]): Lookup {
   }, first);
 }
 
+/** `state[0]`: a state is no list. */
+function reportNumber(machine: Machine, node: Expression, read: ReadFact): void {
+  const [first = 'name'] = read.available().keys();
+  machine.report(
+    'unknown-variable',
+    node,
+    `A state has no items by number: read a variable by its name, as in ["${first}"].`,
+    read.available().size === 0
+      ? []
+      : [
+          {
+            title: `Change to "${first}"`,
+            edits: [{ start: node.start, end: node.end, text: `"${first}"` }],
+          },
+        ],
+  );
+}
+
+/** Texts of which the key is one, `null` if it may be another. */
+function namesOf(key: Value): readonly string[] | null {
+  if (key.kind !== 'union') return null;
+  const names = key.members.map(constantText);
+  return names.every((name) => name !== null) ? names : null;
+}
+
+/** Which of the names is read is not known: what some path sets is taken to be set on that one. */
+function oneOf(found: readonly Lookup[]): Lookup {
+  const present = found.filter(({ presence }) => presence !== 'unset');
+  const all = combine(present);
+  return present.length === 0 ? all : { ...all, presence: 'set' };
+}
+
 export interface ReadOptions {
   /** A test or a write: never a mistake. */
   readonly tolerant?: boolean;
@@ -69,17 +102,24 @@ export function readVariable(
   options: ReadOptions = {},
 ): Value {
   const name = constantText(key);
+  const names = namesOf(key);
   const pattern: NamePattern = key.kind === 'text' ? key.parts : [null];
-  const states = stateIds.map((id) => env.state(id)).filter((state) => state !== undefined);
-  const found = combine(
-    states.map((state) =>
-      onThisPath(env, name === null ? lookupPattern(state, pattern) : lookup(state, name)),
-    ),
-  );
+  const here = stateIds.map((id) => env.state(id)).filter((state) => state !== undefined);
+  const elsewhere = () =>
+    stateIds.map((id) => machine.finishedRun(id)).filter((state) => state !== undefined);
+  const states = here.length > 0 ? here : elsewhere();
+  const find = (known: string) =>
+    combine(states.map((state) => onThisPath(env, lookup(state, known))));
+  const found =
+    name !== null
+      ? find(name)
+      : names
+        ? oneOf(names.map(find))
+        : combine(states.map((state) => onThisPath(env, lookupPattern(state, pattern))));
   for (const site of found.sites) machine.recorder.readSite(site.call);
   const type = name === null ? found.type : narrowedType(env, name, found);
   if (machine.recorder.quiet === 0) {
-    machine.recorder.read({
+    const read: ReadFact = {
       unit: machine.unit,
       node,
       name,
@@ -92,9 +132,17 @@ export function readVariable(
       reader: machine.frame.programNode,
       inProgram: machine.frame.program !== null && states[0]?.program === machine.frame.program,
       tolerant: (options.tolerant ?? false) || machine.recorder.catching > 0,
-      certain: states.length > 0 && states.every((state) => !state.open),
+      certain: here.length > 0 && here.every((state) => !state.open),
       when: found.guard ? describeGuard(found.guard.key, found.guard.values) : null,
-    });
+    };
+    machine.recorder.read(read);
+    if (key.kind === 'number' && read.certain) reportNumber(machine, node, read);
+    const { owner, programNode, unrolling } = machine.frame;
+    const isOwn = owner === null || owner === programNode;
+    const single = name !== null && unrolling > 0 ? [name] : [];
+    if (isOwn && read.certain && !read.tolerant)
+      for (const other of names ?? single)
+        if (find(other).presence === 'unset') machine.recorder.missing({ read, name: other });
   }
   if (name !== null) markRead(env, stateIds, name);
   if (found.presence === 'unset' || type.kind === 'unknown') return unknown;

@@ -8,6 +8,7 @@ import type {
   Fix,
   GenFact,
   JsonReadFact,
+  MissingName,
   Problem,
   ProgramFact,
   ReadFact,
@@ -48,12 +49,15 @@ export class Recorder {
   readonly #reads = new Map<Expression, ReadFact>();
   /** Reads that were only seen in branches not taken. */
   readonly #deadReads = new Set<Expression>();
+  readonly #missing = new Map<string, MissingName>();
   readonly #calls = new Map<Call, CallFact>();
   readonly #bindings = new Map<Name, BindingFact>();
   readonly #jsonReads = new Map<Str, JsonReadFact>();
   readonly #programs = new Map<FunctionDef, ProgramFact>();
   readonly #edges = new Map<Call, CallEdge>();
   readonly #problems = new Map<string, PendingProblem>();
+  /** Problems that do not show every time the code runs, as in another turn of a loop. */
+  readonly #fine = new Set<string>();
   readonly #visits = new Map<FunctionDef | Lambda, Set<number>>();
   readonly #consumed = new Set<string>();
   readonly #executed = new Set<string>();
@@ -138,6 +142,13 @@ export class Recorder {
     this.#reads.set(fact.node, isFirst ? fact : mergeReads(known, fact));
   }
 
+  missing(fact: MissingName): void {
+    if (this.quiet > 0 || this.dead > 0) return;
+    this.tape?.push((again) => again.missing(fact));
+    const { unit, node } = fact.read;
+    this.#missing.set(`${unit.uri}:${node.start}:${fact.name}`, fact);
+  }
+
   call(fact: CallFact): void {
     if (this.quiet > 0) return;
     this.tape?.push((again) => again.call(fact));
@@ -182,7 +193,7 @@ export class Recorder {
     if (this.quiet > 0) return;
     this.#tapeAsRun((again) => again.problem(where, code, span, message, { fixes, unlessRead }));
     const { unit, owner, context } = where;
-    const key = `${unit.uri}:${span.start}:${span.end}:${code}`;
+    const key = problemKey(unit, span, code);
     const known = this.#problems.get(key);
     const isReal = this.dead === 0;
     if (known) {
@@ -203,6 +214,13 @@ export class Recorder {
     this.#problems.set(key, { problem, owner, contexts, isReal, unlessRead: excuses });
   }
 
+  /** The code is right at least this time. */
+  fine(unit: SourceUnit, code: string, span: Span): void {
+    if (this.quiet > 0 || this.dead > 0) return;
+    this.tape?.push((again) => again.fine(unit, code, span));
+    this.#fine.add(problemKey(unit, span, code));
+  }
+
   /** Code that does not run must not count as code that does. */
   #tapeAsRun(add: (recorder: Recorder) => void): void {
     const { dead } = this;
@@ -214,17 +232,19 @@ export class Recorder {
   }
 
   finish(): Facts {
-    const problems = [...this.#problems.values()]
+    const problems = [...this.#problems]
       .filter(
-        ({ owner, contexts, isReal, unlessRead }) =>
+        ([key, { owner, contexts, isReal, unlessRead }]) =>
           isReal &&
+          !this.#fine.has(key) &&
           (!owner || contexts.size >= (this.#visits.get(owner)?.size ?? 0)) &&
           ![...unlessRead].some((site) => this.#readSites.has(site)),
       )
-      .map(({ problem }) => problem);
+      .map(([, { problem }]) => problem);
     return {
       gens: [...this.#gens.values()],
       reads: [...this.#reads.values()],
+      missing: [...this.#missing.values()],
       calls: [...this.#calls.values()],
       bindings: [...this.#bindings.values()],
       jsonReads: [...this.#jsonReads.values()],
@@ -234,6 +254,9 @@ export class Recorder {
     };
   }
 }
+
+const problemKey = (unit: SourceUnit, span: Span, code: string): string =>
+  `${unit.uri}:${span.start}:${span.end}:${code}`;
 
 function mergeReads(a: ReadFact, b: ReadFact): ReadFact {
   const better = presenceRank[a.presence] >= presenceRank[b.presence] ? a : b;

@@ -14,7 +14,7 @@ interface FunctionWords {
 
 /** Words of the language in front of a parenthesis, a state that is appended to, a decorator of ours. */
 const apiWords =
-  /\b(?:gen|gen_int|gen_string|select|image|video|system|user|assistant|function|(?<!subprocess\.)run|run_batch|fork|bind|var_scope|get_meta_info)\s*\(|\bs\s*\+=|^\s*@(?!property|staticmethod|classmethod|functools|wraps|contextmanager|abstractmethod|dataclass|overload|\w+\.setter)/m;
+  /\b(?:gen|gen_int|gen_string|select|image|video|system|user|assistant|function|(?<!subprocess\.)run|run_batch|run_async|run_batch_async|fork|bind|var_scope|get_meta_info)\s*\(|\.run(?:_batch)?(?:_async)?\s*[,)]|\bs\s*\+=|^\s*@(?!property|staticmethod|classmethod|functools|wraps|contextmanager|abstractmethod|dataclass|overload|\w+\.setter)/m;
 
 const known = new WeakMap<object, readonly FunctionWords[]>();
 
@@ -27,7 +27,8 @@ function wordsOf({ text, tree }: SourceUnit): readonly FunctionWords[] {
     statement: (node) => {
       if (node.kind !== 'FunctionDef') return;
       const source = text.slice(node.start, node.end);
-      const calls = [...source.matchAll(/(\w+)\s*\(/g)].map((match) => match[1] ?? '');
+      // Functions are called, or handed on to be called: `executor.map(ask, questions)`.
+      const calls = [...source.matchAll(/(\w+)\s*[(,)]/g)].map((match) => match[1] ?? '');
       functions.push({ node, usesApi: apiWords.test(source), calls: [...new Set(calls)] });
     },
   });

@@ -120,21 +120,25 @@ const genRows: readonly Row[] = [
   ],
 ];
 
+/** What `run` sets for all gens. */
+const ofGen = (name: string): string =>
+  `${commonSampling.find((row) => row[0] === name)?.[3] ?? ''} For gens that name none.`;
+
 const runRows: readonly Row[] = [
   ['max_new_tokens', 'int', '128', 'Most tokens per gen.'],
   ['stop', 'str | list[str] | None', 'None', 'Stop texts of gens that name none.'],
   ['stop_token_ids', 'list[int] | None', 'None', 'Stop token ids of gens that name none.'],
   ['temperature', 'float', '1.0', 'Temperature of gens that name none.'],
-  ['top_p', 'float', '1.0', 'See `gen`.'],
-  ['top_k', 'int', '-1', 'See `gen`.'],
-  ['min_p', 'float', '0.0', 'See `gen`.'],
-  ['frequency_penalty', 'float', '0.0', 'See `gen`.'],
-  ['presence_penalty', 'float', '0.0', 'See `gen`.'],
-  ['ignore_eos', 'bool', 'False', 'See `gen`.'],
-  ['return_logprob', 'bool | None', 'None', 'See `gen`.'],
-  ['logprob_start_len', 'int | None', 'None', 'See `gen`.'],
-  ['top_logprobs_num', 'int | None', 'None', 'See `gen`.'],
-  ['return_text_in_logprobs', 'bool | None', 'None', 'See `gen`.'],
+  ['top_p', 'float', '1.0', ofGen('top_p')],
+  ['top_k', 'int', '-1', ofGen('top_k')],
+  ['min_p', 'float', '0.0', ofGen('min_p')],
+  ['frequency_penalty', 'float', '0.0', ofGen('frequency_penalty')],
+  ['presence_penalty', 'float', '0.0', ofGen('presence_penalty')],
+  ['ignore_eos', 'bool', 'False', ofGen('ignore_eos')],
+  ['return_logprob', 'bool | None', 'None', ofGen('return_logprob')],
+  ['logprob_start_len', 'int | None', 'None', ofGen('logprob_start_len')],
+  ['top_logprobs_num', 'int | None', 'None', ofGen('top_logprobs_num')],
+  ['return_text_in_logprobs', 'bool | None', 'None', ofGen('return_text_in_logprobs')],
 ];
 const backendRow: Row = [
   'backend',
@@ -343,6 +347,21 @@ const otherNames = [
 
 export const apiNames: ReadonlySet<string> = new Set([...apiFunctions.keys(), ...otherNames]);
 
+/** Reasoning formats that `separate_reasoning` knows. */
+export const reasoningModels: readonly string[] = [
+  'deepseek-r1',
+  'deepseek-v3',
+  'glm45',
+  'gpt-oss',
+  'kimi',
+  'kimi_k2',
+  'minimax',
+  'minimax-append-think',
+  'qwen3',
+  'qwen3-thinking',
+  'step3',
+];
+
 /** Regular expressions that `sglang.lang.ir` exports. */
 export const apiConstants: ReadonlyMap<string, string> = new Map([
   ['REGEX_INT', '[-+]?[0-9]+[ \\n]*'],
@@ -375,6 +394,8 @@ export const stateMethods: ReadonlyMap<string, string> = new Map([
 export const programMethods: ReadonlyMap<string, string> = new Map([
   ['run', 'Runs the program and returns its `ProgramState`.'],
   ['run_batch', 'Runs the program once per item, batched; returns the states in order.'],
+  ['run_async', 'As `run`, to be awaited: the event loop goes on meanwhile.'],
+  ['run_batch_async', 'As `run_batch`, to be awaited.'],
   ['bind', 'A program with some arguments already given.'],
   ['trace', 'Records what the program would do without running it.'],
   ['cache', "Puts the program's constant prefix into the server's cache."],

@@ -89,7 +89,7 @@ function consume(machine: Machine, state: ProgramStateInfo | undefined): void {
 /** `s.user(x)` appends at once and returns the expression; without `x` it is a context manager. */
 function roleMethod(machine: Machine, stateId: number, role: string, args: CallArguments): Value {
   const { unit } = machine;
-  const content = args.positional[0]?.value ?? args.keywords.get('expr')?.value;
+  const content = args.positional[0] ?? args.keywords.get('expr');
   if (content)
     return { kind: 'method', object: roleBlock(machine, role, content, args), name: 'appended' };
   return {
@@ -178,6 +178,8 @@ function forkState(
 
 /* ------------------------------------------------------------------ groups of forks */
 
+const joinModes: readonly string[] = ['gather_variable', 'concate_and_append'];
+
 type Forks = Extract<Value, { kind: 'forks' }>;
 
 export function callForksMethod(
@@ -190,11 +192,15 @@ export function callForksMethod(
   if (method !== 'join') return unknown;
   const mode = args.positional[0] ?? args.keywords.get('mode');
   const name = constantText(mode?.value ?? unknown);
-  if (mode && name !== null && name !== 'gather_variable' && name !== 'concate_and_append') {
+  if (mode && name !== null && !joinModes.includes(name)) {
     machine.report(
       'invalid-join-mode',
       mode.node,
       'The mode is "gather_variable" or "concate_and_append".',
+      joinModes.map((known) => ({
+        title: `Change to "${known}"`,
+        edits: [{ start: mode.node.start, end: mode.node.end, text: `"${known}"` }],
+      })),
     );
   }
   joinForks(env, forks.parent, forks.child, name !== 'concate_and_append');
@@ -249,6 +255,12 @@ export function appendToForks(
       'invalid-append',
       span,
       'A plain string cannot be appended to all forks at once: use `forks += lambda i: "..."` or a loop.',
+      [
+        {
+          title: 'Append to each fork',
+          edits: [{ start: span.start, end: span.start, text: 'lambda i: ' }],
+        },
+      ],
     );
   } else if (value.kind === 'expression' || value.kind === 'union') {
     appendEvents(machine, env, forks.child, eventsOf(value));

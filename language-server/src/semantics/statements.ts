@@ -10,11 +10,12 @@ import type {
   Statement,
 } from '../syntax/ast.ts';
 import { eventsOf } from './api-calls.ts';
+import { checkAppendable, checkStatement } from './appendable.ts';
 import { appendEvents } from './append.ts';
 import { moduleMember } from './attributes.ts';
 import { executeIf, readOnly } from './branches.ts';
 import { noteLaunch } from './calls.ts';
-import { checkNumber } from './comparisons.ts';
+import { checkCondition, checkNumber } from './comparisons.ts';
 import { executeWith } from './contexts.ts';
 import type { Environment } from './environment.ts';
 import { executeTry } from './exceptions.ts';
@@ -42,9 +43,11 @@ export function executeBlock(machine: Machine, block: Block, env: Environment): 
 
 function execute(machine: Machine, node: Statement, env: Environment): boolean {
   switch (node.kind) {
-    case 'Expression':
-      machine.evaluate(node.value, env);
+    case 'Expression': {
+      const value = machine.evaluate(node.value, env);
+      checkStatement(machine, node.value, value, (callee) => isApi(machine, callee, env));
       return !endsProgram(machine, node.value);
+    }
     case 'Assign': {
       const value = machine.evaluate(node.value, env);
       for (const target of node.targets) assignTarget(machine, env, target, value);
@@ -72,7 +75,12 @@ function execute(machine: Machine, node: Statement, env: Environment): boolean {
       if (node.exception) machine.evaluate(node.exception, env);
       return false;
     case 'Assert':
-      machine.evaluate(node.test, env);
+      checkCondition(machine, machine.evaluate(node.test, env), node.test);
+      if (node.message) {
+        const failed = env.fork();
+        narrow(machine, failed, node.test, false);
+        machine.evaluate(node.message, failed);
+      }
       narrow(machine, env, node.test, true);
       return true;
     case 'Delete':
@@ -115,6 +123,13 @@ function execute(machine: Machine, node: Statement, env: Environment): boolean {
     case 'Invalid':
       return true;
   }
+}
+
+function isApi(machine: Machine, callee: Expression, env: Environment): boolean {
+  machine.recorder.quiet++;
+  const { kind } = machine.evaluate(callee, env);
+  machine.recorder.quiet--;
+  return kind === 'api';
 }
 
 /** `sys.exit()`, `exit()`, `quit()`, `os._exit()`. */
@@ -190,26 +205,6 @@ function callOf(callee: Expression) {
 function checkAppended(machine: Machine, node: AugmentedAssign, value: Value): void {
   if (value.kind === 'none') {
     machine.report('invalid-append', node.value, 'None cannot be appended to a state.');
-  } else if (
-    value.kind === 'number' ||
-    value.kind === 'bool' ||
-    value.kind === 'list' ||
-    value.kind === 'dict'
-  ) {
-    machine.report(
-      'invalid-append',
-      node.value,
-      'Only text and SGLang expressions can be appended to a state.',
-      [
-        {
-          title: 'Wrap in str(...)',
-          edits: [
-            { start: node.value.start, end: node.value.start, text: 'str(' },
-            { start: node.value.end, end: node.value.end, text: ')' },
-          ],
-        },
-      ],
-    );
   } else if (isAppendingMethod(machine, node)) {
     machine.report(
       'appended-twice',
@@ -217,6 +212,8 @@ function checkAppended(machine: Machine, node: AugmentedAssign, value: Value): v
       '`s.user(...)` appends by itself: with `+=` the message is appended twice.',
       [{ title: "Remove '+='", edits: [{ start: node.start, end: node.value.start, text: '' }] }],
     );
+  } else {
+    checkAppendable(machine, node.value, value, 'appended to a state');
   }
 }
 
@@ -255,7 +252,7 @@ function define(
     ...(self !== null && !isProgram && !isStatic ? { self } : {}),
   };
   machine.enqueue(ref);
-  const isPlain = decorators.length === 0 || isStatic;
+  const isPlain = node.decorators.every(isTransparent);
   const value: Value = isProgram
     ? { kind: 'program', ref, bound: new Map() }
     : isPlain
@@ -265,8 +262,32 @@ function define(
   return value;
 }
 
+/** Decorators that leave what a call gives as it is. */
+const transparent: ReadonlySet<string> = new Set([
+  'staticmethod',
+  'classmethod',
+  'cache',
+  'lru_cache',
+  'wraps',
+  'override',
+  'retry',
+]);
+
+function isTransparent(decorator: Expression): boolean {
+  const callee = decorator.kind === 'Call' ? decorator.callee : decorator;
+  return transparent.has(
+    callee.kind === 'Attribute' ? callee.attribute.id : callee.kind === 'Name' ? callee.id : '',
+  );
+}
+
 function defineClass(machine: Machine, node: ClassDef, env: Environment): void {
-  for (const base of node.bases) machine.evaluate(base.value, env);
+  const bases = node.bases.map(({ value }) => machine.evaluate(value, env));
+  const [base] = bases;
+  const fields = node.body.flatMap((statement) =>
+    statement.kind === 'AnnotatedAssign' && statement.target.kind === 'Name'
+      ? [statement.target.id]
+      : [],
+  );
   const scope = env.enter(env);
   const members = machine.newMembers();
   const schema = classSchema(machine, node, env);
@@ -276,6 +297,8 @@ function defineClass(machine: Machine, node: ClassDef, env: Environment): void {
     members,
     isInstance: true,
     ...(schema === null ? {} : { schema }),
+    ...(bases.length === 1 && base?.kind === 'object' ? { base } : {}),
+    fields,
   };
   for (const statement of node.body) {
     if (statement.kind === 'FunctionDef')

@@ -12,7 +12,7 @@ import {
   tuple,
   unknown,
   withEntry,
-  type Members,
+  type ObjectValue,
   type Value,
 } from './value.ts';
 
@@ -40,7 +40,7 @@ export function assignTarget(
   }
   if (target.kind === 'Attribute') {
     const object = machine.evaluate(target.object, env);
-    if (object.kind === 'object') assignMember(machine, object.members, target.attribute.id, value);
+    if (object.kind === 'object') assignMember(machine, env, object, target.attribute.id, value);
     return;
   }
   machine.evaluate(target, env);
@@ -69,11 +69,32 @@ function assignParts(
   });
 }
 
-/** Members are seen by all instances and at all times: only what never changes is known of them. */
-function assignMember(machine: Machine, members: Members, name: string, value: Value): void {
-  const known = machine.member(members, name);
-  const isSame = known === undefined || joinValues(known, value) === known;
-  machine.setMember(members, name, isSame ? value : unknown);
+/**
+ * Members are seen at all times, those of classes by all instances: only what never changes is known of
+ * them. `None` stands for what comes later; all states of one program are alike.
+ */
+export function assignMember(
+  machine: Machine,
+  env: Environment,
+  object: ObjectValue,
+  name: string,
+  value: Value,
+): void {
+  const known = machine.member(object.members, name);
+  const joined = known ? joinValues(known, value) : value;
+  const isAlike =
+    known === undefined ||
+    joined === known ||
+    known.kind === 'none' ||
+    value.kind === 'none' ||
+    isOfOneProgram(env, [...stateIdsOf(known), ...stateIdsOf(value)], known, value);
+  const kept = joined === known && known.kind !== 'unknown' ? value : joined;
+  machine.setMember(object.members, name, isAlike ? kept : unknown);
+}
+
+function isOfOneProgram(env: Environment, ids: readonly number[], ...values: readonly Value[]) {
+  const programs = new Set(ids.map((id) => env.state(id)?.program));
+  return programs.size === 1 && values.every((value) => stateIdsOf(value).length > 0);
 }
 
 function assignSubscript(

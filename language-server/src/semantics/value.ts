@@ -98,6 +98,10 @@ export type Value =
       readonly isInstance: boolean;
       /** Of pydantic models, and of enumerations. */
       readonly schema?: JsonSchema;
+      /** Where other members are: the class of an instance, the base of a class. */
+      readonly base?: ObjectValue;
+      /** Names that the class annotates, in order: arguments of a constructor that is not written out. */
+      readonly fields?: readonly string[];
     }
   | { readonly kind: 'builtin'; readonly name: string }
   | { readonly kind: 'module'; readonly path: string }
@@ -115,6 +119,8 @@ export type Value =
   | { readonly kind: 'backend'; readonly backend: BackendKind }
   | { readonly kind: 'context'; readonly enter: Value; readonly exit: ContextExit }
   | { readonly kind: 'union'; readonly members: readonly Value[] };
+
+export type ObjectValue = Extract<Value, { kind: 'object' }>;
 
 /** Changed in place, by `Machine.setMember` only. */
 export type Members = Map<string, Value>;

@@ -9,7 +9,8 @@ import { formatType, joinTypes, unknownType, type GenType } from '../semantics/g
 import type { SourceUnit } from '../semantics/source-unit.ts';
 import { bodyClass, programIds, stateClass, stateDecorator } from './virtual-cell.ts';
 
-const head = `from typing import Any as __Any, Callable as __Callable, Literal, overload as __overload
+const head = `from typing import Any as __Any, Awaitable as __Awaitable, Callable as __Callable, Literal, overload as __overload
+from sglang.lang.async_state import AsyncProgramState as __AsyncProgramState
 from sglang.lang.interpreter import ProgramState as __ProgramState
 from sglang.lang.ir import SglFunction as __SglFunction
 `;
@@ -24,10 +25,13 @@ export function stateTypes(analysis: ModuleAnalysis): string {
 function programTypes({ facts }: ModuleAnalysis, program: ProgramFact, id: string): string {
   const state = stateClass(id);
   const body = bodyTypes(facts.reads, program);
+  const { isAsync } = program.node;
+  const isAlike = body.size === 0 && !isAsync;
+  const base = isAsync ? '__AsyncProgramState' : isAlike ? state : '__ProgramState';
   return `class ${state}(__ProgramState):
 ${getters(program.variables)}
-class ${bodyClass(id)}(${body.size === 0 ? state : '__ProgramState'}):
-${body.size === 0 ? '    pass' : getters(new Map([...program.variables, ...body]))}
+class ${bodyClass(id)}(${base}):
+${isAlike ? '    pass' : getters(new Map([...program.variables, ...body]), isAsync)}
 def ${stateDecorator(id)}(decorator: object, /) -> __Callable[[__Callable[..., __Any]], __SglFunction[${state}]]: ...
 `;
 }
@@ -54,12 +58,14 @@ function bodyTypes(
   return new Map([...types].filter(isOther));
 }
 
-function getters(types: ReadonlyMap<string, GenType>): string {
-  const overloads = [...types].map(
-    ([variable, type]) => `    @__overload
-    def __getitem__(self, name: Literal[${JSON.stringify(variable)}], /) -> ${formatType(type).replaceAll(/\bAny\b/g, '__Any')}: ...
-`,
-  );
+/** `isAwaited`: the program is a coroutine, which reads with `await s["x"]`. */
+function getters(types: ReadonlyMap<string, GenType>, isAwaited = false): string {
+  const overloads = [...types].map(([variable, type]) => {
+    const value = formatType(type).replaceAll(/\bAny\b/g, '__Any');
+    return `    @__overload
+    def __getitem__(self, name: Literal[${JSON.stringify(variable)}], /) -> ${isAwaited ? `__Awaitable[${value}]` : value}: ...
+`;
+  });
   const fallback = `    @__overload
     def __getitem__(self, name: str, /) -> __Any: ...
 `;

@@ -156,6 +156,73 @@ def g(s):
     const { service, uri } = at([program, 'f.run().get_meta_info("kind")["spec_verify_ct|"]']);
     expect(service.diagnostics(uri)).toEqual([]);
   });
+  const both = ['bug one of the choices', 'idea one of the choices'];
+  it.each([
+    'st["kind"] in ["|"]',
+    'st["kind"] not in ("bug", "|")',
+    'x = [1] if "|" in {st["kind"]} else []',
+  ])('offers choices in lists: %s', (text) =>
+    check([program, `st = f.run()\n${text}`], text.startsWith('x') ? [] : both),
+  );
+  it('offers choices in cases', () => {
+    const match = 'match f.run()["kind"]:\n    case "bug" | "|" as k:\n        pass';
+    check([program, match], both);
+    check([program, match.replace('"bug" | "|" as k', '["|"]')], []);
+  });
+  it('offers keys to get', () =>
+    check(
+      [
+        `@function\ndef g(s):\n    s += gen("j", json_schema='{"properties": {"a": {"properties": {"b": {"type": "integer"}}}}}')`,
+        'd = json.loads(g.run()["j"])\nd.get("other"), d.get("a", {}).get("|")',
+      ],
+      ['b int, key of the JSON schema'],
+    ));
+  it("offers a program's parameters as keys of a batch", () => {
+    const cells = ['@function\ndef g(s, country, n=1):\n    s += country'];
+    check([...cells, 'g.run_batch([{"|"}])'], ['country country', 'n n=1']);
+    check([...cells, 'g.run_batch([{"n": 1}, {"country": "x", "|": 1}])'], ['n n=1']);
+    check([...cells, 'g.run_batch([{"country": "|"}])'], []);
+  });
+  it('offers what a parameter takes', () => {
+    const labels = (text: string) => {
+      const { service, uri, offset } = at([`@function\ndef g(s):\n    ${text}`]);
+      return service.completions(uri, offset).map(({ label, insertText }) => [label, insertText]);
+    };
+    expect(labels('s += gen("a", dtype=|)')).toContainEqual(['int', 'int']);
+    expect(labels('s += gen("a", dtype="|")')).toEqual([]);
+    expect(labels('s += sgl.select("a", ["b"], choices_method=|)')).toContainEqual([
+      'greedy_token_selection',
+      'sgl.greedy_token_selection',
+    ]);
+    expect(labels('s.fork(2).join("|")')).toEqual([
+      ['gather_variable', 'gather_variable'],
+      ['concate_and_append', 'concate_and_append'],
+    ]);
+    expect(labels('s += separate_reasoning(gen("a"), model_type="|")')).toContainEqual([
+      'qwen3',
+      'qwen3',
+    ]);
+  });
+  it('writes the known part of a name with a hole', () => {
+    const { service, uri, offset } = at([
+      '@function\ndef g(s, n):\n    for i in n:\n        s += gen(f"tip_{i}")\n    s["|"]',
+    ]);
+    expect(service.completions(uri, offset)).toMatchObject([
+      { label: 'tip_{…}', insertText: 'tip_' },
+    ]);
+  });
+  it('explains every parameter', () => {
+    for (const call of ['gen(|)', 'select(|)', 'gen_int(|)', 'separate_reasoning(|)']) {
+      const { service, uri, offset } = at([`@function\ndef g(s):\n    s += ${call}`]);
+      const items = service.completions(uri, offset);
+      expect(items.length).toBeGreaterThan(1);
+      expect(items.filter(({ documentation }) => documentation.length < 10)).toEqual([]);
+    }
+    const { service, uri, offset } = at(['@function\ndef g(s):\n    s += "x"', 'g.run(|)']);
+    const vague = ({ documentation }: { documentation: string }) =>
+      documentation.length < 10 || documentation.startsWith('See');
+    expect(service.completions(uri, offset).filter(vague)).toEqual([]);
+  });
   it('offers parameters of gen that are not given yet', () => {
     const { service, uri, offset } = at(['x = gen("a", max_tokens=3, te|)']);
     const labels = service.completions(uri, offset).map((item) => item.label);
@@ -202,6 +269,34 @@ describe('hover', () => {
       ],
       'Set only when t is "x"',
     ));
+  it('shows a program where it is used, lists after join', () =>
+    check(
+      [program, 'states = |f.run_batch([{"q": "x"}])'],
+      '(program) f(q: str = "x")',
+      '- `reply`: `list[str]`',
+    ));
+  it('says what a gen of forks is after join', () =>
+    check([program.replace('"reply"', '"re|ply"')], 'reply: str', 'A `list[str]` after `join`.'));
+  it('says that a gen is in another cell', () => {
+    check([program, 'f.run()["ki|nd"]'], 'Made by `f` at line 3 of another cell.');
+    check([`${program}f.run()["ki|nd"]`], 'Made by `f` at line 3.');
+  });
+  it('shows what a parameter means', () => {
+    check(['x = gen("a", max_to|kens=3)'], '(parameter) max_tokens: int | None', 'Most tokens');
+    check([program, 'f.run(top|_k=1)'], '-1 for all. For gens that name none.');
+    check([program, 'f.run(|q="a")'], '(parameter) q: str = "x"');
+  });
+  it('shows keys of a schema and of meta information', () => {
+    check(
+      [
+        `@function\ndef g(s):\n    s += gen("j", json_schema='{"properties": {"age": {"type": "integer", "description": "In years"}}}')`,
+        'json.loads(g.run()["j"])["a|ge"]',
+      ],
+      '(key) age: int',
+      'In years',
+    );
+    check([program, 'f.run().get_meta_info("kind")["cached|_tokens"]'], '(key) cached_tokens: int');
+  });
   it('says nothing on other things', () => {
     const { service, uri, offset } = at(['x| = 1']);
     expect(service.hover(uri, offset)).toBeNull();
@@ -347,6 +442,67 @@ describe('rename', () => {
     expect(
       renamed(['@function\ndef g(s):\n    s += "x"', '|g.run()\nh = g.bind()'], 'hello'),
     ).toEqual(['@function\ndef hello(s):\n    s += "x"', 'hello.run()\nh = hello.bind()']);
+  });
+  it('renames a variable together with what is stored under its name and with its reasoning', () => {
+    expect(
+      renamed(
+        ['@function\ndef g(s):\n    s += gen("a")\n    s["|a"] = int(s["a"])', 'g.run()["a"]'],
+        'age',
+      ),
+    ).toEqual([
+      '@function\ndef g(s):\n    s += gen("age")\n    s["age"] = int(s["age"])',
+      'g.run()["age"]',
+    ]);
+    const thinks = '@function\ndef g(s):\n    s += separate_reasoning(gen("a"), "qwen3")';
+    expect(renamed([thinks, 'g.run()["|a"], g.run()["a_reasoning_content"]'], 'b')[1]).toBe(
+      'g.run()["b"], g.run()["b_reasoning_content"]',
+    );
+    expect(renamed(['@function\ndef g(s):\n    s += gen("a" "b")', 'g.run()["|ab"]'], 'c')).toEqual(
+      ['@function\ndef g(s):\n    s += gen("c")', 'g.run()["c"]'],
+    );
+  });
+  it('refuses names that the code puts together, and says where', () => {
+    const refused = (...cells: readonly string[]) => {
+      const { service, uri, offset } = at(cells);
+      return () => service.rename(uri, offset, 'new');
+    };
+    const message = '"tip_1" is not written out at line 4, where it is generated';
+    expect(
+      refused(
+        '@function\ndef g(s):\n    for i in range(2):\n        s += gen(f"tip_{i}")\n    s["tip|_1"]',
+      ),
+    ).toThrow(message);
+    expect(refused('N = "a"\n@function\ndef g(s):\n    s += gen(N)', 'g.run()["|a"]')).toThrow(
+      'line 4',
+    );
+    expect(
+      refused('def h(s, n):\n    s += gen(n)\n@function\ndef g(s):\n    h(s, "a")\n    s["|a"]'),
+    ).toThrow('line 2');
+  });
+  it("renames a program's parameter in its body, in calls and in batches", () => {
+    const body =
+      '@function\ndef g(s, topic, n=1):\n    s += user(f"On {topic}")\n    def other(topic): return topic\n    x = [topic for topic in n] + [topic for y in n]\n    return lambda: topic';
+    const runs =
+      'g.run(topic="x")\ng.run_batch([{"topic": "x", "n": 2}, {"topic": topic}])\ng.run_batch([{\'topic\': q} for q in "ab"])\ng.bind(topic=1).run(n=3)\nprint(dict(topic=1))';
+    const after = [
+      body
+        .replace('s, topic', 's, country')
+        .replace('{topic}', '{country}')
+        .replace('[topic for y', '[country for y')
+        .replace('lambda: topic', 'lambda: country'),
+      runs
+        .replace('g.run(topic', 'g.run(country')
+        .replace('{"topic": "x"', '{"country": "x"')
+        .replace('{"topic": topic', '{"country": topic')
+        .replace("{'topic'", "{'country'")
+        .replace('bind(topic', 'bind(country'),
+    ];
+    expect(renamed([body.replace('s, topic', 's, |topic'), runs], 'country')).toEqual(after);
+    expect(renamed([body, runs.replace('run(topic', 'run(|topic')], 'country')).toEqual(after);
+    const { service, uri, offset } = at([body.replace('{topic}', '{to|pic}')]);
+    expect(service.prepareRename(uri, offset)).toMatchObject({ placeholder: 'topic' });
+    expect(() => service.rename(uri, offset, 'n')).toThrow('has a parameter "n" already');
+    expect(() => service.rename(uri, offset, '1n')).toThrow('not a Python name');
   });
   it('refuses names that would break the code', () => {
     const { service, uri, offset } = at([program, 'f.run()["ki|nd"]']);
@@ -500,10 +656,120 @@ describe('code actions', () => {
     expect(apply(['@function\ndef g(s, q):\n    s += q', '|g.run()'], 'Add q')).toBe(
       'g.run(q=...)',
     ));
+  it.each([
+    ['g.run("x", max|_tokens=4)', 'max_new_tokens'],
+    ['x = gen("a", sche|ma="{}")', 'json_schema'],
+    ['x = gen("a", stop|_str="x")', 'stop'],
+    ['x = gen("a", te|mp=0)', 'temperature'],
+  ])('knows what other APIs call it: %s', (text, name) =>
+    expect(apply(['@function\ndef g(s, q):\n    s += q', text], `Change to '${name}'`)).toContain(
+      `${name}=`,
+    ),
+  );
+  it('corrects a name by its words', () =>
+    expect(
+      apply(
+        [
+          '@function\ndef g(s):\n    s += gen("final_answer") + gen("thoughts")',
+          'g.run()["answ|er"]',
+        ],
+        'Change to "final_answer"',
+      ),
+    ).toBe('g.run()["final_answer"]'));
+  it('makes a list of one run', () =>
+    expect(
+      apply(['@function\ndef g(s, q):\n    s += q', 'g.run_batch({|"q": "x"})'], 'Make it a list'),
+    ).toBe('g.run_batch([{"q": "x"}])'));
+  it.each([
+    [
+      's += user("x") + sgl.g|en("a")',
+      'Wrap in assistant(...)',
+      's += user("x") + sgl.assistant(sgl.gen("a"))',
+    ],
+    [
+      'forks = s.fork(2); forks += "|a"',
+      'Append to each fork',
+      'forks = s.fork(2); forks += lambda i: "a"',
+    ],
+    [
+      's.fork(2).join("gat|her")',
+      'Change to "gather_variable"',
+      's.fork(2).join("gather_variable")',
+    ],
+    ['s += gen("a", choices=["x", "y", "x|"])', 'Remove "x"', 's += gen("a", choices=["x", "y"])'],
+    ['s += gen("a", choices=["|", "y"])', 'Remove ""', 's += gen("a", choices=["y"])'],
+    ['s += gen("a", top_p=|2)', 'Change to 1', 's += gen("a", top_p=1)'],
+    ['s += gen("a", temperature=-|1)', 'Change to 0', 's += gen("a", temperature=0)'],
+    ['g.run_batch([{"q": 1, "r": 2|}])', 'Add n', 'g.run_batch([{"q": 1, "r": 2, "n": ...}])'],
+    ['g.run_batch([{|}])', 'Add q, n', 'g.run_batch([{"q": ..., "n": ...}])'],
+  ])('repairs %s', (before, title, after) => {
+    const head = '@function\ndef g(s, q, n, r=1):\n    ';
+    expect(apply([`${head}${before}`], title)).toBe(`${head}${after}`);
+  });
+  it('extracts the choices of select, and tuples', () => {
+    const title = 'Extract choices into a constant';
+    const of = (text: string) => apply([`@function\ndef g(s):\n    s += ${text}`], title);
+    expect(of('select("a", ["x|", "y"])')).toBe(
+      'A_CHOICES = ["x", "y"]\n\n\n@function\ndef g(s):\n    s += select("a", A_CHOICES)',
+    );
+    expect(of('gen("a", choices=("x|", "y"))')).toContain('A_CHOICES = ("x", "y")');
+  });
+  it('compares an answer', () =>
+    expect(
+      apply(
+        ['@function\ndef g(s):\n    s += gen("ok", dtype=bool)', 'if g.run()["|ok"]: pass'],
+        "Compare with 'True'",
+      ),
+    ).toBe('if g.run()["ok"] == "True": pass'));
+  it('takes the schema of a class', () =>
+    expect(
+      apply(
+        ['class A:\n    x: int\ny = gen("a", json_schema=A|)'],
+        'Use json.dumps(….model_json_schema())',
+      ),
+    ).toContain('json_schema=json.dumps(A.model_json_schema()))'));
   it('wraps a schema', () =>
     expect(
       apply(['x = gen("a", json_schema={|"type": "object"})'], 'Wrap in json.dumps(...)'),
     ).toBe('x = gen("a", json_schema=json.dumps({"type": "object"}))'));
+  it.each([
+    [`f"So {gen('|a')} it is"`, `f"So " + gen('a') + f" it is"`],
+    [`user(f"{ q }: {gen('|a')}")`, `user(f"{ q }: " + gen('a'))`],
+    [`fr'''{\n  gen("|a")\n} it is'''`, `gen("a") + fr''' it is'''`],
+    [`f"{gen('|a')}"`, `gen('a')`],
+    [`("x" f"{gen('|a')}" "y")`, `("x" + gen('a') + "y")`],
+  ])('takes a gen out of formatted text: %s', (before, after) =>
+    expect(apply([`@function\ndef g(s, q):\n    s += ${before}`], "Add it with '+'")).toBe(
+      `@function\ndef g(s, q):\n    s += ${after}`,
+    ),
+  );
+  it('takes a traced value out of an f-string', () => {
+    const program = (text: string) =>
+      `@function\ndef g(s):\n    s += gen("a")\n    s += ${text}\ng.trace()`;
+    expect(apply([program('f"so {s[\'|a\']}!"')], "Add it with '+'")).toBe(
+      program('f"so " + s[\'a\'] + f"!"'),
+    );
+  });
+  it('appends what is forgotten', () =>
+    expect(apply(['@function\ndef g(s, q):\n    us|er(q)'], 'Append to s')).toBe(
+      '@function\ndef g(s, q):\n    s += user(q)',
+    ));
+  it('adds the parts of a list', () =>
+    expect(
+      apply(
+        ['@function\ndef g(s, q):\n    s += user([|image(q), "what is it?"])'],
+        "Add the parts with '+'",
+      ),
+    ).toBe('@function\ndef g(s, q):\n    s += user(image(q) + "what is it?")'));
+  it('joins the values of forks', () =>
+    expect(
+      apply(
+        [
+          '@function\ndef g(s, q):\n    forks = s.fork(2)\n    forks += gen("a")\n    forks.join()\n    s += s["|a"]',
+        ],
+        "Join with '\\n'",
+      ),
+    ).toContain('    s += "\\n".join(s["a"])'));
   it('ignores a finding on its line', () =>
     expect(apply([program, 'f.run()["n|o"]\nx = 1'], 'Ignore unknown-variable on this line')).toBe(
       'f.run()["no"]  # sglang: ignore[unknown-variable]\nx = 1',

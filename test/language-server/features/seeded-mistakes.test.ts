@@ -11,6 +11,10 @@ const mistakes: Readonly<Record<string, readonly string[]>> = {
     'state = f.run()\nstate[«unknown-variable:"captial"»]',
   ],
   'a typo inside the program': [body('s += gen("capital")\ns += s[«unknown-variable:"capitol"»]')],
+  'a number for a name': [
+    body('s += gen("a")'),
+    'st = f.run()\nst[«unknown-variable:0»]\nf.run_batch([{}])[0]["a"]',
+  ],
   'a name that never existed': [body('s += gen("a")'), 'f.run()[«unknown-variable:"zebra"»]'],
   'a typo in get_meta_info': [
     body('s += gen("answer")'),
@@ -71,11 +75,31 @@ const mistakes: Readonly<Record<string, readonly string[]>> = {
   'a typo after a run in a thread': [
     `import asyncio\n${body('s += gen("tip")')}\nasync def go():\n    state = await asyncio.to_thread(f.run, q="x")\n    return state[«unknown-variable:"tpi"»]`,
   ],
+  'typos after gather, in a pool and in a partial': [
+    `import asyncio\nfrom functools import partial\n${body('s += gen("tip")')}\nasync def one(q):\n    return await asyncio.to_thread(f.run, q=q)\nasync def go(pool):\n    states = await asyncio.gather(*[one(q) for q in "ab"])\n    print(states[0][«unknown-variable:"tpi"»], asyncio.run(one("a"))[«unknown-variable:"tpo"»])\n    for state in pool.map(partial(f.run, temperature=0), ["a"]):\n        print(state[«unknown-variable:"tap"»])\n    print(pool.submit(f.run, q="a").result()[«unknown-variable:"top"»])`,
+  ],
   'wrong arguments of a run in a thread': [
     `import asyncio\n@function\ndef f(s, q):\n    s += q + gen("tip")\nasync def go():\n    return await «call-arguments:asyncio.to_thread»(f.run, «call-arguments:p»="x")`,
   ],
   'a typo where another exception is suppressed': [
     `from contextlib import suppress\n${body('s += gen("tip")')}\nwith suppress(ValueError):\n    print(f.run(q="x")[«unknown-variable:"tpi"»])`,
+  ],
+  'typos in what instances hold': [
+    body('s += gen("tip")'),
+    'class Bot:\n    def __init__(self, q):\n        self.first, self.last = f.run(q=q), None\n    def ask(self, q):\n        self.last = f.run(q=q)\n    def __call__(self):\n        return self.first\nclass Sub(Bot): pass\nbot = Bot("x")\nprint(bot.first[«unknown-variable:"tpi"»], bot()[«unknown-variable:"tap"»])\nbot.ask("y")\nbot.ask("z")\nprint(bot.last[«unknown-variable:"top"»], Sub("x").first[«unknown-variable:"typ"»])',
+  ],
+  'a choice of no turn of a loop': [
+    body(
+      'for name in ["c", "d"]:\n    s += gen("a", choices=[name])\n    ok = s["a"] == "d" or s["a"] == «impossible-comparison:"e"»',
+    ),
+  ],
+  'typos in the message of an assertion and in a sort': [
+    body('s += gen("tip")'),
+    'states = f.run_batch([{"q": "x"}])\nstates.sort(key=lambda state: state[«unknown-variable:"tpi"»])\nassert states, f"none: {states[0][«unknown-variable:\'tap\'»]}"',
+  ],
+  'typos in lambdas that others call, and behind a progress bar': [
+    body('s += gen("tip")'),
+    'st = f.run()\njob = lambda: st[«unknown-variable:"tpi"»]\ndf["q"].apply(lambda q: f.run(q=q)[«unknown-variable:"tap"»])\nfor state in tqdm(f.run_batch([{}])): print(state[«unknown-variable:"top"»])',
   ],
   'a typo in a key function': [
     body('s += gen("tip")'),
@@ -99,6 +123,13 @@ const mistakes: Readonly<Record<string, readonly string[]>> = {
   ],
   'a name outside a pattern': [
     body('for i in range(int(q)):\n    s += gen(f"tip_{i}")\nx = s[«unknown-variable:"hint_1"»]'),
+  ],
+  'a typo among the names of a loop': [
+    body('s += gen("a") + gen("b")'),
+    'st = f.run()\nfor name in ["a", "bb"]:\n    print(name, st[«unknown-variable:name»])\nrow = {key: st[«unknown-variable:key»] for key in ("a", "c")}',
+  ],
+  'one of two names that does not exist': [
+    body('s += gen("a")\nkey = "a" if q else "zebra"\ns += s[«unknown-variable:key»]'),
   ],
   'read before gen': [body('s += s[«read-before-gen:"a"»]\ns += gen("a")')],
   'read before join': [
@@ -172,6 +203,21 @@ const mistakes: Readonly<Record<string, readonly string[]>> = {
   'a bool comparison': [
     body('s += gen("ok", dtype=bool)\nif «value-is-str:s["ok"]» == True: pass'),
   ],
+  'numbers where text is': [
+    body(
+      's += gen("n", dtype=int) + gen("p", dtype=float)\nfor i in range(«value-is-str:s["n"]»): pass\nx = [1, 2, 3][«value-is-str:s["n"]»]\ny = -«value-is-str:s["n"]» + round(«value-is-str:s["p"]»)\nz = «value-is-str:s["p"]» * 2.5 + «value-is-str:s["n"]» % 2\nok = «value-is-str:s["n"]» in [1, 2]',
+    ),
+  ],
+  'a sum of texts': [
+    body(
+      'forks = s.fork(2)\nforks += gen("n", dtype=int)\nforks.join()\nx = sum(«value-is-str:s["n"]») / 2 + sum(int(n) for n in s["n"])',
+    ),
+  ],
+  'an answer that is always true': [
+    body(
+      's += gen("ok", dtype=bool) + gen("sure", choices=["yes", "no"]) + gen("why")\nif «value-is-str:s["ok"]»: pass\nwhile not «value-is-str:s["sure"]»: pass\nx = 1 if «value-is-str:s["sure"]» else 2\nassert «value-is-str:s["ok"]»\ny = [i for i in q if «value-is-str:s["ok"]»]\nif «value-is-str:s["ok"]» and s["why"]: pass',
+    ),
+  ],
   'overwritten before it is read': [body('s += gen("a")\ns += gen(«duplicate-name:"a"»)')],
   'max_tokens with choices': [
     body('s += gen("a", choices=["x", "y"], «ignored-argument:max_tokens=5»)'),
@@ -186,6 +232,15 @@ const mistakes: Readonly<Record<string, readonly string[]>> = {
   'dtype and regex': [body('s += gen("a", dtype=int, «dtype-with-regex:regex="[0-9]+"»)')],
   'regex and json_schema': [
     body('s += gen("a", regex="a+", «regex-with-json-schema:json_schema="{}"»)'),
+  ],
+  'choices in one text, and in a dict': [
+    body(
+      's += gen("a", choices=«call-arguments:"yes no"»)\ns += select("b", choices=«call-arguments:{"x": 1}»)',
+    ),
+  ],
+  'a typo after a run that is awaited': [
+    body('s += gen("tip")'),
+    'st = await f.run_async(q="x", «call-arguments:max_tokens»=3)\nst[«unknown-variable:"tpi"»]\nfor st in await f.run_batch_async([{"q": "a"}, {"«call-arguments:p»": "b"}]):\n    print(st[«unknown-variable:"tpo"»])',
   ],
   'an unknown dtype': [body('s += gen("a", dtype=«invalid-dtype:"list"»)')],
   'an open parenthesis in a regex': [body('s += gen("a", regex=r"«invalid-regex:(»a|b")')],
@@ -206,6 +261,26 @@ const mistakes: Readonly<Record<string, readonly string[]>> = {
   ],
   'a schema as a dict': [
     body('s += gen("a", json_schema=«invalid-json-schema:{"type": "object"}»)'),
+  ],
+  'a class as a schema': [
+    'from pydantic import BaseModel\nclass City(BaseModel):\n    name: str',
+    body('s += gen("a", json_schema=«invalid-json-schema:City»)'),
+  ],
+  'a reference that leads nowhere': [
+    body(
+      `s += gen("a", json_schema=«invalid-json-schema:'{"properties": {"x": {"$ref": "#/$defs/Y"}}}'»)\ns += gen("b", json_schema='{"$ref": "#/$defs/Y", "$defs": {"Y": {"type": "object"}}}')`,
+    ),
+  ],
+  'a pattern and limits that nothing fits': [
+    body(
+      `s += gen("a", json_schema=«invalid-json-schema:'{"type": "string", "pattern": "[a-z"}'»)\ns += gen("b", json_schema='{"type": "string", "pattern": "\\\\\\\\p{L}+"}')\ns += gen("c", json_schema=«invalid-json-schema:'{"items": {"minLength": 4, "maxLength": 2}}'»)`,
+    ),
+  ],
+  'keys behind references': [
+    body(
+      `s += gen("a", json_schema='{"properties": {"x": {"$ref": "#/$defs/Y"}, "z": {"type": "array", "items": {"anyOf": [{"$ref": "#/$defs/Y"}, {"type": "null"}]}}}, "$defs": {"Y": {"properties": {"name": {"type": "string"}, "next": {"allOf": [{"$ref": "#/$defs/Y"}]}}}}}')`,
+    ),
+    'd = json.loads(f.run()["a"])\nprint(d["x"]["name"], d["x"][«unknown-json-key:"nam"»], d["z"][0][«unknown-json-key:"nam"»], d["x"]["next"][«unknown-json-key:"nam"»])',
   ],
   'a negative max_tokens': [body('s += gen("a", max_tokens=«invalid-sampling-value:-1»)')],
   'top_p above one': [body('s += gen("a", top_p=«invalid-sampling-value:1.5»)')],
@@ -256,6 +331,22 @@ const mistakes: Readonly<Record<string, readonly string[]>> = {
     '@function\ndef g(s, question):\n    s += question',
     'g.run("a", «call-arguments:"b"»)',
   ],
+  'too many arguments by position': [
+    '@function\ndef g(s, a, *, b=1):\n    s += a',
+    'g.run("a", «call-arguments:"b"»)\ng.run("a", b="b")',
+  ],
+  'two values for one argument': [
+    '@function\ndef g(s, a, b=1):\n    s += a',
+    'g.run("x", «call-arguments:a="y"»)',
+  ],
+  'one run instead of a batch': [
+    '@function\ndef g(s, a):\n    s += a',
+    'g.run_batch(«call-arguments:{"a": "x"}»)',
+  ],
+  'rows that do not fit': [
+    '@function\ndef g(s, a, b=1):\n    s += a',
+    'g.run_batch([("x",), «call-arguments:()», ["x", 2], «call-arguments:("x", 2, 3)»])',
+  ],
   'an unknown bind': [
     '@function\ndef g(s, question):\n    s += question',
     'g.bind(«call-arguments:questoin»="x")',
@@ -266,6 +357,35 @@ const mistakes: Readonly<Record<string, readonly string[]>> = {
   'a number added to an expression': [body('s += "a" + gen("b") + «invalid-append:3»')],
   'text appended to all forks': [
     body('forks = s.fork(2)\nforks += «invalid-append:"Go:"»\nforks.join()'),
+  ],
+  'bytes, a length, a list and a state appended': [
+    body(
+      's += «invalid-append:b"x"»\ns += «invalid-append:len(q)»\ns += «invalid-append:[user(q), assistant(gen("a"))]»\ns += «invalid-append:f("x")»',
+    ),
+  ],
+  'a list and a number in a message': [
+    body(
+      's += user(«invalid-append:[image(q), "what is it?"]»)\nwith s.assistant(): s += gen("a")\ns.user(«invalid-append:5»)',
+    ),
+  ],
+  'the list of a join appended': [
+    body(
+      'forks = s.fork(2)\nforks += gen("a")\nforks.join()\ns += «invalid-append:s["a"]»\ns += user(«invalid-append:s["a"]»)\ns += s["a"][0]',
+    ),
+  ],
+  'messages that are not appended': [
+    body(
+      '«not-appended:sgl.user(q)»\n«not-appended:"So " + assistant(gen("a")) + "."»\ns.user(q)\nwith s.assistant():\n    «not-appended:gen("b")»',
+    ),
+  ],
+  'a gen that a helper does not append': [
+    'def ask(s):\n    «not-appended:user("x")»\n    return gen("b")',
+    body('s += ask(s)'),
+  ],
+  'gens inside formatted text': [
+    body(
+      `s += f"{q} is {«gen-in-fstring:gen('a')»} or {«gen-in-fstring:select('b', ['x'])»!r}"\ns += "%s" % «gen-in-fstring:gen("c")»\ns += "{} {}".format(q, «gen-in-fstring:gen("d")»)\nx = user("%s %s" % «gen-in-fstring:(q, gen("e"))»)`,
+    ),
   ],
   'a message appended twice': [body('s += «appended-twice:s.user("x")»')],
   'an unknown join mode': [
@@ -279,6 +399,12 @@ const mistakes: Readonly<Record<string, readonly string[]>> = {
   ],
   'a traced value in an f-string': [
     body('s += gen("a")\ns += f"so {s[«traced-value-in-fstring:\'a\'»]}"'),
+    'f.trace()',
+  ],
+  'a traced value in a long f-string, and one that is only printed': [
+    body(
+      `s += gen("a")\nprint(f"now {s['a']}")\ns += f"""so\n{s[«traced-value-in-fstring:'a'»]} and"""`,
+    ),
     'f.trace()',
   ],
   'a gen that nobody reads': [

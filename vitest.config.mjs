@@ -31,6 +31,7 @@ export default defineConfig({
           // Hundreds of kernels, runtimes and servers start from the same sources: each compiles a third less.
           env: { NODE_COMPILE_CACHE: join(tmpdir(), 'sglang-notebooks-test-cache', 'compiled') },
           retry: 1,
+          expect: { poll: { timeout: 30_000 } },
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },
@@ -42,6 +43,7 @@ export default defineConfig({
           pool: 'forks',
           fileParallelism: false,
           retry: 1,
+          expect: { poll: { timeout: 30_000 } },
           testTimeout: 240_000,
           hookTimeout: 300_000,
         },

@@ -114,7 +114,7 @@ it('lets a cell that its debugger holds go on when the window is gone', async ()
     controls: [{ kind: 'breakpoints', source: { cell: cell.id }, breakpoints }],
     event: (event) => events.push(event),
   });
-  await expect.poll(() => events.length, { timeout: 30_000 }).toBe(1);
+  await expect.poll(() => events.length).toBe(1);
   expect(events[0]).toMatchObject({ kind: 'stopped', reason: 'breakpoint' });
   await first.session.leave();
 
@@ -133,7 +133,7 @@ it('goes on without a window, and shows the next one all of its output', async (
     'import time\nkept = 7\nfor i in range(30):\n    print("line", i, flush=True)\n    time.sleep(0.05)',
     before,
   );
-  await expect.poll(() => before.text, { timeout: 30_000 }).toContain('line 3\n');
+  await expect.poll(() => before.text).toContain('line 3\n');
   await first.session.leave();
   expect(first.session.pid).toBeUndefined();
   expect(before.outcome).toBe('');
@@ -174,7 +174,7 @@ it('asks the next window what the cell still waits for', async () => {
   const first = newWindow();
   const cut = new Cell();
   void first.session.execute(cell, 'print(input("name? ")); print(input("later? "))', cut);
-  await expect.poll(() => cut.asked, { timeout: 30_000 }).toEqual(['name? ', 'later? ']);
+  await expect.poll(() => cut.asked).toEqual(['name? ', 'later? ']);
   await first.session.leave();
   const second = newWindow();
   const after = new Cell();
@@ -191,7 +191,7 @@ it('serves one window; another takes over only when told to, and the first is to
   const first = newWindow();
   const running = new Cell();
   const run = first.session.execute(cell, 'import time\ntime.sleep(600)', running);
-  await expect.poll(() => first.log.at(-1), { timeout: 30_000 }).toBe('busy');
+  await expect.poll(() => first.log.at(-1)).toBe('busy');
   const second = newWindow();
   await expect(second.session.attach(record(), false, () => null)).rejects.toMatchObject({
     code: 'KERNEL_IN_USE',
@@ -216,7 +216,7 @@ it('goes to the next window when its own no longer answers', async () => {
     'import time\nprint("begun", flush=True)\ntime.sleep(7)\nprint("done")',
     running,
   );
-  await expect.poll(() => running.text, { timeout: 30_000 }).toBe('begun\n');
+  await expect.poll(() => running.text).toBe('begun\n');
   const [second, third] = [newWindow(), newWindow()];
   const after = new Cell();
   const attached = second.session.attach(record(), false, () => after);
@@ -273,7 +273,7 @@ it('ends when no window comes back, and leaves nothing behind', async () => {
   await session.execute(cell, '1', new Cell());
   const { pid, address } = record();
   await session.leave();
-  await expect.poll(() => isAlive(pid), { timeout: 15_000 }).toBe(false);
+  await expect.poll(() => isAlive(pid)).toBe(false);
   expect(() => statSync(address)).toThrow('ENOENT');
   expect(readdirSync(folder).filter((name) => name.endsWith('.json'))).toEqual([]);
 });
@@ -283,7 +283,7 @@ it('ends with its window when it is not to stay', async () => {
   await session.execute(cell, '1', new Cell());
   const { pid } = record();
   await session.leave();
-  await expect.poll(() => isAlive(pid), { timeout: 5000 }).toBe(false);
+  await expect.poll(() => isAlive(pid)).toBe(false);
 });
 
 it('ends when its record is gone, for nobody can find it any more', async () => {
@@ -292,14 +292,14 @@ it('ends when its record is gone, for nobody can find it any more', async () => 
   const { pid, id } = record();
   await session.leave();
   rmSync(join(folder, `${id}.json`));
-  await expect.poll(() => isAlive(pid), { timeout: 15_000 }).toBe(false);
+  await expect.poll(() => isAlive(pid)).toBe(false);
 });
 
 it('says how a kernel ended, also one that another window started', async () => {
   const first = newWindow();
   const killed = new Cell();
   void first.session.execute(cell, 'import time\ntime.sleep(600)', killed);
-  await expect.poll(() => first.log.at(-1), { timeout: 30_000 }).toBe('busy');
+  await expect.poll(() => first.log.at(-1)).toBe('busy');
   first.session.kill();
   await killed.ended.promise;
   expect(killed.outcome).toMatch(/^KernelDied: The kernel was ended by SIGKILL/);

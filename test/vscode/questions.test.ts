@@ -109,7 +109,7 @@ describe('questions of a cell', () => {
         const root = input.getRootNode();
         return root instanceof ShadowRoot && root.activeElement === input;
       });
-    await expect.poll(isFocused, { timeout: 10_000 }).toBe(true);
+    await expect.poll(isFocused).toBe(true);
     await workbench.command('SGLang: Interrupt Kernel');
     await workbench.waitForOutput('KeyboardInterrupt');
     await workbench.waitForKernel('idle');

@@ -1,6 +1,7 @@
 /** `s += expression`: what each step of the expression does to a state. */
 import type { Environment } from './environment.ts';
 import { freshVersion } from './environment.ts';
+import { surround } from './fixes.ts';
 import { joinTypes } from './gen-type.ts';
 import { backendKind, backendModel, reportAt, type Machine } from './machine.ts';
 import { formatPattern } from './name-pattern.ts';
@@ -195,15 +196,7 @@ function wrapInAssistant({ unit, call }: GenSite) {
   const { callee } = call;
   const prefix =
     callee.kind === 'Attribute' ? unit.text.slice(callee.start, callee.attribute.start) : '';
-  return [
-    {
-      title: 'Wrap in assistant(...)',
-      edits: [
-        { start: call.start, end: call.start, text: `${prefix}assistant(` },
-        { start: call.end, end: call.end, text: ')' },
-      ],
-    },
-  ];
+  return [surround(call, `${prefix}assistant(`, ')', 'Wrap in assistant(...)')];
 }
 
 function reportBackend(machine: Machine, event: GenEvent): void {

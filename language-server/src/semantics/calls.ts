@@ -1,5 +1,6 @@
 /** Calls: of programs, states, `sgl.*`, helpers of the user, and what is known of Python's own. */
 import type { Argument, Call, Expression } from '../syntax/ast.ts';
+import { lastName } from '../syntax/walk.ts';
 import { callApi } from './api-calls.ts';
 import { checkFormatted } from './appendable.ts';
 import {
@@ -17,7 +18,7 @@ import {
 import { memberOf } from './attributes.ts';
 import { needNumber, needNumbers } from './comparisons.ts';
 import { appendEvents } from './append.ts';
-import type { Environment } from './environment.ts';
+import { continueWith, type Environment } from './environment.ts';
 import { elementOf, exactList, itemsOf } from './iteration.ts';
 import type { ArgumentValue, CallArguments, Machine } from './machine.ts';
 import { callProgramMethod, runProgram } from './program-calls.ts';
@@ -107,12 +108,35 @@ function callValue(machine: Machine, callee: Value, args: CallArguments, env: En
     return callObject(machine, callee, args, env);
   }
   if (callee.kind === 'union') {
-    return callee.members.map((member) => callValue(machine, member, args, env)).reduce(joinValues);
+    return callEach(callee.members, env, (member, at) => callValue(machine, member, args, at));
   }
   const ran = runElsewhere(machine, args, env) ?? literalArguments(args);
   if (ran) return ran;
   giveAway(machine, args, env);
   return mayBuildExpressions(args.node.callee, env) ? opaque : unknown;
+}
+
+/** Only one of several programs runs, and each would leave its own state here. */
+function callEach(
+  members: readonly Value[],
+  env: Environment,
+  call: (member: Value, env: Environment) => Value,
+): Value {
+  const isOneOf = members.some(
+    (member) =>
+      member.kind === 'program' || (member.kind === 'method' && member.object.kind === 'program'),
+  );
+  const paths = members.map((member) => {
+    const path = isOneOf ? env.fork() : env;
+    return { path, value: call(member, path) };
+  });
+  if (isOneOf)
+    continueWith(
+      env,
+      paths.map(({ path }) => path),
+    );
+  const [first = none, ...others] = paths.map(({ value }) => value);
+  return others.reduce(joinValues, first);
 }
 
 /** A class makes an instance; an instance may have `__call__`. */
@@ -154,8 +178,9 @@ function setFields(
   });
 }
 
+/** A field that a class declares again stays at its place. */
 function fieldsOf({ base, fields = [] }: ObjectValue): readonly string[] {
-  return [...(base ? fieldsOf(base) : []), ...fields];
+  return [...new Set([...(base ? fieldsOf(base) : []), ...fields])];
 }
 
 const opaque: Value = { kind: 'expression', events: [{ kind: 'opaque' }] };
@@ -241,11 +266,6 @@ function isStates(value: Value): boolean {
   return value.kind === 'list' ? isStates(value.element) : stateIdsOf(value).length > 0;
 }
 
-function lastName(callee: Expression): string {
-  if (callee.kind === 'Attribute') return callee.attribute.id;
-  return callee.kind === 'Name' ? callee.id : '';
-}
-
 function isAsyncio(callee: Expression): boolean {
   return (
     callee.kind === 'Attribute' && callee.object.kind === 'Name' && callee.object.id === 'asyncio'
@@ -325,10 +345,10 @@ function callMethod(
     return callProgramMethod(machine, env, object, name, args);
   }
   if (object.kind === 'union') {
-    const results = innermostFirst(object.members.filter((member) => member.kind !== 'none')).map(
-      (member) => callMethod(machine, { kind: 'method', object: member, name }, args, env),
-    );
-    return results.length === 0 ? none : results.reduce(joinValues);
+    const members = innermostFirst(object.members.filter((member) => member.kind !== 'none'));
+    const call = (member: Value, at: Environment) =>
+      callMethod(machine, { kind: 'method', object: member, name }, args, at);
+    return callEach(members, env, call);
   }
   if (object.kind === 'list') {
     if (name === 'sort') followSort(machine, object, args, env);

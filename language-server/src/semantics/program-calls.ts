@@ -9,6 +9,7 @@ import {
 import { checkRanges, noteBackend } from './api-calls.ts';
 import type { Environment } from './environment.ts';
 import type { ArgumentValue, CallArguments, Machine } from './machine.ts';
+import { surround } from './fixes.ts';
 import { emptyState } from './program-state.ts';
 import {
   laterParameters,
@@ -300,12 +301,7 @@ function checkBatchItems(machine: Machine, program: Program, bound: BoundArgumen
 }
 
 function wrapItem(node: Expression) {
-  if (node.kind !== 'Dict') return [];
-  const edits = [
-    { start: node.start, end: node.start, text: '[' },
-    { start: node.end, end: node.end, text: ']' },
-  ];
-  return [{ title: 'Make it a list', edits }];
+  return node.kind === 'Dict' ? [surround(node, '[', ']', 'Make it a list')] : [];
 }
 
 /** One run's arguments by position. */

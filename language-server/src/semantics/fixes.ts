@@ -1,5 +1,5 @@
 /** Repairs that several rules offer. */
-import type { Span } from '../syntax/ast.ts';
+import type { Expression, Span } from '../syntax/ast.ts';
 import type { Fix } from './facts.ts';
 
 /** Puts text around an expression. */
@@ -11,4 +11,9 @@ export function surround({ start, end }: Span, before: string, after: string, ti
       { start: end, end, text: after },
     ],
   };
+}
+
+/** `sgl.` of `sgl.gen`: what else is called here is called in the same way. */
+export function qualifierOf(callee: Expression, text: string): string {
+  return callee.kind === 'Attribute' ? text.slice(callee.start, callee.attribute.start) : '';
 }

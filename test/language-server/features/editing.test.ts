@@ -280,6 +280,12 @@ describe('hover', () => {
   it('says that a gen is in another cell', () => {
     check([program, 'f.run()["ki|nd"]'], 'Made by `f` at line 3 of another cell.');
     check([`${program}f.run()["ki|nd"]`], 'Made by `f` at line 3.');
+    const branches =
+      '@function\ndef g(s, q):\n    if q: h(s)\n    else: s += gen("a")\n    s["|a"]';
+    check(
+      ['def h(s):\n    s += gen("a")', branches],
+      'Made by `g` at line 2 of another cell and line 4.',
+    );
   });
   it('shows what a parameter means', () => {
     check(['x = gen("a", max_to|kens=3)'], '(parameter) max_tokens: int | None', 'Most tokens');

@@ -154,27 +154,27 @@ function callObject(
   }
   const { type } = callee;
   const members = machine.instanceMembers(args.node);
-  const instance: ObjectValue = { kind: 'object', type, members, isInstance: true, base: callee };
-  const constructor = memberOf(machine, instance, '__init__');
+  const made: ObjectValue = { kind: 'object', type, members, isInstance: true, base: callee };
+  const constructor = memberOf(machine, made, '__init__');
   if (constructor.kind === 'function') machine.invoke(constructor.ref, args, env);
   else {
     giveAway(machine, args, env);
-    setFields(machine, env, instance, args);
+    setFields(machine, env, made, args);
   }
-  return callee.schema === undefined ? instance : { ...instance, schema: callee.schema };
+  return callee.schema === undefined ? made : { ...made, schema: callee.schema };
 }
 
 /** Of dataclasses and models: what is not given has the default of the class. */
 function setFields(
   machine: Machine,
   env: Environment,
-  instance: ObjectValue,
+  made: ObjectValue,
   args: CallArguments,
 ): void {
-  fieldsOf(instance).forEach((name, i) => {
+  fieldsOf(made).forEach((name, i) => {
     const given = args.keywords.get(name) ?? args.positional[i];
-    if (given) assignMember(machine, env, instance, name, given.value);
-    else if (args.hasUnpacking) assignMember(machine, env, instance, name, unknown);
+    if (given) assignMember(machine, env, made, name, given.value);
+    else if (args.hasUnpacking) assignMember(machine, env, made, name, unknown);
   });
 }
 
@@ -402,13 +402,13 @@ function callBuiltin(machine: Machine, name: string, args: CallArguments, env: E
         : instance('int');
     case 'list':
     case 'tuple':
-    case 'sorted':
-    case 'reversed':
       if (args.positional.length === 0) return tuple([]);
-      if (name === 'sorted' || name === 'reversed')
-        return (name === 'sorted' && sortedTexts(first, args)) || listOf(elementOf(first, env));
       if (first.kind === 'list') return first;
       return exactList(first) ?? listOf(elementOf(first, env));
+    case 'sorted':
+      return sortedTexts(first, args) ?? listOf(elementOf(first, env));
+    case 'reversed':
+      return listOf(elementOf(first, env));
     case 'dict':
       return {
         kind: 'dict',

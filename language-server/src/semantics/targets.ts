@@ -104,7 +104,7 @@ export function deleteTarget(machine: Machine, env: Environment, target: Express
 }
 
 /** Which items a list or dict with a name has is no longer known. */
-function forgetItems(machine: Machine, env: Environment, owner: Expression): void {
+export function forgetItems(machine: Machine, env: Environment, owner: Expression): void {
   if (owner.kind !== 'Name') return;
   const { kind } = machine.evaluate(owner, env);
   const any: Value | null = kind === 'dict' ? anyDict : kind === 'list' ? anyList : null;

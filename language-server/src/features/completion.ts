@@ -2,7 +2,7 @@
 import type { ModuleAnalysis } from '../semantics/analysis.ts';
 import { describeShape, formatType, literalValues, type GenType } from '../semantics/gen-type.ts';
 import { qualifierOf } from '../semantics/fixes.ts';
-import { choicesMethods, joinModes, reasoningModels } from '../semantics/sglang-api.ts';
+import { choicesMethods, dtypeNames, joinModes, reasoningModels } from '../semantics/sglang-api.ts';
 import type { Expression, Pattern } from '../syntax/ast.ts';
 import { walkBlock } from '../syntax/walk.ts';
 import { batchRows, callAt, covers, readAt, textSpan, unitAt } from './lookup.ts';
@@ -172,7 +172,7 @@ interface KnownValues {
 
 /** What parameters take, by function and name. */
 const knownValues: ReadonlyMap<string, KnownValues> = new Map([
-  ['gen.dtype', { values: ['int', 'float', 'bool', 'str'], kind: 'type' }],
+  ['gen.dtype', { values: dtypeNames, kind: 'type' }],
   ['gen.choices_method', { values: choicesMethods, kind: 'api' }],
   ['select.choices_method', { values: choicesMethods, kind: 'api' }],
   ['join.mode', { values: joinModes, kind: 'text' }],

@@ -74,10 +74,10 @@ function evaluateArguments(machine: Machine, node: Call, env: Environment): Call
 /** What `**options` certainly gives a gen: its name and what it is constrained to. */
 function unpacked({ star }: Argument, value: Value): readonly (readonly [string, Value])[] {
   if (star !== '**' || value.kind !== 'dict' || !value.entries) return [];
-  return [...value.entries].filter(([name]) => constraints.has(name));
+  return [...value.entries].filter(([name]) => constrainingKeywords.has(name));
 }
 
-const constraints: ReadonlySet<string> = new Set(['choices', 'dtype', 'json_schema', 'n']);
+const constrainingKeywords: ReadonlySet<string> = new Set(['choices', 'dtype', 'json_schema', 'n']);
 
 function argumentValue(argument: Argument, value: Value): ArgumentValue {
   return {

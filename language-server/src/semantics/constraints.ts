@@ -7,12 +7,13 @@ import { literalType, strType, type DtypeName, type GenType } from './gen-type.t
 import { parseSchema } from './json-schema.ts';
 import type { ArgumentValue, CallArguments, Machine } from './machine.ts';
 import { checkRegex } from './python-regex.ts';
+import { dtypeNames } from './sglang-api.ts';
 import { constantText, type Value } from './value.ts';
 
 /** Text per token of constrained output at the very best; real models need more tokens. */
 const charactersPerToken = 5;
 
-const dtypes: ReadonlySet<string> = new Set(['int', 'float', 'bool', 'str']);
+const dtypes: ReadonlySet<string> = new Set(dtypeNames);
 
 /** Strings of a list that is completely known. */
 export function constantTexts(value: Value | undefined): readonly string[] | null {

@@ -347,6 +347,10 @@ const otherNames = [
 
 export const apiNames: ReadonlySet<string> = new Set([...apiFunctions.keys(), ...otherNames]);
 
+/** What `dtype` takes. */
+export const dtypeNames: readonly string[] = ['int', 'float', 'bool', 'str'];
+
+/** What `join` takes. */
 export const joinModes: readonly string[] = ['gather_variable', 'concate_and_append'];
 
 /** What `choices_method` takes. */

@@ -38,19 +38,22 @@ function formattedText({ tree }: SourceUnit): FormattedText {
   return text;
 }
 
-/** `print(...)`, `logging.info(...)`, `log.debug(...)`. */
+/** `print(...)`, `console.print(...)`, `log.debug(...)`, `logging.getLogger("x").info(...)`. */
 function isReport(callee: Expression): boolean {
-  if (callee.kind === 'Name') return callee.id === 'print';
-  return (
-    callee.kind === 'Attribute' &&
-    levels.has(callee.attribute.id) &&
-    /log/i.test(lastName(callee.object))
-  );
+  const name = lastName(callee);
+  if (printers.has(name)) return true;
+  if (callee.kind !== 'Attribute' || !levels.has(name)) return false;
+  const { object } = callee;
+  return /log|warn/i.test(lastName(object.kind === 'Call' ? object.callee : object));
 }
 
+const printers: ReadonlySet<string> = new Set(['print', 'pprint', 'display', 'repr']);
+
 const levels: ReadonlySet<string> = new Set([
+  'trace',
   'debug',
   'info',
+  'warn',
   'warning',
   'error',
   'exception',

@@ -18,7 +18,7 @@ import {
 import { memberOf } from './attributes.ts';
 import { needNumber, needNumbers } from './comparisons.ts';
 import { appendEvents } from './append.ts';
-import { continueWith, type Environment } from './environment.ts';
+import type { Environment } from './environment.ts';
 import { elementOf, exactList, itemsOf } from './iteration.ts';
 import type { ArgumentValue, CallArguments, Machine } from './machine.ts';
 import { callProgramMethod, runProgram } from './program-calls.ts';
@@ -108,35 +108,12 @@ function callValue(machine: Machine, callee: Value, args: CallArguments, env: En
     return callObject(machine, callee, args, env);
   }
   if (callee.kind === 'union') {
-    return callEach(callee.members, env, (member, at) => callValue(machine, member, args, at));
+    return callee.members.map((member) => callValue(machine, member, args, env)).reduce(joinValues);
   }
   const ran = runElsewhere(machine, args, env) ?? literalArguments(args);
   if (ran) return ran;
   giveAway(machine, args, env);
   return mayBuildExpressions(args.node.callee, env) ? opaque : unknown;
-}
-
-/** Only one of several programs runs, and each would leave its own state here. */
-function callEach(
-  members: readonly Value[],
-  env: Environment,
-  call: (member: Value, env: Environment) => Value,
-): Value {
-  const isOneOf = members.some(
-    (member) =>
-      member.kind === 'program' || (member.kind === 'method' && member.object.kind === 'program'),
-  );
-  const paths = members.map((member) => {
-    const path = isOneOf ? env.fork() : env;
-    return { path, value: call(member, path) };
-  });
-  if (isOneOf)
-    continueWith(
-      env,
-      paths.map(({ path }) => path),
-    );
-  const [first = none, ...others] = paths.map(({ value }) => value);
-  return others.reduce(joinValues, first);
 }
 
 /** A class makes an instance; an instance may have `__call__`. */
@@ -345,10 +322,10 @@ function callMethod(
     return callProgramMethod(machine, env, object, name, args);
   }
   if (object.kind === 'union') {
-    const members = innermostFirst(object.members.filter((member) => member.kind !== 'none'));
-    const call = (member: Value, at: Environment) =>
-      callMethod(machine, { kind: 'method', object: member, name }, args, at);
-    return callEach(members, env, call);
+    const results = innermostFirst(object.members.filter((member) => member.kind !== 'none')).map(
+      (member) => callMethod(machine, { kind: 'method', object: member, name }, args, env),
+    );
+    return results.length === 0 ? none : results.reduce(joinValues);
   }
   if (object.kind === 'list') {
     if (name === 'sort') followSort(machine, object, args, env);

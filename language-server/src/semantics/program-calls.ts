@@ -83,7 +83,7 @@ function resultState(
   program: Program,
   args: CallArguments,
 ): Value {
-  const id = machine.stateIdFor(args.node);
+  const id = machine.runIdFor(args.node, program.ref.node);
   env.setState(id, emptyState(program.ref.name));
   const state: Value = { kind: 'state', id };
   const given = new Map<string, Value>(program.bound);

@@ -27,6 +27,12 @@ function overlaps(a: Diagnostic, b: Diagnostic): boolean {
   return !isBefore(a.range.end, b.range.start) && !isBefore(b.range.end, a.range.start);
 }
 
+const isSame = (a: Range, b: Range): boolean =>
+  !isBefore(a.start, b.start) &&
+  !isBefore(b.start, a.start) &&
+  !isBefore(a.end, b.end) &&
+  !isBefore(b.end, a.end);
+
 /** Ours win: one place never has two reports, and a cell that is no Python has only ours. */
 export function mergeDiagnostics(
   own: readonly Diagnostic[],
@@ -52,10 +58,12 @@ export function mergeDiagnostics(
 
 /** `gen("a", **options)`: the engine tries every value on every parameter, and reports each that does not fit. */
 function isOfUnpacking(entry: Diagnostic, all: readonly Diagnostic[]): boolean {
-  if (entry.code !== 'reportArgumentType') return false;
-  const isThere = ({ code, range }: Diagnostic) =>
-    code === entry.code && JSON.stringify(range) === JSON.stringify(entry.range);
-  return all.filter(isThere).length > 1;
+  return (
+    entry.code === 'reportArgumentType' &&
+    all.some(
+      (other) => other !== entry && other.code === entry.code && isSame(other.range, entry.range),
+    )
+  );
 }
 
 /**

@@ -37,14 +37,13 @@ const entangled = [
 ];
 
 function opinion(service: LanguageService, uris: readonly string[]): unknown {
-  return uris.map((uri) => {
+  const analyses = new Set(uris.flatMap((uri) => service.analysis(uri) ?? []));
+  // Without the ones that `diagnostics` holds back while a cell is broken.
+  const problems = [...analyses].map((analysis) => diagnose(analysis, { syntaxErrors: true }));
+  const cells = uris.map((uri) => {
     const text = service.text(uri) ?? '';
-    const analysis = service.analysis(uri);
-    // Without the ones that `diagnostics` holds back while a cell is broken.
-    const problems = analysis && diagnose(analysis, { severities: {}, syntaxErrors: true });
     const words = [...text.matchAll(/"(\w+)"|\b\w{4,}/g)].slice(0, 12);
     return {
-      problems,
       hints: service.inlayHints(uri, 0, text.length),
       tokens: service.semanticTokens(uri),
       lenses: service.codeLenses(uri),
@@ -57,6 +56,7 @@ function opinion(service: LanguageService, uris: readonly string[]): unknown {
       })),
     };
   });
+  return { problems, cells };
 }
 
 /** Mostly with another word of the notebook, which often leaves it valid; else with whatever fingers do. */

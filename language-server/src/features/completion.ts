@@ -1,10 +1,11 @@
 /** Completion of variables in `state["|"]`, choices in comparisons, parameters and methods. */
 import type { ModuleAnalysis } from '../semantics/analysis.ts';
 import { describeShape, formatType, literalValues, type GenType } from '../semantics/gen-type.ts';
-import { reasoningModels } from '../semantics/sglang-api.ts';
+import { qualifierOf } from '../semantics/fixes.ts';
+import { choicesMethods, dtypeNames, joinModes, reasoningModels } from '../semantics/sglang-api.ts';
 import type { Expression, Pattern } from '../syntax/ast.ts';
 import { walkBlock } from '../syntax/walk.ts';
-import { callAt, covers, readAt, textSpan, unitAt } from './lookup.ts';
+import { batchRows, callAt, covers, readAt, textSpan, unitAt } from './lookup.ts';
 import { signatureOf } from './signatures.ts';
 
 export interface CompletionItem {
@@ -136,9 +137,7 @@ function batchKeys(
     if (unit.uri !== uri || !covers(node, offset)) continue;
     if (callee.kind !== 'method' || !callee.name.startsWith('run_batch')) continue;
     if (callee.object.kind !== 'program') continue;
-    const batch = node.args[0]?.value;
-    const rows = batch?.kind === 'List' || batch?.kind === 'Tuple' ? batch.elements : [];
-    const row = rows.find((item) => covers(item, offset));
+    const row = batchRows(node).find((item) => covers(item, offset));
     const keys = row ? keysOf(row) : [];
     const key = keys.find((candidate) => isInside(candidate, offset));
     if (!key) continue;
@@ -165,19 +164,19 @@ function keysOf(row: Expression): readonly Expression[] {
   return row.kind === 'Dict' ? row.entries.flatMap(({ key }) => key ?? []) : [];
 }
 
-const choiceMethods = [
-  'token_length_normalized',
-  'greedy_token_selection',
-  'unconditional_likelihood_normalized',
-];
+interface KnownValues {
+  readonly values: readonly string[];
+  /** Texts, types of Python, or names that SGLang exports. */
+  readonly kind: 'text' | 'type' | 'api';
+}
 
-/** What parameters take, by function and name: texts in quotes, the others as they are. */
-const knownValues: ReadonlyMap<string, readonly string[]> = new Map([
-  ['gen.dtype', ['int', 'float', 'bool', 'str']],
-  ['gen.choices_method', choiceMethods],
-  ['select.choices_method', choiceMethods],
-  ['join.mode', ['"gather_variable"', '"concate_and_append"']],
-  ['separate_reasoning.model_type', reasoningModels.map((name) => `"${name}"`)],
+/** What parameters take, by function and name. */
+const knownValues: ReadonlyMap<string, KnownValues> = new Map([
+  ['gen.dtype', { values: dtypeNames, kind: 'type' }],
+  ['gen.choices_method', { values: choicesMethods, kind: 'api' }],
+  ['select.choices_method', { values: choicesMethods, kind: 'api' }],
+  ['join.mode', { values: joinModes, kind: 'text' }],
+  ['separate_reasoning.model_type', { values: reasoningModels, kind: 'text' }],
 ]);
 
 function argumentValues(
@@ -193,33 +192,25 @@ function argumentValues(
   const at = node.args.findIndex((argument) => covers(argument, offset));
   const argument = node.args[at];
   const name = argument?.name?.id ?? (api === 'join' && at <= 0 ? 'mode' : '');
-  const values = knownValues.get(`${api}.${name}`);
-  if (!values || (argument?.name && offset <= argument.name.end)) return null;
+  const known = knownValues.get(`${api}.${name}`);
+  if (!known || (argument?.name && offset <= argument.name.end)) return null;
   const value = argument?.value;
-  const isText = value !== undefined && isInside(value, offset);
-  const start = isText ? textSpan(value).start : wordStart(text, offset);
-  const prefix =
-    node.callee.kind === 'Attribute'
-      ? text.slice(node.callee.start, node.callee.attribute.start)
-      : '';
-  return values
-    .filter((known) => !isText || known.startsWith('"'))
-    .map((known) => {
-      const insertText = isText
-        ? known.slice(1, -1)
-        : choiceMethods.includes(known)
-          ? `${prefix}${known}`
-          : known;
-      return {
-        label: isText ? insertText : known,
-        kind: 'value',
-        detail: `a value of ${name}`,
-        documentation: '',
-        start,
-        end: isText ? textSpan(value).end : offset,
-        insertText,
-      };
-    });
+  const quoted = value !== undefined && isInside(value, offset) ? textSpan(value) : null;
+  if (quoted && known.kind !== 'text') return [];
+  const { start, end } = quoted ?? { start: wordStart(text, offset), end: offset };
+  const prefix = known.kind === 'api' ? qualifierOf(node.callee, text) : '';
+  return known.values.map((item) => {
+    const label = known.kind === 'text' && !quoted ? `"${item}"` : item;
+    return {
+      label,
+      kind: 'value' as const,
+      detail: `a value of ${name}`,
+      documentation: '',
+      start,
+      end,
+      insertText: `${prefix}${label}`,
+    };
+  });
 }
 
 function choiceItems({

@@ -1,12 +1,12 @@
 /** All problems of a module, with severities and suppressions applied. */
-import type { Expression, Span, Str } from '../syntax/ast.ts';
-import { walkBlock } from '../syntax/walk.ts';
+import type { Expression } from '../syntax/ast.ts';
 import type { ModuleAnalysis } from '../semantics/analysis.ts';
 import { fieldOutside } from '../semantics/appendable.ts';
 import { closest } from '../semantics/edit-distance.ts';
-import type { Fix, JsonReadFact, MissingName, Problem, ReadFact } from '../semantics/facts.ts';
+import type { Fix, JsonReadFact, Problem, ReadFact } from '../semantics/facts.ts';
 import { formatPattern, matchesPattern } from '../semantics/name-pattern.ts';
 import type { SourceUnit } from '../semantics/source-unit.ts';
+import { fieldAround, isOnlyShown } from './formatted-text.ts';
 import { severityOf, type Severity, type SeverityOverrides } from './rules.ts';
 import { isSuppressed } from './suppressions.ts';
 
@@ -32,9 +32,9 @@ export function diagnose(
   options: DiagnosticOptions = {},
 ): readonly Diagnostic[] {
   const problems = [
-    ...analysis.facts.problems,
+    ...analysis.facts.problems.filter(isOfPrompt),
     ...analysis.facts.reads.flatMap((read) => readProblem(analysis, read) ?? []),
-    ...analysis.facts.missing.flatMap((missing) => missingProblem(analysis, missing)),
+    ...missingProblems(analysis),
     ...analysis.facts.jsonReads.flatMap(jsonProblem),
     ...unusedGens(analysis),
     ...tracedProblems(analysis),
@@ -65,6 +65,11 @@ function syntaxProblems(unit: SourceUnit): Problem[] {
   }));
 }
 
+/** An expression in what is printed or logged is there to be looked at. */
+function isOfPrompt({ unit, code, span }: Problem): boolean {
+  return code !== 'gen-in-fstring' || !isOnlyShown(unit, span);
+}
+
 /* ------------------------------------------------------------------ reads */
 
 function readProblem(analysis: ModuleAnalysis, read: ReadFact): Problem | null {
@@ -93,12 +98,17 @@ function maybeUnset(read: ReadFact): Problem {
   };
 }
 
-/** A name that no gen ever sets, where others are read at the same place. */
-function missingProblem(analysis: ModuleAnalysis, { read, name }: MissingName): Problem[] {
-  const all = analysis.facts.reads.find(({ node }) => node === read.node);
-  if (all?.tolerant !== false || all.presence !== 'set') return [];
-  const problem = unsetProblem(analysis, { ...read, name });
-  return problem.code === 'unknown-variable' ? [{ ...problem, fixes: [] }] : [];
+/** Names that no gen ever sets, where others are read at the same place. */
+function missingProblems(analysis: ModuleAnalysis): Problem[] {
+  const { missing, reads } = analysis.facts;
+  if (missing.length === 0) return [];
+  const merged = new Map(reads.map((read) => [read.node, read]));
+  return missing.flatMap(({ read, name }) => {
+    const all = merged.get(read.node);
+    if (all?.tolerant !== false || all.presence !== 'set') return [];
+    const problem = unsetProblem(analysis, { ...read, name });
+    return problem.code === 'unknown-variable' ? [{ ...problem, fixes: [] }] : [];
+  });
 }
 
 function unsetProblem(analysis: ModuleAnalysis, read: ReadFact): Problem {
@@ -208,14 +218,10 @@ function unusedGens(analysis: ModuleAnalysis): Problem[] {
 /** Reads inside f-strings of programs that are traced: tracing sees no text there. */
 function tracedProblems(analysis: ModuleAnalysis): Problem[] {
   if (analysis.traced.size === 0) return [];
-  const fields = new Map(analysis.units.map((unit) => [unit.uri, appendedFields(unit)]));
   return analysis.facts.reads.flatMap((read) => {
     if (read.program === null || !read.inProgram || !analysis.traced.has(read.program)) return [];
-    const { start, end } = read.node;
-    const field = fields
-      .get(read.unit.uri)
-      ?.findLast(({ node }) => node.start <= start && end <= node.end);
-    if (!field) return [];
+    const field = fieldAround(read.unit, read.node);
+    if (!field || isOnlyShown(read.unit, read.node)) return [];
     const isWhole = field.node.kind === 'Subscript' && field.node.index === read.node;
     return [
       {
@@ -228,27 +234,4 @@ function tracedProblems(analysis: ModuleAnalysis): Problem[] {
       },
     ];
   });
-}
-
-interface Field {
-  readonly string: Str;
-  readonly node: Expression;
-}
-
-/** Replacement fields of f-strings, those aside that are only printed. */
-function appendedFields(unit: SourceUnit): readonly Field[] {
-  const fields: Field[] = [];
-  const printed: Span[] = [];
-  walkBlock(unit.tree.body, {
-    expression: (node) => {
-      if (node.kind === 'Call' && node.callee.kind === 'Name' && node.callee.id === 'print')
-        printed.push(node);
-      if (node.kind === 'Str')
-        for (const part of node.parts)
-          if (part.kind === 'field') fields.push({ string: node, node: part.value });
-    },
-  });
-  return fields.filter(
-    ({ node }) => !printed.some(({ start, end }) => start <= node.start && node.end <= end),
-  );
 }

@@ -3,6 +3,7 @@ import type { ModuleAnalysis } from '../semantics/analysis.ts';
 import type { GenFact, ProgramFact } from '../semantics/facts.ts';
 import { describeShape, formatType, joinTypes, type GenType } from '../semantics/gen-type.ts';
 import { formatPattern } from '../semantics/name-pattern.ts';
+import type { SourceUnit } from '../semantics/source-unit.ts';
 import type { GenSite } from '../semantics/value.ts';
 import {
   callAt,
@@ -110,13 +111,18 @@ function variableText(
 }
 
 function setAt(analysis: ModuleAnalysis, uri: string, sites: readonly GenSite[]): string {
-  const lines = sites.map(({ unit, call }) => unit.text.slice(0, call.start).split('\n').length);
-  const [first] = sites;
-  if (!first) return '';
-  const elsewhere = analysis.units.includes(first.unit)
-    ? ' of another cell'
-    : ` of ${first.unit.uri.split('/').at(-1) ?? ''}`;
-  return ` at line ${[...new Set(lines)].join(', ')}${first.unit.uri === uri ? '' : elsewhere}`;
+  const lines = new Map<SourceUnit, Set<number>>();
+  for (const { unit, call } of sites) {
+    const line = unit.text.slice(0, call.start).split('\n').length;
+    lines.set(unit, (lines.get(unit) ?? new Set()).add(line));
+  }
+  const whereIs = (unit: SourceUnit) => {
+    if (unit.uri === uri) return '';
+    const isCell = analysis.units.includes(unit);
+    return isCell ? ' of another cell' : ` of ${unit.uri.split('/').at(-1) ?? ''}`;
+  };
+  const places = [...lines].map(([unit, set]) => `line ${[...set].join(', ')}${whereIs(unit)}`);
+  return places.length === 0 ? '' : ` at ${places.join(' and ')}`;
 }
 
 function code(text: string): string {

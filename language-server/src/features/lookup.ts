@@ -2,7 +2,7 @@
 import type { ModuleAnalysis } from '../semantics/analysis.ts';
 import type { CallFact, GenFact, ReadFact } from '../semantics/facts.ts';
 import type { SourceUnit } from '../semantics/source-unit.ts';
-import type { Expression, FunctionDef, Span } from '../syntax/ast.ts';
+import type { Call, Expression, FunctionDef, Span } from '../syntax/ast.ts';
 
 export interface Location {
   readonly uri: string;
@@ -72,6 +72,14 @@ export function programAt(
   return analysis.facts.programs.find(
     ({ unit, node }) => unit.uri === uri && covers(node.name, offset),
   )?.node;
+}
+
+/** The rows of `run_batch` that are written there. */
+export function batchRows({ args }: Call): readonly Expression[] {
+  const named = args.find(({ name }) => name?.id === 'batch_kwargs');
+  const batch = (named ?? (args[0]?.name ? undefined : args[0]))?.value;
+  if (batch?.kind === 'List' || batch?.kind === 'Tuple') return batch.elements;
+  return batch?.kind === 'Comprehension' ? [batch.element] : [];
 }
 
 /** What is between the quotes, or the whole expression. */

@@ -2,6 +2,7 @@
 import type { ModuleAnalysis } from '../semantics/analysis.ts';
 import { reasoningSuffix } from '../semantics/api-calls.ts';
 import type { Expression, Str } from '../syntax/ast.ts';
+import { keywords } from '../syntax/token.ts';
 import { namesIn, walkBlock } from '../syntax/walk.ts';
 import {
   calleeAt,
@@ -115,25 +116,23 @@ export function rename(
         'A variable name cannot be empty or hold quotes, braces, backslashes or line breaks.',
       );
     }
-  } else if (!/^[\p{L}_][\p{L}\p{N}_]*$/u.test(newName)) {
+  } else if (!/^[\p{L}_][\p{L}\p{N}_]*$/u.test(newName) || keywords.has(newName)) {
     throw new RenameError('This is not a Python name.');
   }
   const parameter = variable ? null : parameterPlaces(project, analysis, uri, offset);
   if (parameter?.others.includes(newName))
     throw new RenameError(`The program has a parameter "${newName}" already.`);
+  if (parameter?.used.has(newName) && newName !== parameter.id)
+    throw new RenameError(`The program uses the name "${newName}" already.`);
   if (parameter) return parameter.places.map((place) => ({ ...place, text: newName }));
   const places = projectReferences(project, analysis, uri, offset, true);
   if (!variable) return places.map((place) => ({ ...place, text: newName }));
-  return [
-    ...places.map((place) => ({
+  const edited = (found: readonly Location[], suffix: string) =>
+    found.map((place) => ({
       ...place,
-      text: newText(project, analysis, place, variable.name, newName),
-    })),
-    ...reasoningReads(analysis, variable).map((place) => ({
-      ...place,
-      text: `${newName}${reasoningSuffix}`,
-    })),
-  ];
+      text: newText(project, analysis, place, `${variable.name}${suffix}`, `${newName}${suffix}`),
+    }));
+  return [...edited(places, ''), ...edited(reasoningReads(analysis, variable), reasoningSuffix)];
 }
 
 /** What to write at a place that names the variable. Throws where the name is put together. */
@@ -158,7 +157,7 @@ function newText(
     return literal.pieces.length === 1 ? newName : JSON.stringify(newName);
   const line = (unit?.text ?? '').slice(0, place.start).split('\n').length;
   throw new RenameError(
-    `"${name}" is not written out at line ${line}, where it is generated: change it there.`,
+    `"${name}" is not written out at line ${line}: change by hand what the code makes it of.`,
   );
 }
 

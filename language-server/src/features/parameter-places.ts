@@ -3,7 +3,7 @@ import type { ModuleAnalysis } from '../semantics/analysis.ts';
 import type { CallFact } from '../semantics/facts.ts';
 import type { Expression, FunctionDef, Name, Parameter, Span } from '../syntax/ast.ts';
 import { namesIn, walkBlock } from '../syntax/walk.ts';
-import { covers, textSpan, type Location } from './lookup.ts';
+import { batchRows, covers, textSpan, type Location } from './lookup.ts';
 import { functionOf, type Project } from './project-navigation.ts';
 
 export interface ParameterPlaces {
@@ -11,8 +11,10 @@ export interface ParameterPlaces {
   /** What the cursor is on. */
   readonly under: Span;
   readonly places: readonly Location[];
-  /** Other parameters of the program. */
+  /** Other parameters of the program, `s` too. */
   readonly others: readonly string[];
+  /** Names that its body uses otherwise. */
+  readonly used: ReadonlySet<string>;
 }
 
 interface Target {
@@ -42,8 +44,14 @@ export function parameterPlaces(
   const given = [...calls.values()].flatMap((call) =>
     keywordsOf(call, target).map((span) => ({ uri: call.unit.uri, ...spanOf(span) })),
   );
-  const others = parametersOf(node).flatMap(({ name }) => name?.id ?? []);
-  return { id, under, places: [...named, ...given], others: others.filter((name) => name !== id) };
+  const others = node.parameters.flatMap(({ name }) => name?.id ?? []);
+  return {
+    id,
+    under,
+    places: [...named, ...given],
+    others: others.filter((name) => name !== id),
+    used: new Set(namesIn(node.body).map((name) => name.id)),
+  };
 }
 
 const spanOf = ({ start, end }: Span): Span => ({ start, end });
@@ -114,18 +122,10 @@ function keywordsOf({ node, callee }: CallFact, target: Target): readonly Span[]
   const isBatch = callee.kind === 'method' && callee.name.startsWith('run_batch');
   if (!isBatch)
     return node.args.flatMap(({ name }) => (name?.id === target.id ? [spanOf(name)] : []));
-  const batch = node.args[0]?.value;
-  const rows =
-    batch?.kind === 'List' || batch?.kind === 'Tuple'
-      ? batch.elements
-      : batch?.kind === 'Comprehension'
-        ? [batch.element]
-        : [];
-  return rows.flatMap((row) =>
-    row.kind !== 'Dict'
-      ? []
-      : row.entries.flatMap(({ key }) =>
-          key?.kind === 'Str' && key.value === target.id ? [textSpan(key)] : [],
-        ),
+  const keys = batchRows(node).flatMap((row) =>
+    row.kind === 'Dict' ? row.entries.flatMap(({ key }) => key ?? []) : [],
   );
+  return keys
+    .filter((key) => key.kind === 'Str' && key.value === target.id && key.pieces.length === 1)
+    .map(textSpan);
 }

@@ -6,6 +6,7 @@ import type { JsonSchema } from '../semantics/json-schema.ts';
 import { schemaOfRegex } from '../semantics/regex-schema.ts';
 import type { SourceUnit } from '../semantics/source-unit.ts';
 import type { Argument, Call } from '../syntax/ast.ts';
+import { lastName } from '../syntax/walk.ts';
 import { covers } from './lookup.ts';
 
 export interface Refactoring {
@@ -46,7 +47,8 @@ function extractChoices(
   call: Call,
 ): Refactoring | null {
   const second = call.args[1]?.name ? undefined : call.args[1];
-  const choices = named(call, 'choices') ?? (isCallOf(call, 'select') ? second : undefined);
+  const choices =
+    named(call, 'choices') ?? (lastName(call.callee) === 'select' ? second : undefined);
   if (choices?.value.kind !== 'List' && choices?.value.kind !== 'Tuple') return null;
   const isConstant = choices.value.elements.every(
     (element) => element.kind === 'Str' && element.value !== null,
@@ -63,12 +65,6 @@ function extractChoices(
       { start: choices.value.start, end: choices.value.end, text: name },
     ],
   };
-}
-
-function isCallOf({ callee }: Call, name: string): boolean {
-  const id =
-    callee.kind === 'Attribute' ? callee.attribute.id : callee.kind === 'Name' ? callee.id : '';
-  return id === name;
 }
 
 function freeName({ exports }: ModuleAnalysis, { names }: GenFact): string {

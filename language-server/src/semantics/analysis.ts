@@ -340,6 +340,11 @@ class ModuleInterpreter implements Machine {
     return this.#memory.stateIds.of(node, this.frame.context);
   }
 
+  runIdFor(node: object, program: object): number {
+    // Below zero no context has the number.
+    return this.#memory.stateIds.of(program, -this.stateIdFor(node));
+  }
+
   enqueue(ref: FunctionRef): void {
     const { quiet } = this.recorder;
     this.#effect((machine) => {

@@ -1,6 +1,7 @@
 /** `s += expression`: what each step of the expression does to a state. */
 import type { Environment } from './environment.ts';
 import { freshVersion } from './environment.ts';
+import { qualifierOf, surround } from './fixes.ts';
 import { joinTypes } from './gen-type.ts';
 import { backendKind, backendModel, reportAt, type Machine } from './machine.ts';
 import { formatPattern } from './name-pattern.ts';
@@ -192,18 +193,8 @@ function checkPlace(machine: Machine, state: ProgramStateInfo, event: GenEvent):
 
 function wrapInAssistant({ unit, call }: GenSite) {
   if (call.kind !== 'Call') return [];
-  const { callee } = call;
-  const prefix =
-    callee.kind === 'Attribute' ? unit.text.slice(callee.start, callee.attribute.start) : '';
-  return [
-    {
-      title: 'Wrap in assistant(...)',
-      edits: [
-        { start: call.start, end: call.start, text: `${prefix}assistant(` },
-        { start: call.end, end: call.end, text: ')' },
-      ],
-    },
-  ];
+  const before = `${qualifierOf(call.callee, unit.text)}assistant(`;
+  return [surround(call, before, ')', 'Wrap in assistant(...)')];
 }
 
 function reportBackend(machine: Machine, event: GenEvent): void {

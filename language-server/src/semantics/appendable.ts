@@ -1,6 +1,7 @@
 /** What may be appended to a state, wrapped in a role or added to an expression: text and expressions. */
-import type { Binary, Expression, Str } from '../syntax/ast.ts';
+import type { Expression, Str } from '../syntax/ast.ts';
 import type { Fix } from './facts.ts';
+import { surround } from './fixes.ts';
 import { formatType, membersOf } from './gen-type.ts';
 import type { Machine } from './machine.ts';
 import type { Value } from './value.ts';
@@ -41,25 +42,15 @@ function unfit(value: Value): string | null {
 
 function fixesFor(machine: Machine, node: Expression, value: Value): readonly Fix[] {
   if (value.kind === 'state') return [];
-  if (value.kind === 'gen') return [wrapped(node, "Join with '\\n'", '"\\n".join(')];
+  if (value.kind === 'gen') return [surround(node, '"\\n".join(', ')', "Join with '\\n'")];
   const parts = node.kind === 'List' || node.kind === 'Tuple' ? node.elements : [];
   const isOfExpressions = value.kind === 'list' && (value.items ?? []).some(buildsExpression);
-  if (!isOfExpressions) return [wrapped(node, 'Wrap in str(...)', 'str(')];
+  if (!isOfExpressions) return [surround(node, 'str(', ')', 'Wrap in str(...)')];
   if (parts.some(({ kind }) => kind === 'Starred')) return [];
   const sum = parts.map((part) => machine.unit.text.slice(part.start, part.end)).join(' + ');
   return [
     { title: "Add the parts with '+'", edits: [{ start: node.start, end: node.end, text: sum }] },
   ];
-}
-
-function wrapped(node: Expression, title: string, before: string): Fix {
-  return {
-    title,
-    edits: [
-      { start: node.start, end: node.start, text: before },
-      { start: node.end, end: node.end, text: ')' },
-    ],
-  };
 }
 
 const formatted =
@@ -131,9 +122,7 @@ export function checkStatement(
 }
 
 function summands(node: Expression): readonly Expression[] {
-  return node.kind === 'Binary' && isSum(node)
+  return node.kind === 'Binary' && node.operator === '+'
     ? [...summands(node.left), ...summands(node.right)]
     : [node];
 }
-
-const isSum = (node: Binary): boolean => node.operator === '+';

@@ -44,9 +44,8 @@ export function reportTwice(
   machine: Machine,
   what: string,
   name: string,
-  argument: ArgumentValue | undefined,
+  argument: ArgumentValue,
 ): void {
-  if (!argument) return;
   machine.report('call-arguments', argument.span, `\`${what}\` got two values for \`${name}\`.`);
 }
 

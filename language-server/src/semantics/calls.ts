@@ -1,5 +1,6 @@
 /** Calls: of programs, states, `sgl.*`, helpers of the user, and what is known of Python's own. */
 import type { Argument, Call, Expression } from '../syntax/ast.ts';
+import { lastName } from '../syntax/walk.ts';
 import { callApi } from './api-calls.ts';
 import { checkFormatted } from './appendable.ts';
 import {
@@ -73,10 +74,10 @@ function evaluateArguments(machine: Machine, node: Call, env: Environment): Call
 /** What `**options` certainly gives a gen: its name and what it is constrained to. */
 function unpacked({ star }: Argument, value: Value): readonly (readonly [string, Value])[] {
   if (star !== '**' || value.kind !== 'dict' || !value.entries) return [];
-  return [...value.entries].filter(([name]) => constraints.has(name));
+  return [...value.entries].filter(([name]) => constrainingKeywords.has(name));
 }
 
-const constraints: ReadonlySet<string> = new Set(['choices', 'dtype', 'json_schema', 'n']);
+const constrainingKeywords: ReadonlySet<string> = new Set(['choices', 'dtype', 'json_schema', 'n']);
 
 function argumentValue(argument: Argument, value: Value): ArgumentValue {
   return {
@@ -130,32 +131,33 @@ function callObject(
   }
   const { type } = callee;
   const members = machine.instanceMembers(args.node);
-  const instance: ObjectValue = { kind: 'object', type, members, isInstance: true, base: callee };
-  const constructor = memberOf(machine, instance, '__init__');
+  const made: ObjectValue = { kind: 'object', type, members, isInstance: true, base: callee };
+  const constructor = memberOf(machine, made, '__init__');
   if (constructor.kind === 'function') machine.invoke(constructor.ref, args, env);
   else {
     giveAway(machine, args, env);
-    setFields(machine, env, instance, args);
+    setFields(machine, env, made, args);
   }
-  return callee.schema === undefined ? instance : { ...instance, schema: callee.schema };
+  return callee.schema === undefined ? made : { ...made, schema: callee.schema };
 }
 
 /** Of dataclasses and models: what is not given has the default of the class. */
 function setFields(
   machine: Machine,
   env: Environment,
-  instance: ObjectValue,
+  made: ObjectValue,
   args: CallArguments,
 ): void {
-  fieldsOf(instance).forEach((name, i) => {
+  fieldsOf(made).forEach((name, i) => {
     const given = args.keywords.get(name) ?? args.positional[i];
-    if (given) assignMember(machine, env, instance, name, given.value);
-    else if (args.hasUnpacking) assignMember(machine, env, instance, name, unknown);
+    if (given) assignMember(machine, env, made, name, given.value);
+    else if (args.hasUnpacking) assignMember(machine, env, made, name, unknown);
   });
 }
 
+/** A field that a class declares again stays at its place. */
 function fieldsOf({ base, fields = [] }: ObjectValue): readonly string[] {
-  return [...(base ? fieldsOf(base) : []), ...fields];
+  return [...new Set([...(base ? fieldsOf(base) : []), ...fields])];
 }
 
 const opaque: Value = { kind: 'expression', events: [{ kind: 'opaque' }] };
@@ -239,11 +241,6 @@ function runElsewhere(machine: Machine, args: CallArguments, env: Environment): 
 
 function isStates(value: Value): boolean {
   return value.kind === 'list' ? isStates(value.element) : stateIdsOf(value).length > 0;
-}
-
-function lastName(callee: Expression): string {
-  if (callee.kind === 'Attribute') return callee.attribute.id;
-  return callee.kind === 'Name' ? callee.id : '';
 }
 
 function isAsyncio(callee: Expression): boolean {
@@ -382,13 +379,13 @@ function callBuiltin(machine: Machine, name: string, args: CallArguments, env: E
         : instance('int');
     case 'list':
     case 'tuple':
-    case 'sorted':
-    case 'reversed':
       if (args.positional.length === 0) return tuple([]);
-      if (name === 'sorted' || name === 'reversed')
-        return (name === 'sorted' && sortedTexts(first, args)) || listOf(elementOf(first, env));
       if (first.kind === 'list') return first;
       return exactList(first) ?? listOf(elementOf(first, env));
+    case 'sorted':
+      return sortedTexts(first, args) ?? listOf(elementOf(first, env));
+    case 'reversed':
+      return listOf(elementOf(first, env));
     case 'dict':
       return {
         kind: 'dict',

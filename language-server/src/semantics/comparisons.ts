@@ -1,6 +1,7 @@
 /** Comparisons and arithmetic that a generated value cannot satisfy. */
 import type { Compare, Expression, Span } from '../syntax/ast.ts';
 import { closest } from './edit-distance.ts';
+import { surround } from './fixes.ts';
 import { formatType, literalValues, membersOf, quote, type GenType } from './gen-type.ts';
 import type { Machine } from './machine.ts';
 import { constantText, type Value } from './value.ts';
@@ -137,14 +138,11 @@ export function needNumbers(machine: Machine, value: Value, node: Expression): v
 export function checkCondition(machine: Machine, value: Value, node: Expression): void {
   if (value.kind !== 'gen') return;
   const { type } = value;
-  const values = type.kind === 'dtype' && type.dtype === 'bool' ? ['True'] : literalValues(type);
-  const yes = values?.find((text) => yesWords.has(text.trim().toLowerCase()));
-  const isAnswer =
-    type.kind === 'dtype' ||
-    values?.every((text) =>
-      [yesWords, noWords].some((words) => words.has(text.trim().toLowerCase())),
-    );
-  if (yes === undefined || isAnswer !== true) return;
+  const values = literalValues(type) ?? [];
+  const isOneOf = (words: ReadonlySet<string>) => (text: string) =>
+    words.has(text.trim().toLowerCase());
+  const yes = values.find(isOneOf(yesWords));
+  if (yes === undefined || !values.every(isOneOf(new Set([...yesWords, ...noWords])))) return;
   const comparison = `== ${JSON.stringify(yes)}`;
   machine.report(
     'value-is-str',
@@ -169,17 +167,7 @@ function reportText(
   converter: string | null,
   before = `${converter ?? ''}(`,
 ): void {
-  const fixes = converter
-    ? [
-        {
-          title: `Wrap in ${before}...)`,
-          edits: [
-            { start: node.start, end: node.start, text: before },
-            { start: node.end, end: node.end, text: ')' },
-          ],
-        },
-      ]
-    : [];
+  const fixes = converter ? [surround(node, before, ')', `Wrap in ${before}...)`)] : [];
   machine.report(
     'value-is-str',
     node,

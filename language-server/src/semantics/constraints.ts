@@ -2,16 +2,18 @@
 import type { Expression } from '../syntax/ast.ts';
 import type { BoundArguments } from './argument-binding.ts';
 import type { TextEdit } from './facts.ts';
+import { surround } from './fixes.ts';
 import { literalType, strType, type DtypeName, type GenType } from './gen-type.ts';
 import { parseSchema } from './json-schema.ts';
 import type { ArgumentValue, CallArguments, Machine } from './machine.ts';
 import { checkRegex } from './python-regex.ts';
+import { dtypeNames } from './sglang-api.ts';
 import { constantText, type Value } from './value.ts';
 
 /** Text per token of constrained output at the very best; real models need more tokens. */
 const charactersPerToken = 5;
 
-const dtypes: ReadonlySet<string> = new Set(['int', 'float', 'bool', 'str']);
+const dtypes: ReadonlySet<string> = new Set(dtypeNames);
 
 /** Strings of a list that is completely known. */
 export function constantTexts(value: Value | undefined): readonly string[] | null {
@@ -70,22 +72,14 @@ export function constrainedType(
 }
 
 function reportNoList(machine: Machine, { node, value }: ArgumentValue): void {
-  const [before, after] = value.kind === 'text' ? ['[', ']'] : ['list(', ')'];
+  const [before, after] = value.kind === 'text' ? (['[', ']'] as const) : (['list(', ')'] as const);
   machine.report(
     'call-arguments',
     node,
     value.kind === 'text'
       ? '`choices` takes a list: of a text each character is a choice.'
       : '`choices` takes a list.',
-    [
-      {
-        title: 'Make it a list',
-        edits: [
-          { start: node.start, end: node.start, text: before },
-          { start: node.end, end: node.end, text: after },
-        ],
-      },
-    ],
+    [surround(node, before, after, 'Make it a list')],
   );
 }
 
@@ -298,32 +292,22 @@ function checkSchemaArgument(machine: Machine, schema: ArgumentValue): GenType {
       'invalid-json-schema',
       schema.node,
       '`json_schema` takes the schema as a JSON string: use `json.dumps(...)`.',
-      [
-        {
-          title: 'Wrap in json.dumps(...)',
-          edits: [
-            { start: schema.node.start, end: schema.node.start, text: 'json.dumps(' },
-            { start: schema.node.end, end: schema.node.end, text: ')' },
-          ],
-        },
-      ],
+      [surround(schema.node, 'json.dumps(', ')', 'Wrap in json.dumps(...)')],
     );
     return strType;
   }
   if (schema.value.kind === 'object' && !schema.value.isInstance) {
-    const { start, end } = schema.node;
     machine.report(
       'invalid-json-schema',
       schema.node,
       '`json_schema` takes the schema as a JSON string, not the class.',
       [
-        {
-          title: 'Use json.dumps(….model_json_schema())',
-          edits: [
-            { start, end: start, text: 'json.dumps(' },
-            { start: end, end, text: '.model_json_schema())' },
-          ],
-        },
+        surround(
+          schema.node,
+          'json.dumps(',
+          '.model_json_schema())',
+          'Use json.dumps(….model_json_schema())',
+        ),
       ],
     );
     return strType;

@@ -1,5 +1,6 @@
 /** `with`: roles, scopes and copies of states. */
 import type { Expression, With } from '../syntax/ast.ts';
+import { lastName } from '../syntax/walk.ts';
 import { appendEvents } from './append.ts';
 import type { Environment } from './environment.ts';
 import { namesKeyError } from './exceptions.ts';
@@ -33,9 +34,7 @@ export function executeWith(machine: Machine, node: With, env: Environment): boo
 function suppressesKeyError(context: Expression): boolean {
   if (context.kind !== 'Call') return false;
   const { callee, args } = context;
-  const name =
-    callee.kind === 'Attribute' ? callee.attribute.id : callee.kind === 'Name' && callee.id;
-  return name === 'suppress' && args.some(({ value }) => namesKeyError(value));
+  return lastName(callee) === 'suppress' && args.some(({ value }) => namesKeyError(value));
 }
 
 function enterContext(machine: Machine, exit: ContextExit, env: Environment): void {

@@ -1,6 +1,6 @@
 /** `try`: what has happened when a handler runs. */
 import type { ExceptHandler, Expression, Statement, Try } from '../syntax/ast.ts';
-import { walkExpression } from '../syntax/walk.ts';
+import { lastName, walkExpression } from '../syntax/walk.ts';
 import { continueWith, joinEnvironments, type Environment } from './environment.ts';
 import type { Machine } from './machine.ts';
 import { unknown } from './value.ts';
@@ -50,14 +50,6 @@ function isHarmless(node: Statement): boolean {
     },
   });
   return isSafe && (node.kind === 'Expression' || node.operator === '+');
-}
-
-function lastName(callee: Expression): string {
-  return callee.kind === 'Attribute'
-    ? callee.attribute.id
-    : callee.kind === 'Name'
-      ? callee.id
-      : '';
 }
 
 const harmlessCalls: ReadonlySet<string> = new Set([

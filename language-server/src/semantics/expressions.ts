@@ -1,6 +1,7 @@
 /** Values of expressions. */
 import type {
   Binary,
+  Compare,
   Comprehension,
   Conditional,
   Expression,
@@ -8,7 +9,7 @@ import type {
   Str,
   Subscript,
 } from '../syntax/ast.ts';
-import { walkExpression } from '../syntax/walk.ts';
+import { lastName, walkExpression } from '../syntax/walk.ts';
 import { eventsOf } from './api-calls.ts';
 import { buildsExpression, checkAppendable, checkField, checkFormatted } from './appendable.ts';
 import { attributeOf } from './attributes.ts';
@@ -114,7 +115,7 @@ export function evaluateExpression(machine: Machine, node: Expression, env: Envi
       const values = node.operands.map((operand) => machine.evaluate(operand, env));
       checkMembershipRead(machine, node.operators, values, node.operands, env);
       checkCompare(machine, node, values);
-      return comparisonValue(node.operators, values);
+      return isOneOfThese(node, values) ?? comparisonValue(node.operators, values);
     }
     case 'Call':
       return machine.call(node, env);
@@ -316,6 +317,18 @@ function comparisonValue(operators: readonly string[], values: readonly Value[])
   return outcome === undefined ? instance('bool') : bool(outcome);
 }
 
+/** `name in ("a", "b")`, for a name that is known and a list that is written right there. */
+function isOneOfThese({ operators, operands }: Compare, [left, right]: readonly Value[]) {
+  const [operator] = operators;
+  const isMembership = operators.length === 1 && (operator === 'in' || operator === 'not in');
+  const isWritten = ['List', 'Tuple', 'Set'].includes(operands[1]?.kind ?? '');
+  if (!isMembership || !isWritten || !left || right?.kind !== 'list') return null;
+  const one = comparable(left);
+  const all = right.items?.map(comparable);
+  if (one === null || all?.every((item) => item !== null) !== true) return null;
+  return bool(all.includes(one) === (operator === 'in'));
+}
+
 const neverNone: ReadonlySet<Value['kind']> = new Set([
   'text',
   'number',
@@ -460,8 +473,10 @@ function exactItems(machine: Machine, node: Comprehension, env: Environment): Va
     const inner = env.fork();
     assignTarget(machine, inner, clause.target, item);
     const tests = clause.conditions.map((test) => truthOf(machine.evaluate(test, inner)));
-    if (!tests.includes(false))
-      results.push(tests.includes(null) ? unknown : machine.evaluate(node.element, inner));
+    if (tests.includes(false)) continue;
+    results.push(tests.includes(null) ? unknown : machine.evaluate(node.element, inner));
+    // Calls in the element cost as much every time: one unknown item is enough to know.
+    if (!results.slice(-1).every(isPlain)) break;
   }
   machine.recorder.quiet--;
   return isKnown && results.every(isPlain) ? tuple(results) : null;
@@ -528,9 +543,7 @@ function subscriptValue(machine: Machine, node: Subscript, env: Environment): Va
 
 /** `Literal["a", "b"]`, for `get_args`. */
 function literalAlias({ object, index }: Subscript): Value | null {
-  const name =
-    object.kind === 'Name' ? object.id : object.kind === 'Attribute' ? object.attribute.id : '';
-  if (name !== 'Literal') return null;
+  if (lastName(object) !== 'Literal') return null;
   const parts = index.kind === 'Tuple' ? index.elements : [index];
   const texts = parts.map((part) => (part.kind === 'Str' ? part.value : null));
   return texts.every((part) => part !== null) ? { kind: 'json', schema: { enum: texts } } : null;

@@ -197,7 +197,7 @@ function childError(schema: SchemaObject, at: Place): string | null {
 
 /** `Optional[X]`, and pydantic's `{"allOf": [X], "description": …}`, are looked into as X. */
 function core(schema: JsonSchema): JsonSchema {
-  if (!isJsonObject(schema)) return schema;
+  if (!isJsonObject(schema) || schema['properties'] !== undefined) return schema;
   const parts = schema['anyOf'] ?? schema['allOf'];
   if (!Array.isArray(parts)) return schema;
   const [only, ...more] = parts.filter((part) => !isJsonObject(part) || part['type'] !== 'null');

@@ -101,6 +101,8 @@ export interface Machine {
   ): Value;
   /** The state made by an expression in the current context; the same one in every loop turn. */
   stateIdFor(node: object): number;
+  /** Of what a call makes by running a program: one call may run several, in a loop or by a choice. */
+  runIdFor(node: object, program: object): number;
   /** Functions found while running; their bodies are checked on their own later. */
   enqueue(ref: FunctionRef): void;
   /** A name of the module got a value. */

@@ -3,6 +3,7 @@
  * `Model.model_json_schema()` returns.
  */
 import type { ClassDef, Expression } from '../syntax/ast.ts';
+import { lastName } from '../syntax/walk.ts';
 import { lookupName, type Environment } from './environment.ts';
 import { isJsonObject, type JsonSchema } from './json-schema.ts';
 import type { Machine } from './machine.ts';
@@ -152,10 +153,6 @@ function modelOf(machine: Machine, node: Expression, env: Environment): JsonSche
 /** `Optional` of `Optional`, `typing.Optional` and `Optional[int]`. */
 function nameOf(annotation: Expression): string {
   return lastName(annotation.kind === 'Subscript' ? annotation.object : annotation);
-}
-
-function lastName(node: Expression): string {
-  return node.kind === 'Name' ? node.id : node.kind === 'Attribute' ? node.attribute.id : '';
 }
 
 /** The dict that Python has of it. */

@@ -1,5 +1,5 @@
 /** `program.run(...)`, `run_batch`, `bind` and direct calls: the state that comes out. */
-import type { Expression, FunctionDef, Parameter, Sequence } from '../syntax/ast.ts';
+import type { Dict, FunctionDef, Parameter, Sequence } from '../syntax/ast.ts';
 import {
   bindArguments,
   reportTwice,
@@ -9,6 +9,7 @@ import {
 import { checkRanges, noteBackend } from './api-calls.ts';
 import type { Environment } from './environment.ts';
 import type { ArgumentValue, CallArguments, Machine } from './machine.ts';
+import { surround } from './fixes.ts';
 import { emptyState } from './program-state.ts';
 import {
   laterParameters,
@@ -82,7 +83,7 @@ function resultState(
   program: Program,
   args: CallArguments,
 ): Value {
-  const id = machine.stateIdFor(args.node);
+  const id = machine.runIdFor(args.node, program.ref.node);
   env.setState(id, emptyState(program.ref.name));
   const state: Value = { kind: 'state', id };
   const given = new Map<string, Value>(program.bound);
@@ -122,8 +123,10 @@ function checkProgramArguments(machine: Machine, program: Program, args: CallArg
       extra.span,
       `\`${program.ref.name}\` takes ${countText(places.length)}${places.length < names.length ? ' by position' : ''}.`,
     );
-  for (const name of places.slice(0, args.positional.length))
-    reportTwice(machine, what, name, args.keywords.get(name));
+  for (const name of places.slice(0, args.positional.length)) {
+    const again = args.keywords.get(name);
+    if (again) reportTwice(machine, what, name, again);
+  }
   const known = [...names, ...samplingKeywords];
   for (const [name, argument] of args.keywords) {
     const isKnown =
@@ -206,10 +209,10 @@ function runBatch(
     laterParameters,
   );
   checkRanges(machine, bound);
-  checkBatchItems(machine, program, bound);
+  const batch = bound.get('batch_kwargs');
+  if (batch) checkBatch(machine, program, batch);
   noteBackend(machine, args);
   recordEdge(machine, program, args);
-  const batch = bound.get('batch_kwargs');
   const keywords = batch ? rowKeywords(batch) : null;
   const state = resultState(machine, env, program, {
     ...args,
@@ -245,67 +248,54 @@ function rowKeywords({ node, ...batch }: ArgumentValue): Map<string, ArgumentVal
   );
 }
 
-function checkBatchItems(machine: Machine, program: Program, bound: BoundArguments): void {
-  const batch = bound.get('batch_kwargs');
-  const node = batch?.node;
-  if (batch?.value.kind === 'dict' || batch?.value.kind === 'text')
+function checkBatch(machine: Machine, program: Program, batch: ArgumentValue): void {
+  const { node, value, span } = batch;
+  if (value.kind === 'dict' || value.kind === 'text')
     machine.report(
       'call-arguments',
-      batch.span,
+      span,
       '`run_batch` takes a list with the arguments of each run, one dict or tuple each.',
-      wrapItem(batch.node),
+      node.kind === 'Dict' ? [surround(node, '[', ']', 'Make it a list')] : [],
     );
-  if (!node || (node.kind !== 'List' && node.kind !== 'Tuple')) return;
-  const parameters = programParameters(program.ref);
-  if (parameters.some((parameter) => parameter.star !== '')) return;
-  const names = parameters.flatMap((parameter) => parameter.name?.id ?? []);
-  for (const item of node.elements) {
-    if (item.kind === 'Tuple' || item.kind === 'List') checkRow(machine, program, item);
-    if (
-      item.kind !== 'Dict' ||
-      item.entries.some(({ key }) => key?.kind !== 'Str' || key.value === null)
-    )
-      continue;
-    const keys = new Set<string>();
-    for (const { key } of item.entries) {
-      if (key?.kind !== 'Str' || key.value === null) continue;
-      keys.add(key.value);
-      if (names.includes(key.value) || samplingKeywords.has(key.value)) continue;
-      const inner = { start: key.start + 1, end: key.end - 1 };
-      reportUnknownKeyword(
-        machine,
-        program.ref.name,
-        key.value,
-        { value: unknown, node: key, span: inner, keyword: inner },
-        names,
-      );
-    }
-    const missing = parameters.filter(
-      (parameter) =>
-        !parameter.defaultValue &&
-        parameter.name &&
-        !keys.has(parameter.name.id) &&
-        !program.bound.has(parameter.name.id),
-    );
-    if (missing.length > 0) {
-      const absent = missing.flatMap(({ name }) => name?.id ?? []);
-      const list = absent.map((name) => `\`${name}\``).join(', ');
-      const at = item.entries.at(-1)?.value.end ?? item.start + 1;
-      const text = `${item.entries.length > 0 ? ', ' : ''}${absent.map((name) => `"${name}": ...`).join(', ')}`;
-      machine.report('call-arguments', item, `\`${program.ref.name}\` is called without ${list}.`, [
-        { title: `Add ${absent.join(', ')}`, edits: [{ start: at, end: at, text }] },
-      ]);
-    }
+  if (node.kind !== 'List' && node.kind !== 'Tuple') return;
+  if (programParameters(program.ref).some((parameter) => parameter.star !== '')) return;
+  for (const row of node.elements) {
+    if (row.kind === 'Tuple' || row.kind === 'List') checkRow(machine, program, row);
+    if (row.kind === 'Dict') checkNamedRow(machine, program, row);
   }
 }
 
-function wrapItem(node: Expression) {
-  if (node.kind !== 'Dict') return [];
-  const edits = [
-    { start: node.start, end: node.start, text: '[' },
-    { start: node.end, end: node.end, text: ']' },
-  ];
-  return [{ title: 'Make it a list', edits }];
+/** One run's arguments by name. */
+function checkNamedRow(machine: Machine, program: Program, row: Dict): void {
+  const keys = row.entries.flatMap(({ key }) => (key?.kind === 'Str' ? [key] : []));
+  const given = new Set(keys.map(({ value }) => value));
+  if (keys.length < row.entries.length || given.has(null)) return;
+  const names = programParameters(program.ref).flatMap(({ name }) => name?.id ?? []);
+  for (const key of keys) {
+    const { value: name } = key;
+    if (name === null || names.includes(name) || samplingKeywords.has(name)) continue;
+    const span = { start: key.start + 1, end: key.end - 1 };
+    const argument = { value: unknown, node: key, span, keyword: span };
+    reportUnknownKeyword(machine, program.ref.name, name, argument, names);
+  }
+  const missing = neededNames(program).filter((name) => !given.has(name));
+  if (missing.length === 0) return;
+  const at = row.entries.at(-1)?.value.end ?? row.start + 1;
+  const added = missing.map((name) => `"${name}": ...`).join(', ');
+  const text = row.entries.length > 0 ? `, ${added}` : added;
+  machine.report(
+    'call-arguments',
+    row,
+    `\`${program.ref.name}\` is called without ${missing.map((name) => `\`${name}\``).join(', ')}.`,
+    [{ title: `Add ${missing.join(', ')}`, edits: [{ start: at, end: at, text }] }],
+  );
+}
+
+/** Parameters that neither the definition nor `bind` gives a value. */
+function neededNames(program: Program): readonly string[] {
+  return programParameters(program.ref).flatMap(({ name, defaultValue }) =>
+    name && !defaultValue && !program.bound.has(name.id) ? [name.id] : [],
+  );
 }
 
 /** One run's arguments by position. */
@@ -313,9 +303,7 @@ function checkRow(machine: Machine, program: Program, row: Sequence): void {
   const places = positionalNames(program.ref);
   const count = row.elements.length;
   if (row.elements.some(({ kind }) => kind === 'Starred')) return;
-  const needed = programParameters(program.ref).filter(
-    ({ defaultValue, name }) => !defaultValue && name && !program.bound.has(name.id),
-  ).length;
+  const needed = neededNames(program).length;
   if (count >= needed && count <= places.length) return;
   const takes =
     needed === places.length ? countText(needed) : `${needed} to ${countText(places.length)}`;

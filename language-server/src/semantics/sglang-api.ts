@@ -347,6 +347,19 @@ const otherNames = [
 
 export const apiNames: ReadonlySet<string> = new Set([...apiFunctions.keys(), ...otherNames]);
 
+/** What `dtype` takes. */
+export const dtypeNames: readonly string[] = ['int', 'float', 'bool', 'str'];
+
+/** What `join` takes. */
+export const joinModes: readonly string[] = ['gather_variable', 'concate_and_append'];
+
+/** What `choices_method` takes. */
+export const choicesMethods: readonly string[] = [
+  'token_length_normalized',
+  'greedy_token_selection',
+  'unconditional_likelihood_normalized',
+];
+
 /** Reasoning formats that `separate_reasoning` knows. */
 export const reasoningModels: readonly string[] = [
   'deepseek-r1',

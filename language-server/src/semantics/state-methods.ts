@@ -7,6 +7,7 @@ import type { CallArguments, Machine } from './machine.ts';
 import { metaInfo } from './meta-info.ts';
 import { gather, type ProgramStateInfo } from './program-state.ts';
 import { openStates, readVariable } from './reads.ts';
+import { joinModes } from './sglang-api.ts';
 import {
   constantText,
   instance,
@@ -177,8 +178,6 @@ function forkState(
 }
 
 /* ------------------------------------------------------------------ groups of forks */
-
-const joinModes: readonly string[] = ['gather_variable', 'concate_and_append'];
 
 type Forks = Extract<Value, { kind: 'forks' }>;
 

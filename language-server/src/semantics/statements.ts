@@ -9,6 +9,7 @@ import type {
   ImportFrom,
   Statement,
 } from '../syntax/ast.ts';
+import { lastName } from '../syntax/walk.ts';
 import { eventsOf } from './api-calls.ts';
 import { checkAppendable, checkStatement } from './appendable.ts';
 import { appendEvents } from './append.ts';
@@ -27,7 +28,7 @@ import { narrow } from './narrowing.ts';
 import { stateIdsOf } from './reads.ts';
 import { apiConstants, apiNames } from './sglang-api.ts';
 import { appendToForks } from './state-methods.ts';
-import { assignTarget } from './targets.ts';
+import { assignTarget, deleteTarget } from './targets.ts';
 import { none, text, unknown, type FunctionRef, type Value } from './value.ts';
 
 /** Runs a block; false when no path reaches its end. What stands behind a `return` is only read. */
@@ -84,7 +85,7 @@ function execute(machine: Machine, node: Statement, env: Environment): boolean {
       narrow(machine, env, node.test, true);
       return true;
     case 'Delete':
-      for (const target of node.targets) if (target.kind !== 'Name') machine.evaluate(target, env);
+      for (const target of node.targets) deleteTarget(machine, env, target);
       return true;
     case 'Break':
       machine.frame.loops.at(-1)?.breaks.push(env);
@@ -274,20 +275,29 @@ const transparent: ReadonlySet<string> = new Set([
 ]);
 
 function isTransparent(decorator: Expression): boolean {
-  const callee = decorator.kind === 'Call' ? decorator.callee : decorator;
-  return transparent.has(
-    callee.kind === 'Attribute' ? callee.attribute.id : callee.kind === 'Name' ? callee.id : '',
-  );
+  return transparent.has(lastName(decorator.kind === 'Call' ? decorator.callee : decorator));
+}
+
+/** What the constructor of a dataclass takes: not `x: ClassVar[int]`, nor `field(init=False)`. */
+function fieldOf(statement: Statement): readonly string[] {
+  if (statement.kind !== 'AnnotatedAssign' || statement.target.kind !== 'Name') return [];
+  const { target, annotation, value } = statement;
+  const type = annotation.kind === 'Subscript' ? annotation.object : annotation;
+  const isLeftOut =
+    value?.kind === 'Call' &&
+    value.args.some(
+      (argument) =>
+        argument.name?.id === 'init' &&
+        argument.value.kind === 'Constant' &&
+        argument.value.raw === 'False',
+    );
+  return isLeftOut || lastName(type) === 'ClassVar' ? [] : [target.id];
 }
 
 function defineClass(machine: Machine, node: ClassDef, env: Environment): void {
   const bases = node.bases.map(({ value }) => machine.evaluate(value, env));
   const [base] = bases;
-  const fields = node.body.flatMap((statement) =>
-    statement.kind === 'AnnotatedAssign' && statement.target.kind === 'Name'
-      ? [statement.target.id]
-      : [],
-  );
+  const fields = node.body.flatMap(fieldOf);
   const scope = env.enter(env);
   const members = machine.newMembers();
   const schema = classSchema(machine, node, env);

@@ -97,6 +97,23 @@ function isOfOneProgram(env: Environment, ids: readonly number[], ...values: rea
   return programs.size === 1 && values.every((value) => stateIdsOf(value).length > 0);
 }
 
+export function deleteTarget(machine: Machine, env: Environment, target: Expression): void {
+  if (target.kind === 'Name') return;
+  machine.evaluate(target, env);
+  if (target.kind === 'Subscript') forgetItems(machine, env, target.object);
+}
+
+/** Which items a list or dict with a name has is no longer known. */
+export function forgetItems(machine: Machine, env: Environment, owner: Expression): void {
+  if (owner.kind !== 'Name') return;
+  const { kind } = machine.evaluate(owner, env);
+  const any: Value | null = kind === 'dict' ? anyDict : kind === 'list' ? anyList : null;
+  if (any) machine.change(env, owner.id, any, any);
+}
+
+const anyDict: Value = { kind: 'dict', entries: null };
+const anyList: Value = { kind: 'list', items: null, element: unknown };
+
 function assignSubscript(
   machine: Machine,
   env: Environment,
@@ -125,8 +142,6 @@ function assignSubscript(
   }
   if (target.object.kind !== 'Name') return;
   const { id } = target.object;
-  const anyDict: Value = { kind: 'dict', entries: null };
-  const anyList: Value = { kind: 'list', items: null, element: unknown };
   if (object.kind === 'dict')
     machine.change(env, id, withEntry(object, constantText(key), value), anyDict);
   if (object.kind === 'list') machine.change(env, id, anyList, anyList);

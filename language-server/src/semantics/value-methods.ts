@@ -4,6 +4,7 @@ import { elementOf, exactList } from './iteration.ts';
 import { childSchema, describedKeys } from './json-schema.ts';
 import type { CallArguments, Machine } from './machine.ts';
 import { openStates } from './reads.ts';
+import { forgetItems } from './targets.ts';
 import {
   constantText,
   instance,
@@ -31,7 +32,11 @@ export function listMethod(
 ): Value {
   const value = args.positional[0]?.value ?? unknown;
   const owner = ownerName(args);
-  if (name === 'append' || name === 'extend' || name === 'insert') {
+  const { callee } = args.node;
+  const isItem = callee.kind === 'Attribute' && callee.object.kind === 'Subscript';
+  if (isItem && (listGrowth.has(name) || listChanges.has(name)))
+    forgetItems(machine, env, callee.object.object);
+  if (listGrowth.has(name)) {
     const added =
       name === 'extend'
         ? elementOf(value, env)
@@ -55,6 +60,7 @@ export function listMethod(
 /** Longer lists are known by what their elements have in common. */
 const maximumExactList = 100;
 
+const listGrowth: ReadonlySet<string> = new Set(['append', 'extend', 'insert']);
 const listChanges: ReadonlySet<string> = new Set(['pop', 'remove', 'clear', 'sort', 'reverse']);
 
 /** `x` of `x.method(...)`. */
@@ -149,7 +155,10 @@ function exactMethod(known: string, name: string, { positional, keywords }: Call
     return tuple((by ? known.split(by) : (known.match(/\S+/g) ?? [])).map(text));
   }
   if (separator) return null;
-  if (name === 'splitlines') return tuple(known.replace(/\n$/, '').split('\n').map(text));
+  if (name === 'splitlines') {
+    const lines = known.split(/\r\n|[\r\n]/);
+    return tuple((lines.at(-1) === '' ? lines.slice(0, -1) : lines).map(text));
+  }
   if (name === 'strip') return text(known.trim());
   if (name === 'lower') return text(known.toLowerCase());
   return name === 'upper' ? text(known.toUpperCase()) : null;

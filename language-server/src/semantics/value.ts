@@ -226,7 +226,8 @@ function sameSimple(a: Value, b: Value): boolean {
     case 'backend':
       return b.kind === 'backend' && a.backend === b.backend;
     case 'object':
-      return b.kind === 'object' && a.members === b.members;
+      // One call may make instances of several classes.
+      return b.kind === 'object' && a.members === b.members && a.base?.members === b.base?.members;
     case 'gen':
     case 'list':
     case 'dict':

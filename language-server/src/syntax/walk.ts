@@ -218,3 +218,9 @@ export function walkExpression(node: Expression, visitor: Visitor): void {
     case 'Missing':
   }
 }
+
+/** `run` of `program.run` and of `run`; nothing of other expressions. */
+export function lastName(node: Expression): string {
+  if (node.kind === 'Attribute') return node.attribute.id;
+  return node.kind === 'Name' ? node.id : '';
+}

@@ -280,6 +280,12 @@ describe('hover', () => {
   it('says that a gen is in another cell', () => {
     check([program, 'f.run()["ki|nd"]'], 'Made by `f` at line 3 of another cell.');
     check([`${program}f.run()["ki|nd"]`], 'Made by `f` at line 3.');
+    const branches =
+      '@function\ndef g(s, q):\n    if q: h(s)\n    else: s += gen("a")\n    s["|a"]';
+    check(
+      ['def h(s):\n    s += gen("a")', branches],
+      'Made by `g` at line 2 of another cell and line 4.',
+    );
   });
   it('shows what a parameter means', () => {
     check(['x = gen("a", max_to|kens=3)'], '(parameter) max_tokens: int | None', 'Most tokens');
@@ -466,7 +472,7 @@ describe('rename', () => {
       const { service, uri, offset } = at(cells);
       return () => service.rename(uri, offset, 'new');
     };
-    const message = '"tip_1" is not written out at line 4, where it is generated';
+    const message = '"tip_1" is not written out at line 4: change by hand';
     expect(
       refused(
         '@function\ndef g(s):\n    for i in range(2):\n        s += gen(f"tip_{i}")\n    s["tip|_1"]',
@@ -478,12 +484,17 @@ describe('rename', () => {
     expect(
       refused('def h(s, n):\n    s += gen(n)\n@function\ndef g(s):\n    h(s, "a")\n    s["|a"]'),
     ).toThrow('line 2');
+    expect(
+      refused(
+        '@function\ndef g(s):\n    s += separate_reasoning(gen("a"), "qwen3")\n    key = "a_reasoning_content"\n    x = s["|a"], s[key]',
+      ),
+    ).toThrow('"a_reasoning_content" is not written out at line 5');
   });
   it("renames a program's parameter in its body, in calls and in batches", () => {
     const body =
       '@function\ndef g(s, topic, n=1):\n    s += user(f"On {topic}")\n    def other(topic): return topic\n    x = [topic for topic in n] + [topic for y in n]\n    return lambda: topic';
     const runs =
-      'g.run(topic="x")\ng.run_batch([{"topic": "x", "n": 2}, {"topic": topic}])\ng.run_batch([{\'topic\': q} for q in "ab"])\ng.bind(topic=1).run(n=3)\nprint(dict(topic=1))';
+      'g.run(topic="x")\ng.run_batch([{"topic": "x", "n": 2}, {"topic": topic}])\ng.run_batch(batch_kwargs=[{\'topic\': q} for q in "ab"])\ng.bind(topic=1).run(n=3)\nprint(dict(topic=1))';
     const after = [
       body
         .replace('s, topic', 's, country')
@@ -502,7 +513,10 @@ describe('rename', () => {
     const { service, uri, offset } = at([body.replace('{topic}', '{to|pic}')]);
     expect(service.prepareRename(uri, offset)).toMatchObject({ placeholder: 'topic' });
     expect(() => service.rename(uri, offset, 'n')).toThrow('has a parameter "n" already');
-    expect(() => service.rename(uri, offset, '1n')).toThrow('not a Python name');
+    expect(() => service.rename(uri, offset, 's')).toThrow('has a parameter "s" already');
+    expect(() => service.rename(uri, offset, 'user')).toThrow('uses the name "user" already');
+    for (const name of ['1n', 'class'])
+      expect(() => service.rename(uri, offset, name)).toThrow('not a Python name');
   });
   it('refuses names that would break the code', () => {
     const { service, uri, offset } = at([program, 'f.run()["ki|nd"]']);

@@ -25,6 +25,19 @@ describe('pages of the rules', () => {
       expect(codes(bad)).toContain(code);
       expect(codes(good)).not.toContain(code);
     });
+
+    it(`tell how ${code} is turned off`, () => {
+      const analysis = analyze(imports, bad);
+      const off = diagnose(analysis, { severities: { [code]: 'off' } });
+      expect(off.map((entry) => entry.code)).not.toContain(code);
+      const lines = diagnose(analysis)
+        .filter((entry) => entry.code === code)
+        .map(({ start }) => bad.slice(0, start).split('\n').length - 1);
+      const ignored = bad
+        .split('\n')
+        .map((line, i) => (lines.includes(i) ? `${line}  # sglang: ignore[${code}]` : line));
+      expect(codes(ignored.join('\n'))).not.toContain(code);
+    });
   }
 });
 

@@ -387,7 +387,16 @@ const mistakes: Readonly<Record<string, readonly string[]>> = {
       `s += f"{q} is {«gen-in-fstring:gen('a')»} or {«gen-in-fstring:select('b', ['x'])»!r}"\ns += "%s" % «gen-in-fstring:gen("c")»\ns += "{} {}".format(q, «gen-in-fstring:gen("d")»)\nx = user("%s %s" % «gen-in-fstring:(q, gen("e"))»)`,
     ),
   ],
+  'a gen formatted before it is appended': [
+    body(
+      `answer = gen("a")\nprint(f"adding {answer}")\ntext = f"So {«gen-in-fstring:answer»}"\ns += text`,
+    ),
+  ],
   'a message appended twice': [body('s += «appended-twice:s.user("x")»')],
+  'a name that only one of two programs sets': [
+    body('s += gen("a")'),
+    '@function\ndef g(s, q):\n    s += gen("b")\nh = f if input() else g\nst = h.run(q="x")\nprint(st[«maybe-unset:"a"»], st[«unknown-variable:"c"»])',
+  ],
   'an unknown join mode': [
     body('forks = s.fork(2)\nforks += gen("a")\nforks.join(«invalid-join-mode:"gather"»)'),
   ],

@@ -5,6 +5,7 @@ begins with a request to `/test/<name>`, so that the recording can be cut at it.
 """
 
 import asyncio
+import enum
 import json
 import random
 import warnings
@@ -389,12 +390,27 @@ def names_of_all_kinds():
 
 
 @case
+def text_of_enumerations():
+    class Word(str, enum.Enum):
+        A = "alpha"
+
+    @function
+    def p(s, word):
+        s += word
+        s += gen("a") + word
+        s += "x" + select("c", [word, "beta"])
+
+    return seen(p.run(Word.A), "a", "c")
+
+
+@case
 def text_of_all_kinds():
     @function
     def p(s, text):
         s += user(text) + assistant(gen("a"))
 
-    return [seen(p.run(text=t), "a") for t in ("{}%s", "\u2028\u0000", "👩‍🚀", "<|im_end|>", "a\r\nb", "'\"\\")]
+    texts = ("{}%s", "\u2028\u0000", "👩‍🚀", "<|im_end|>", "a\r\nb", "'\"\\", "\ufeffa", "\x1f\x85\u3000\ta \n")
+    return [seen(p.run(text=t), "a") for t in texts]
 
 
 # ------------------------------------------------------------------ programs that call programs

@@ -87,6 +87,7 @@ async def _run_coroutine(program, state, args, arguments):
     try:
         state.ret_value = await program.func(AsyncProgramState(executor), *args, **arguments)
     except BaseException as problem:
+        program.explain(problem, arguments)
         error = {"type": type(problem).__name__, "message": str(problem)}
         raise
     finally:

@@ -182,6 +182,7 @@ report(notes(lambda: qa.run("x", max_tokens=3)))
 report(notes(lambda: qa.run("x", temprature=3)))
 report(notes(lambda: qa.run("x", zzz=3)))
 report(notes(lambda: qa.run_batch([{"question": "x"}], num_thread=3)))
+report(notes(lambda: qa.run_batch([{"question": "x", "temperature": 0}])))
 report(notes(lambda: waits.run("x", max_tokens=3)))
 report(notes(lambda: function(lambda s, **rest: (lambda: None)(**rest)).run(max_tokens=3)))  # its own mistake
 `,
@@ -189,6 +190,10 @@ report(notes(lambda: function(lambda s, **rest: (lambda: None)(**rest)).run(max_
       ["got an unexpected keyword argument 'temprature'", "Did you mean 'temperature'?"],
       ["got an unexpected keyword argument 'zzz'"],
       ["got an unexpected keyword argument 'num_thread'", "Did you mean 'num_threads'?"],
+      [
+        "got an unexpected keyword argument 'temperature'",
+        "'temperature' is an option of run_batch itself, not of its items.",
+      ],
       ["got an unexpected keyword argument 'max_tokens'", "Did you mean 'max_new_tokens'?"],
       ["got an unexpected keyword argument 'max_tokens'"],
     ));

@@ -309,6 +309,8 @@ class SglFunction:
 
 
 def _meant(name, known):
+    if name in _RUN:
+        return f"{name!r} is an option of run_batch itself, not of its items."
     close = [_GEN_NAMES[name]] if name in _GEN_NAMES else difflib.get_close_matches(name, known, 1)
     return f"Did you mean {close[0]!r}?" if close else None
 

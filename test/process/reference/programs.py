@@ -107,7 +107,8 @@ def run_defaults_and_overrides():
     def p(s):
         s += user("q") + assistant(gen("a") + gen("b", max_tokens=1, temperature=0, stop="Z", top_k=1))
 
-    return seen(p.run(max_new_tokens=9, stop=["A", "B"], temperature=0.7, top_p=0.5, ignore_eos=True), "a", "b")
+    unlimited = seen(p.run(max_new_tokens=None), "a", "b")
+    return [seen(p.run(max_new_tokens=9, stop=["A", "B"], temperature=0.7, top_p=0.5, ignore_eos=True), "a", "b"), unlimited]
 
 
 @case

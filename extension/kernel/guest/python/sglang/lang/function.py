@@ -316,8 +316,8 @@ def _meant(name, known):
 
 
 def _sampling(options):
-    """The sampling parameters of a run, as the kernel takes them: what is None is left out."""
-    sampling = {name: options[name] for name in _SAMPLING if options[name] is not None}
+    """The sampling parameters of a run, as the kernel takes them: what is None is left out, but no limit is meant."""
+    sampling = {name: options[name] for name in _SAMPLING if options[name] is not None or name == "max_new_tokens"}
     if isinstance(sampling.get("stop"), (list, tuple)):
         sampling["stop"] = list(sampling["stop"])
     if not global_config.skip_special_tokens_in_output:

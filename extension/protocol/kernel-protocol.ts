@@ -73,7 +73,8 @@ export interface EndpointOptions {
 
 export type KernelQuery =
   | { readonly kind: 'complete'; readonly code: string; readonly offset: number }
-  | { readonly kind: 'variables'; readonly limit: number }
+  /** The cells' variables, or what is inside the value that `path` leads to by the names in earlier answers. */
+  | { readonly kind: 'variables'; readonly limit: number; readonly path?: readonly string[] }
   | { readonly kind: 'programs' }
   /** Prompt text of a program for these arguments without generating (run lens "Preview prompt"). */
   | {

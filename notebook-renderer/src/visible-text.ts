@@ -19,3 +19,8 @@ export function visibleText(text: string): string {
     return `⟨U+${code.toString(16).toUpperCase().padStart(4, '0')}⟩`;
   });
 }
+
+/** A token in a line of its own: what it breaks or indents is a sign, too. */
+export function visibleToken(text: string): string {
+  return visibleText(text).replaceAll('\n', '↵').replaceAll('\t', '⇥');
+}

@@ -304,18 +304,34 @@ def later(s):
     s += "never" + sgl.gen("x")
 class Holder:
     def __repr__(self): return f"holds {states[0]['x']}"
-states = [later.run()]
+@sgl.function
+def place(s):
+    s += "In" + sgl.gen("x")
+states = [later.run(), place.run()]
+states[1].text()
 holder = Holder()`;
       expect((await kernel.run(code)).outcome.status).toBe('ok');
       const answer = await kernel.query({ kind: 'variables', limit: 100 });
       expect(answer).toMatchObject({
         items: expect.arrayContaining([
-          expect.objectContaining({ name: 'states', value: '[<ProgramState>]' }),
+          expect.objectContaining({ name: 'states', value: '[<ProgramState>, <ProgramState>]' }),
           expect.objectContaining({
             name: 'holder',
             value: expect.stringMatching(/^<Holder instance at /),
           }),
         ]),
+      });
+      const inside = (state: string) =>
+        kernel.query({ kind: 'variables', limit: 100, path: ['states', state] });
+      expect(await inside('[0]')).toMatchObject({
+        total: 1,
+        items: [{ name: 'text', type: 'str', value: "'never'" }],
+      });
+      expect(await inside('[1]')).toMatchObject({
+        items: [
+          { name: "'x'", value: "' Paris'" },
+          { name: 'text', value: "'In Paris'" },
+        ],
       });
     });
 

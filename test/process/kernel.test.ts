@@ -159,6 +159,16 @@ describe('errors', () => {
       4,
     );
     expect(error.traceback).toMatch(/KeyError: 'a'[\s\S]*direct cause[\s\S]*ValueError: no a/);
+    // The server's answer was raised nowhere, and the message has it.
+    const failed = await checkError(
+      'from sglang._errors import failed\nraise failed("x", {"type": "RuntimeError", "message": "no"})',
+      'GenerationError',
+      2,
+    );
+    expect(failed.traceback).toMatch(
+      /^Traceback[^]*\nsglang\.GenerationError: 'x' was not generated: no$/,
+    );
+    expect(failed.traceback).not.toContain('direct cause');
   });
   test('endless recursion', () =>
     checkError('def r(): r()\nr()', 'RecursionError', 1).then(() => undefined));
@@ -170,6 +180,7 @@ describe('errors', () => {
   test('a package that is not there, and %pip, say what to do', async () => {
     const error = await checkError('import numpy', 'ModuleNotFoundError', 1);
     expect(error.traceback).toContain('"SGLang: Select Python…" in VS Code');
+    for (const line of error.traceback.split('\n')) expect(line.length).toBeLessThan(100);
     expect((await checkError('%pip download numpy', 'MagicError', 1)).message).toContain(
       'Run the notebook on a Python of your own',
     );
@@ -326,6 +337,23 @@ describe('questions', () => {
     );
     expect(reply).toContain('"name":"loud"');
     expect(reply.length).toBeLessThan(20_000);
+    const inside = await kernel.query({ kind: 'variables', limit: 2, path: ['big'] });
+    expect(inside).toMatchObject({ total: 10 ** 6, items: [{ name: '[0]' }, { name: '[1]' }] });
+  });
+  test('what is inside a variable, by the names that were shown', async () => {
+    await kernel.run('class Box: pass\nbox = Box()\nbox.table = {"k": (1, "two")}');
+    const ask = (...path: string[]) => kernel.query({ kind: 'variables', limit: 9, path });
+    expect(await ask('box')).toMatchObject({
+      items: [{ name: 'table', type: 'dict', size: 1, unfolds: true }],
+    });
+    expect(await ask('box', 'table', "'k'")).toEqual({
+      total: 2,
+      items: [
+        { name: '[0]', type: 'int', value: '1', size: null, unfolds: false },
+        { name: '[1]', type: 'str', value: "'two'", size: 3, unfolds: false },
+      ],
+    });
+    expect(await ask('box', 'gone', "'k'")).toEqual({ total: 0, items: [] });
   });
   test('programs', async () => {
     await kernel.run(

@@ -31,7 +31,12 @@ greeting = "from a script"
 # A title
 `;
 
-const WHOLE = '# %%\nprint("o" * 300_000)\nprint("run " + "is whole")\n';
+/** Its output grows from run to run. */
+const WHOLE = `# %%
+size = globals().get("size", 200_000) + 100_000
+print("o" * size)
+print("run " + "is whole", size)
+`;
 
 beforeAll(async () => {
   workbench = await Workbench.start({
@@ -130,7 +135,8 @@ it('keeps what "Save without Formatting" tears on a full disk, and saves it whol
   // VS Code tore it and called it saved.
   expect(workbench.read('full/torn.sglnb').length).toBeLessThan(300_000);
   await workbench.waitForText('.tab.dirty', 'torn');
-  const [copy = ''] = workbench.filesWith('run is whole').filter((path) => /unsaved/.test(path));
+  const copies = () => workbench.filesWith('run is whole').filter((path) => /unsaved/.test(path));
+  const [copy = ''] = copies();
   const whole = readFileSync(copy, 'utf8');
   expect(whole).toContain('o'.repeat(300_000));
   const saveAgain = workbench.page
@@ -153,6 +159,36 @@ it('keeps what "Save without Formatting" tears on a full disk, and saves it whol
     () => 'the copy stayed',
   );
   expect(await workbench.page.locator('.tab.dirty').count()).toBe(0);
+  // Torn again; what is typed before "Save Elsewhere…" is chosen is saved, too.
+  disk.fill();
+  await workbench.runAll();
+  await workbench.waitForOutput('run is whole 400000');
+  await workbench.command('File: Save without Formatting');
+  await eventually(
+    30_000,
+    async () => copies().length > 0 || undefined,
+    () => 'it was not torn again',
+  );
+  await workbench.page.locator('.code-cell-row .view-lines').first().click();
+  await workbench.page.keyboard.press('Control+Home');
+  await workbench.page.keyboard.type('later = 1\n');
+  await workbench.command('Notifications: Show Notifications');
+  await workbench.page
+    .locator('.notifications-center')
+    .getByRole('button', { name: 'Save Elsewhere…' })
+    .first()
+    .click();
+  await workbench.acceptPath(workbench.path('rescued.sglnb'));
+  await workbench.waitForText('.tab.active', 'rescued.sglnb');
+  const rescued = await workbench.waitForFile('rescued.sglnb', (text) => text !== '');
+  expect(rescued).toContain('later = 1');
+  expect(rescued).toContain('o'.repeat(400_000));
+  expect(await workbench.page.locator('.tab.dirty').count()).toBe(0);
+  await eventually(
+    10_000,
+    async () => copies().length === 0 || undefined,
+    () => 'the second copy stayed',
+  );
 });
 
 it('reports an issue with what runs here, and without names of files', async () => {

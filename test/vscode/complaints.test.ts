@@ -267,6 +267,15 @@ describe('in a workbench', () => {
     await page.locator('.code-cell-row .debug-top-stack-frame-line').first().waitFor();
     await waitForVariable('Globals', /small[^]*20/);
     await workbench.screenshot('debug-cell');
+    // One at a time: it says so beside the work, not in a dialog that offers to edit launch.json.
+    await workbench.command('SGLang: Debug Cell');
+    await workbench.command('Notifications: Show Notifications');
+    await workbench.waitForText(
+      '.notifications-center',
+      /Cell 1 of this notebook is being debugged/,
+    );
+    expect(await page.locator('.monaco-dialog-box').count()).toBe(0);
+    await workbench.command('Notifications: Clear All Notifications');
 
     await page.keyboard.press('F11');
     await workbench.waitForText(frames, /double[^]*helpers\.py[^]*2:1/);
@@ -282,6 +291,16 @@ describe('in a workbench', () => {
     await workbench.waitForOutput('KeyboardInterrupt');
     await workbench.runAll();
     await workbench.waitForOutput('got 40');
+    // A cell that runs is not debugged by the way.
+    await page.getByText('print("got", big)').first().click();
+    await page.keyboard.press('Control+End');
+    await page.keyboard.type('\nimport time\ntime.sleep(600)');
+    await page.keyboard.press('Control+Enter');
+    await workbench.waitForKernel('busy');
+    await workbench.command('SGLang: Debug Cell');
+    await workbench.command('Notifications: Show Notifications');
+    await workbench.waitForText('.notifications-center', /Cell 1 was not started: it runs already/);
+    await workbench.command('Notifications: Clear All Notifications');
   });
 
   it('takes shell lines and magics for what they are', async () => {

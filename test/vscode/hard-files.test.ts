@@ -1,5 +1,6 @@
 /** Notebooks whose files change, cannot be saved or are open in two windows, and wrong settings; in a real workbench. */
 import { readdirSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { extname } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { pictureFailures } from './failure-screenshot.ts';
 import { mountDenied, SmallDisk } from './small-disk.ts';
@@ -218,19 +219,10 @@ describe('an export', () => {
   async function exportTo(path: string): Promise<void> {
     const { page } = workbench;
     await workbench.command('SGLang: Export Notebook…');
-    const box = page.locator('.quick-input-widget input').first();
-    await workbench.waitForText('.quick-input-widget', 'OK');
-    // The dialog writes its own proposal into the box once it has looked at the folder.
-    await eventually(
-      20_000,
-      async () => {
-        await box.fill(path);
-        await page.waitForTimeout(400);
-        return (await box.inputValue()) === path || undefined;
-      },
-      () => `the dialog did not keep "${path}"`,
-    );
-    await page.locator('.quick-input-widget').getByRole('button', { name: 'OK' }).click();
+    await workbench.waitForText('.quick-input-list .monaco-list-row', 'Jupyter notebook');
+    await page.keyboard.type(extname(path));
+    await page.keyboard.press('Enter');
+    await workbench.acceptPath(path);
     // Asks before it overwrites, in the same box.
     const overwrites = page.getByText('already exists', { exact: false });
     const asked = await overwrites.waitFor({ timeout: 3000 }).then(
@@ -252,6 +244,12 @@ describe('an export', () => {
     expect(workbench.read('out.py')).toContain('print("exported")');
     expect(workbench.read('out.md')).toContain('```python');
     expect(workbench.read('out.html')).toMatch(/^<!doctype html>/i);
+    // What is in the editor: it need not be saved for that.
+    await workbench.command('SGLang: New SGLang Notebook');
+    await workbench.waitForText('.tab.active', 'Untitled');
+    await exportTo(workbench.path('new.md'));
+    await workbench.waitForText('.tab.active', 'Untitled');
+    expect(await workbench.waitForFile('new.md', (text) => text !== '')).toContain('capital_of');
     expect(readdirSync(workbench.folder).filter((name) => name.endsWith('.tmp'))).toEqual([]);
   });
 

@@ -248,6 +248,14 @@ describe('a runtime', () => {
     await workbench.waitForText('.pane-body .monaco-list-row', /^state/);
     const rows = await workbench.page.locator('.pane-body .monaco-list-row').allInnerTexts();
     expect(rows.join('\n')).not.toMatch(/LazyImport|GlobalConfig/);
+    // They stay while another editor is looked at, and the kernel leads back to its notebook.
+    await workbench.command('SGLang: Show Diagnostics');
+    await workbench.waitForText('.tab.active', 'Diagnostics');
+    await workbench.waitForText('.pane-body .monaco-list-row', /^state/);
+    await workbench.page
+      .locator('.pane-body .monaco-list-row', { hasText: 'server.sglnb' })
+      .click();
+    await workbench.waitForText('.tab.active', 'server.sglnb');
     // Running the cells again goes on with the server that runs.
     const runtimes = workbench.processes('runtime.mjs');
     await workbench.runAll();

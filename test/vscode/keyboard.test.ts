@@ -186,9 +186,23 @@ async function openAndRun(): Promise<void> {
   await page.keyboard.press('Enter');
   await page.locator('.code-cell-row').nth(2).waitFor();
   await page.keyboard.press('Control+Home');
+  // The keys of Jupyter's command mode: two cells come and go again.
+  for (const [keys, count] of [
+    ['a', 5],
+    ['d d', 4],
+    ['b', 5],
+    ['z', 4],
+  ] as const) {
+    const press = async () => {
+      for (const key of keys.split(' ')) await page.keyboard.press(key);
+    };
+    await workbench.until(press, '.statusbar-item', new RegExp(`Cell \\d of ${count}`));
+  }
+  await page.keyboard.press('Control+Home');
   for (const [text, key] of [
     [/set_default_backend/, 'Shift+Enter'],
-    [/def.capitals/, 'Shift+Enter'],
+    [/def.capitals/, 'Control+Enter'],
+    [/def.capitals/, 'ArrowDown'],
     [/capitals\.run/, 'Shift+Enter'],
     [/the.end/, 'ArrowUp'],
   ] as const) {
@@ -225,6 +239,9 @@ it('enters the output, walks through the forks and the token view, opens its tab
   await page.keyboard.press('Enter');
   await tabTo('group', /^Token probabilities of capital/);
   await workbench.screenshot('keyboard-token-view');
+  // Whoever reads outputs deletes no cell by that.
+  await page.keyboard.press('d');
+  await page.keyboard.press('d');
   await page.keyboard.press('Shift+Tab');
   await waitForStop(/^DisclosureTriangle$/, /^Token probabilities of capital/);
   await page.keyboard.press(' ');
@@ -239,6 +256,7 @@ it('enters the output, walks through the forks and the token view, opens its tab
     () => 'the focus does not leave the output',
   );
   await page.keyboard.press('Escape');
+  await workbench.waitForText('.statusbar-item', /Cell \d of 4/);
 });
 
 it('opens the form of a program from its lens, goes back, fills it in and runs', async () => {
@@ -277,8 +295,13 @@ it('reads the variables and what runs', async () => {
   await page.keyboard.press('Home');
   const first = await waitForStop(/^treeitem$/, /\S/);
   await page.keyboard.press('End');
-  const last = await waitForStop(/^treeitem$/, /^state: ProgramState/);
+  const last = await waitForStop(/^treeitem$/, /^state: ProgramState$/);
   expect(last.name).not.toBe(first.name);
+  // Inside it is what the program generated.
+  await page.keyboard.press('ArrowRight');
+  await workbench.waitForText('.pane-body .monaco-list-row', /'capital'/);
+  await page.keyboard.press('ArrowDown');
+  await waitForStop(/^treeitem$/, /^'capital': list\[2\]/);
   await workbench.screenshot('keyboard-variables');
   await workbench.command('SGLang: Focus on Kernels and Runtimes View');
   await page.keyboard.press('Home');

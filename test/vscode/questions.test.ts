@@ -103,6 +103,13 @@ describe('questions of a cell', () => {
     await workbench.open('stopped.sglnb');
     await workbench.runAll();
     const field = await workbench.inOutputs(FIELD);
+    // It takes the focus once: a palette that is open by then would lose it.
+    const isFocused = (): Promise<boolean> =>
+      field.evaluate((input) => {
+        const root = input.getRootNode();
+        return root instanceof ShadowRoot && root.activeElement === input;
+      });
+    await expect.poll(isFocused, { timeout: 10_000 }).toBe(true);
     await workbench.command('SGLang: Interrupt Kernel');
     await workbench.waitForOutput('KeyboardInterrupt');
     await workbench.waitForKernel('idle');

@@ -348,7 +348,8 @@ describe('state view', () => {
   });
 
   it('shows the tokens of the value only; the table has the one that ended it, too', async () => {
-    const tokens = [token('Ber', 0.3), token('lin. And', 0.05), token('<|end|>', 0.9)];
+    const others = [['.\n\n', 0.01]] as const;
+    const tokens = [token('Ber', 0.3), token('lin. And', 0.05, others), token('<|end|>', 0.9)];
     await show(STATE_MIME, state([gen('Berlin.', { tokens })]));
     expect(
       await page.evaluate(
@@ -357,6 +358,7 @@ describe('state view', () => {
     ).toBe('answerBerlin.');
     expect(await count('.gen .token.unlikely')).toBe(1);
     expect(await textOf()).toContain('<|end|> 90 %'.replace(' ', ''));
+    expect(await textOf()).toContain('.↵↵ 1.0 %');
     await show(STATE_MIME, state([gen('cut elsewhere', { tokens })]));
     expect(await count('.gen .token')).toBe(0);
     expect(await textOf()).toContain('cut elsewhere');

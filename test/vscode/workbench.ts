@@ -471,6 +471,24 @@ export class Workbench implements AsyncDisposable {
     );
   }
 
+  /** Enters a path into VS Code's own dialog for files. */
+  async acceptPath(path: string): Promise<void> {
+    const box = this.page.locator('.quick-input-widget input').first();
+    const ok = this.page.locator('.quick-input-widget').getByRole('button', { name: 'OK' });
+    await ok.waitFor();
+    // The dialog writes its own proposal into the box once it has looked at the folder.
+    await eventually(
+      20_000,
+      async () => {
+        await box.fill(path);
+        await this.page.waitForTimeout(400);
+        return (await box.inputValue()) === path || undefined;
+      },
+      () => `the dialog did not keep "${path}"`,
+    );
+    await ok.click();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#parts.isSecond) return this.page.context().close();
     await this.#browser.close();

@@ -333,7 +333,8 @@ function explain(
   const code = codeOf(error);
   if (REFUSED.has(code) || code === 'UND_ERR_CONNECT_TIMEOUT') {
     return new ServerUnreachableError(
-      `No ${hints.name} answers at ${originOf(url)} (${code}). ${hints.unreachable}`,
+      // Error outputs of notebooks wrap no lines: what to do would be out of sight.
+      `No ${hints.name} answers at ${originOf(url)} (${code}).\n${hints.unreachable}`,
     );
   }
   if (CERTIFICATE.test(code)) {
@@ -354,7 +355,7 @@ function explain(
     return new ServerUnreachableError(`"${url}" is not the URL of a server: ${reason}`);
   }
   return new ConnectionLostError(
-    `The connection to ${originOf(url)} was lost (${code || reason}). ${lostHint}`,
+    `The connection to ${originOf(url)} was lost (${code || reason}).\n${lostHint}`,
   );
 }
 

@@ -28,6 +28,7 @@ import type {
 } from './guest.ts';
 import { createHostBridge } from './host-bridge.ts';
 import { deadGuestResult, QueryTable } from './query-table.ts';
+import { askWithStates } from './state-questions.ts';
 
 export interface CPythonGuestOptions {
   readonly executable: string;
@@ -144,7 +145,7 @@ class CPythonGuest implements PythonGuest {
   query(
     query: { readonly kind: string } & { readonly [key: string]: JsonValue },
   ): Promise<JsonValue> {
-    return this.#queries.ask(query);
+    return askWithStates(query, (question) => this.#queries.ask(question), this.#bridge);
   }
 
   async dispose(): Promise<void> {

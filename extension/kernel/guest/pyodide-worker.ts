@@ -20,6 +20,7 @@ import { hostPath, planMounts, type MountPlan } from './pyodide-mounts.ts';
 import { PackageDownloads, packageFolder } from './pyodide-packages.ts';
 import { ProcessCalls } from './pyodide-process-calls.ts';
 import { SuspendedWaits } from './pyodide-waits.ts';
+import { askWithStates } from './state-questions.ts';
 
 /** Where the guest sees our Python package. */
 const PACKAGE_FOLDER = '/lib/sglang-notebooks';
@@ -95,7 +96,8 @@ export class PyodideWorker {
       case 'interrupt':
         return this.#interruptWaits();
       case 'query':
-        return this.#query(message.id, message.query);
+        void this.#query(message.id, message.query);
+        return;
       case 'process_reply':
         return this.#processes.settle(message.id, message.reply);
       default:
@@ -148,10 +150,12 @@ export class PyodideWorker {
     });
   }
 
-  #query(id: number, query: JsonValue): void {
+  async #query(id: number, query: JsonValue): Promise<void> {
+    // SAFETY: `_sgl_guest.py` answers with JSON.
+    const ask = (question: JsonValue) =>
+      JSON.parse(this.#guestModule.query_json(JSON.stringify(question))) as JsonValue;
     try {
-      // SAFETY: `_sgl_guest.py` answers with JSON.
-      const ok = JSON.parse(this.#guestModule.query_json(JSON.stringify(query))) as JsonValue;
+      const ok = await askWithStates(query, ask, this.#bridge);
       this.#send({ type: 'query_reply', id, ok });
     } catch (error) {
       const lines = (error instanceof Error ? error.message : String(error)).trim().split('\n');

@@ -1,55 +1,80 @@
 /** Export to and import from the formats of other tools. */
-import { commands, l10n, window, workspace, type NotebookDocument, type Uri } from 'vscode';
+import {
+  commands,
+  l10n,
+  NotebookCellData,
+  NotebookData,
+  Uri,
+  window,
+  workspace,
+  type NotebookDocument,
+} from 'vscode';
 import { exportHtml, exportMarkdown, exportPython } from '../../notebook-format/exports.ts';
 import { readIpynb, writeIpynb } from '../../notebook-format/ipynb.ts';
 import { importPython } from '../../notebook-format/python-import.ts';
 import { parseNotebook, serializeNotebook } from '../../notebook-format/sglnb.ts';
 import type { NotebookDocument as FileDocument } from '../../notebook-format/document.ts';
 import { NOTEBOOK_TYPE } from '../notebook/notebook-type.ts';
+import { bytesOf } from '../notebook/sglnb-serializer.ts';
 import type { ReplaceFile } from './replace-file.ts';
 
-const EXPORTS: Readonly<Record<string, (document: FileDocument, title: string) => string>> = {
-  ipynb: (document) => writeIpynb(document),
-  py: (document) => exportPython(document),
-  md: (document) => exportMarkdown(document),
-  html: (document, title) => exportHtml(document, title),
-};
+interface ExportFormat {
+  readonly extension: string;
+  readonly label: string;
+  readonly convert: (document: FileDocument, title: string) => string;
+}
+
+const exportFormats = (): readonly ExportFormat[] => [
+  { extension: 'ipynb', label: l10n.t('Jupyter notebook'), convert: writeIpynb },
+  { extension: 'py', label: 'Python', convert: exportPython },
+  { extension: 'md', label: 'Markdown', convert: exportMarkdown },
+  { extension: 'html', label: 'HTML', convert: exportHtml },
+];
 
 const IMPORTED = /\.(ipynb|py)$/;
 
+/** What is in the editor; its file stays as it is. */
 export async function exportNotebook(
   notebook: NotebookDocument,
   replace: ReplaceFile,
 ): Promise<void> {
-  // The saved bytes are what every export starts from: one path from the editor to a document.
-  if (notebook.isDirty || notebook.isUntitled) {
-    if (!(await notebook.save())) return;
-  }
+  const name = notebook.uri.path.slice(notebook.uri.path.lastIndexOf('/') + 1);
+  const title = l10n.t('Export {0}', name);
+  // A dialog of VS Code's own, as over ssh, shows no formats.
+  const format = await window.showQuickPick(
+    exportFormats().map((each) => ({ ...each, description: `.${each.extension}` })),
+    { title, matchOnDescription: true },
+  );
+  if (!format) return;
+  const { extension, label, convert } = format;
+  const folder = folderOf(notebook);
+  const proposed = `${name.replace(/\.sglnb$/, '')}.${extension}`;
   const target = await window.showSaveDialog({
-    defaultUri: notebook.uri.with({ path: notebook.uri.path.replace(/\.sglnb$/, '.ipynb') }),
-    filters: {
-      [l10n.t('Jupyter notebook')]: ['ipynb'],
-      Python: ['py'],
-      Markdown: ['md'],
-      HTML: ['html'],
-    },
+    title,
+    ...(folder ? { defaultUri: Uri.joinPath(folder, proposed) } : {}),
+    filters: { [label]: [extension] },
   });
   if (!target) return;
-  const extension = target.path.slice(target.path.lastIndexOf('.') + 1);
-  const convert = EXPORTS[extension];
-  if (!convert) {
-    await window.showErrorMessage(
-      l10n.t(
-        'Cannot export to ".{0}"; choose one of: {1}.',
-        extension,
-        Object.keys(EXPORTS).join(', '),
-      ),
-    );
-    return;
+  try {
+    const source = new TextDecoder().decode(bytesOf(dataOf(notebook)));
+    await replace(target, convert(parseNotebook(source).document, name));
+  } catch (error) {
+    await window.showErrorMessage(error instanceof Error ? error.message : String(error));
   }
-  const source = new TextDecoder().decode(await workspace.fs.readFile(notebook.uri));
-  const title = notebook.uri.path.slice(notebook.uri.path.lastIndexOf('/') + 1);
-  await write(replace, target, convert(parseNotebook(source).document, title));
+}
+
+/** A new notebook has no folder yet. */
+function folderOf({ uri, isUntitled }: NotebookDocument): Uri | undefined {
+  return isUntitled ? workspace.workspaceFolders?.[0]?.uri : Uri.joinPath(uri, '..');
+}
+
+function dataOf(notebook: NotebookDocument): NotebookData {
+  const cells = notebook.getCells().map((cell) => {
+    const { document, kind, metadata, outputs, executionSummary = {} } = cell;
+    const data = new NotebookCellData(kind, document.getText(), document.languageId);
+    return Object.assign(data, { metadata, outputs: [...outputs], executionSummary });
+  });
+  return Object.assign(new NotebookData(cells), { metadata: notebook.metadata });
 }
 
 /** False, with a message on screen, when the file could not be written. */

@@ -29,13 +29,16 @@ export function registerDebugging(controller: SglangNotebookController): Disposa
   return Disposable.from(
     debug.registerDebugConfigurationProvider(DEBUG_TYPE, {
       /** Also for "Start Debugging" and `launch.json`, which name no cell. */
-      resolveDebugConfiguration: (_folder, configuration) => {
-        if (cellOf(configuration)) return configuration;
-        const cell = activeCell();
-        if (cell) return configurationOf(cell);
-        void window.showErrorMessage(
-          l10n.t('Select a code cell of an SGLang notebook to debug it.'),
-        );
+      resolveDebugConfiguration: async (_folder, configuration) => {
+        const cell = cellOf(configuration) ?? activeCell();
+        const reason = cell
+          ? (await sessions()).obstacle(cell.notebook)
+          : l10n.t('Select a code cell of an SGLang notebook to debug it.');
+        if (cell && reason === null) {
+          return cellOf(configuration) ? configuration : configurationOf(cell);
+        }
+        // VS Code would tell what goes wrong later in a dialog that offers to edit launch.json.
+        void window.showErrorMessage(reason ?? '');
         return undefined;
       },
     }),
@@ -43,13 +46,15 @@ export function registerDebugging(controller: SglangNotebookController): Disposa
       createDebugAdapterDescriptor: async (session) => {
         const cell = cellOf(session.configuration);
         if (!cell) throw new Error(l10n.t('The cell to debug is gone.'));
-        // Activation does not read it.
-        const { adapterFor } = await import('./debug-session.ts');
+        const { adapterFor } = await sessions();
         return new DebugAdapterInlineImplementation(adapterFor(cell, session.name, controller));
       },
     }),
   );
 }
+
+/** Activation does not read it. */
+const sessions = () => import('./debug-session.ts');
 
 function configurationOf(cell: NotebookCell): DebugConfiguration {
   return {

@@ -22,6 +22,14 @@ interface Debugged {
 /** The latest debug session of each notebook. */
 const debugged = new Map<NotebookDocument, Debugged>();
 
+/** Why a cell of the notebook cannot be debugged now: another one is. */
+export function obstacle(notebook: NotebookDocument): string | null {
+  const other = debugged.get(notebook);
+  return other && !other.adapter.isOver
+    ? l10n.t('{0} of this notebook is being debugged; stop that first.', other.name)
+    : null;
+}
+
 /** @throws Error when another cell of the notebook is being debugged */
 export function adapterFor(
   cell: NotebookCell,
@@ -29,10 +37,8 @@ export function adapterFor(
   controller: SglangNotebookController,
 ): DebugAdapter {
   const { notebook } = cell;
-  const other = debugged.get(notebook);
-  if (other && !other.adapter.isOver) {
-    throw new Error(l10n.t('{0} of this notebook is being debugged; stop that first.', other.name));
-  }
+  const reason = obstacle(notebook);
+  if (reason !== null) throw new Error(reason);
   const messages = new EventEmitter<DebugProtocolMessage>();
   const adapter = new CellDebugAdapter(runOf(cell, controller), (message) =>
     messages.fire(message),

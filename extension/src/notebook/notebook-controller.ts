@@ -310,14 +310,11 @@ export class SglangNotebookController implements Disposable {
     // All executions exist before the first starts, so that the workbench shows the queue.
     const queue = cells.map((cell) => ({ cell, execution: this.#execution(cell) }));
     await Promise.all(
-      queue.map(({ cell, execution }) =>
-        session.execute(
-          cellReference(cell),
-          cell.document.getText(),
-          execution,
-          this.#debugged.get(cell),
-        ),
-      ),
+      queue.map(({ cell, execution }) => {
+        const debug = this.#debugged.get(cell);
+        this.#debugged.delete(cell);
+        return session.execute(cellReference(cell), cell.document.getText(), execution, debug);
+      }),
     );
   }
 
@@ -327,7 +324,14 @@ export class SglangNotebookController implements Disposable {
     try {
       await runCells(cell.notebook, [{ start: cell.index, end: cell.index + 1 }]);
     } finally {
-      this.#debugged.delete(cell);
+      // Nobody took it: VS Code started nothing, and says nothing.
+      if (this.#debugged.delete(cell))
+        void window.showWarningMessage(
+          l10n.t(
+            'Cell {0} was not started: it runs already, or another kernel is selected.',
+            cell.index + 1,
+          ),
+        );
     }
   }
 

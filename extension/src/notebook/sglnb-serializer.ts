@@ -47,23 +47,9 @@ export class SglnbSerializer implements NotebookSerializer {
   }
 
   async serializeNotebook(data: NotebookData): Promise<Uint8Array> {
-    const bytes = this.#bytesOf(data);
+    const bytes = bytesOf(data);
     await this.#beforeSave(data, bytes);
     return bytes;
-  }
-
-  #bytesOf(data: NotebookData): Uint8Array {
-    // SAFETY: this class alone writes notebook metadata of this notebook type.
-    const metadata = (data.metadata ?? {}) as SglnbNotebookMetadata;
-    if (metadata.broken) return fromBase64(metadata.broken.base64);
-    const text = serializeNotebook(
-      {
-        ...(metadata.sglnb ?? { metadata: {}, ipynb: null, layout: NEW_LAYOUT }),
-        cells: cellsOf(data),
-      },
-      { maximumImageBytes: maximumImageSize() },
-    );
-    return new TextEncoder().encode(text);
   }
 
   #open(text: string): NotebookData {
@@ -78,6 +64,21 @@ export class SglnbSerializer implements NotebookSerializer {
     data.metadata = { ...metadata };
     return data;
   }
+}
+
+/** As a save would write it. */
+export function bytesOf(data: Pick<NotebookData, 'cells' | 'metadata'>): Uint8Array {
+  // SAFETY: this file alone writes notebook metadata of this notebook type.
+  const metadata = (data.metadata ?? {}) as SglnbNotebookMetadata;
+  if (metadata.broken) return fromBase64(metadata.broken.base64);
+  const text = serializeNotebook(
+    {
+      ...(metadata.sglnb ?? { metadata: {}, ipynb: null, layout: NEW_LAYOUT }),
+      cells: cellsOf(data.cells),
+    },
+    { maximumImageBytes: maximumImageSize() },
+  );
+  return new TextEncoder().encode(text);
 }
 
 function reasonOf(error: unknown): string {
@@ -120,11 +121,11 @@ function cellData(cell: NotebookCell, codeLanguage: string): NotebookCellData {
   return data;
 }
 
-function cellsOf(data: NotebookData): NotebookCell[] {
-  const stored = data.cells.map((cell) => storedMetadata(cell));
+function cellsOf(cells: readonly NotebookCellData[]): NotebookCell[] {
+  const stored = cells.map((cell) => storedMetadata(cell));
   const taken = new Set(stored.flatMap((metadata) => (metadata ? [metadata.id] : [])));
   const used = new Set<string>();
-  return data.cells.map((cell, index) => {
+  return cells.map((cell, index) => {
     const known = stored[index];
     // A copied cell carries its original's metadata; only the first keeps the id.
     const id = known && !used.has(known.id) ? known.id : createCellId(taken);

@@ -107,8 +107,10 @@ export class TornSaves implements Disposable {
     );
     // With the command that announces itself, so that a disk that is still full is noticed before.
     if (chosen === again && !notebook.isClosed) await notebook.save();
-    if (chosen === elsewhere || (chosen === again && notebook.isClosed))
-      await saveElsewhere(notebook.uri, text);
+    if (chosen === elsewhere && !notebook.isClosed) {
+      // Of the editor, in which work may have gone on while the message was shown.
+      if (await workspace.saveAs(notebook.uri)) await this.#dropCopy(notebook);
+    } else if (chosen !== undefined && notebook.isClosed) await saveElsewhere(notebook.uri, text);
   }
 
   /** The path of a copy; null if this disk is full, too. */

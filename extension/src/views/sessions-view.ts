@@ -10,6 +10,7 @@ import {
   TreeItemCollapsibleState,
   Uri,
   window,
+  workspace,
   type Disposable,
   type NotebookDocument,
   type TreeDataProvider,
@@ -19,6 +20,7 @@ import type { KernelRecord } from '../../protocol/attach-protocol.ts';
 import type { ChildProcessInfo } from '../../protocol/kernel-protocol.ts';
 import type { KernelSession } from '../kernel-client/kernel-session.ts';
 import { kernelStatusText } from '../kernel-status.ts';
+import { NOTEBOOK_TYPE } from '../notebook/notebook-type.ts';
 import { residentMemory } from '../runtime-manager/process-memory.ts';
 import { formatBytes } from '../runtime-manager/runtime-info.ts';
 import type { RuntimeHealth } from '../runtime-manager/runtime-monitor.ts';
@@ -130,6 +132,7 @@ function kernelItem(
   { notebook, session }: SessionNode & { readonly kind: 'kernel' },
   size: string,
 ): TreeItem {
+  // Also without programs: a row that gets its first one later would stay folded.
   const item = new TreeItem(fileName(notebook.uri), TreeItemCollapsibleState.Expanded);
   item.id = `${notebook.uri.toString()}#${session.pid}`;
   item.description = l10n.t(
@@ -140,6 +143,11 @@ function kernelItem(
   item.iconPath = new ThemeIcon(session.status === 'busy' ? 'sync' : 'server-process');
   item.contextValue = 'kernel';
   item.tooltip = l10n.t('Python {0}', session.python ?? '…');
+  item.command = {
+    command: 'vscode.openWith',
+    title: '',
+    arguments: [notebook.uri, NOTEBOOK_TYPE],
+  };
   return spoken(item);
 }
 
@@ -189,6 +197,8 @@ export function notebookOf(record: KernelRecord): Uri {
   return Uri.parse(record.notebook.replace(/^(untitled:[^@]*)@.*$/, '$1'));
 }
 
+/** With the folders in the workspace: notebooks of several folders may have one name. */
 function fileName(uri: Uri): string {
+  if (workspace.getWorkspaceFolder(uri)) return workspace.asRelativePath(uri);
   return uri.path.slice(uri.path.lastIndexOf('/') + 1);
 }

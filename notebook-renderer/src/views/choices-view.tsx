@@ -3,7 +3,7 @@ import type {
   ChoicesMethod,
   ChoiceToken,
 } from '../../../extension/protocol/output-payloads.ts';
-import { visibleText } from '../visible-text.ts';
+import { visibleText, visibleToken } from '../visible-text.ts';
 import type { GenSegment } from './gen-value.tsx';
 import { logPercent, percent } from './numbers.ts';
 import { Headings, ScrollingTable } from './table.tsx';
@@ -144,7 +144,7 @@ function tokenCell(token: ChoiceToken | undefined) {
   const { text, logprob, without } = token;
   return (
     <>
-      {text !== null && <code class="piece">{visibleText(text)}</code>} {logPercent(logprob)}
+      {text !== null && <code class="piece">{visibleToken(text)}</code>} {logPercent(logprob)}
       {typeof without === 'number' && <> (without the prompt {logPercent(without)})</>}
     </>
   );

@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { TokenProbability } from '../../../extension/protocol/output-payloads.ts';
-import { visibleText } from '../visible-text.ts';
+import { visibleToken } from '../visible-text.ts';
 import { bandOf, BANDS, type GenSegment } from './gen-value.tsx';
 import { logPercent } from './numbers.ts';
 import { Headings, ScrollingTable } from './table.tsx';
@@ -71,5 +71,5 @@ export function TokenTable({ gen, name }: { readonly gen: GenSegment; readonly n
 
 function TokenName({ token }: { readonly token: Pick<TokenProbability, 'text' | 'id'> }) {
   if (token.text === null) return <>number {token.id}</>;
-  return <code class="piece">{visibleText(token.text)}</code>;
+  return <code class="piece">{visibleToken(token.text)}</code>;
 }

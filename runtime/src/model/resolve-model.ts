@@ -189,8 +189,10 @@ function starterNotice(asked: string, directory: string): string {
     asked === ''
       ? 'No model was named, so the bundled starter model runs.'
       : `The model ${asked} is not on this machine, so the bundled starter model runs instead.`;
-  const download = /^[\w.-]+\/[\w.-]+$/.test(asked) ? `run "sglnb models pull ${asked}", ` : '';
-  return `${what} It is tiny and knows little beyond the tutorial. To run a real model, ${download}put its GGUF file into ${directory} or pass --model-path FILE.gguf.`;
+  const download = /^[\w.-]+\/[\w.-]+$/.test(asked)
+    ? ` (on the command line: "sglnb models pull ${asked}")`
+    : '';
+  return `${what} It is tiny and knows little beyond the tutorial. To run a real model, use "SGLang: Choose Model…" in VS Code${download}, put its GGUF file into ${directory} or pass --model-path FILE.gguf.`;
 }
 
 /**

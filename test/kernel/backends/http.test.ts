@@ -99,13 +99,13 @@ describe('a server of the kernel’s own', () => {
     const lost = await failure(known({ absence }).json('POST', url, {}, never));
     expect(lost.code).toBe('CONNECTION_LOST');
     expect(lost.message).toMatch(
-      /^The connection to \S+ was lost \(.*\)\. It ended by SIGKILL\. Do this\.$/,
+      /^The connection to \S+ was lost \(.*\)\.\nIt ended by SIGKILL\. Do this\.$/,
     );
     const streamed = await failure(collect(known({ absence }), url));
     expect(streamed.message).toContain(absence);
     await new Promise((resolve) => servers.pop()!.close(resolve));
     const gone = await failure(known({ absence, serves: false }).json('POST', url, {}, never));
-    expect(gone.message).toBe(`No SGLang server answers at ${url} (ECONNREFUSED). ${absence}`);
+    expect(gone.message).toBe(`No SGLang server answers at ${url} (ECONNREFUSED).\n${absence}`);
   });
 });
 

@@ -8,6 +8,7 @@ import sys
 import _sgl_inspect
 import _sgl_patience
 import _sgl_transport
+import _sgl_values
 
 # Seconds that an expression may wait for a generation.
 PATIENCE = 5
@@ -88,12 +89,15 @@ class PausedStack:
 
     def _variables(self, question):
         how, value, expression, frame = self._unfolded(question["reference"])
-        items = _children(how, value)
+        total, items = _children(how, value)
         start = question.get("start") or 0
         end = start + min(question.get("count") or _MOST_CHILDREN, _MOST_CHILDREN)
-        shown = [self._item(name, child, _path(expression, how, key), frame) for name, key, child in items[start:end]]
-        if question.get("count") is None and end < len(items):
-            shown.append({"name": "…", "value": f"{len(items) - end:,} more", "type": "", "reference": 0})
+        shown = [
+            self._item(name, child, _path(expression, how, key), frame)
+            for name, key, child in itertools.islice(items, start, end)
+        ]
+        if question.get("count") is None and end < total:
+            shown.append({"name": "…", "value": f"{total - end:,} more", "type": "", "reference": 0})
         return shown
 
     def _unfolded(self, reference):
@@ -102,7 +106,7 @@ class PausedStack:
         return self._shown[reference]
 
     def _item(self, name, value, expression, frame, long=False):
-        how = _way_to_unfold(value)
+        how = _sgl_values.way_to_unfold(value)
         item = {"name": name, "type": type(value).__name__, "value": _text(value, long), "reference": 0}
         if how is not None:
             item["reference"] = self._reference(how, value, expression, frame)
@@ -132,7 +136,7 @@ class PausedStack:
         how, owner, expression, frame = self._unfolded(question["reference"])
         value = eval(question["text"].strip(), frame.f_globals, frame.f_locals)
         name = question["name"]
-        key = next((key for shown, key, _ in _children(how, owner) if shown == name), name)
+        key = next((key for shown, key, _ in _children(how, owner)[1] if shown == name), name)
         if how == "locals":
             frame.f_locals[name] = value
             _keep_locals(frame)
@@ -158,69 +162,22 @@ def _keep_locals(frame):
 
 def _text(value, long):
     if not long:
-        return _sgl_inspect.short(value)
+        return _sgl_values.short(value)
     if isinstance(value, str) and len(value) <= 10_000:
         return repr(value)
-    return _sgl_inspect.short(value, _Long(), 10_000)
-
-
-def _way_to_unfold(value):
-    if value is None or isinstance(value, (str, bytes, int, float, complex, type)):
-        return None
-    if isinstance(value, (list, tuple)):
-        return "indexed" if value else None
-    if isinstance(value, dict):
-        return "items" if value else None
-    if isinstance(value, (set, frozenset)):
-        return "elements" if value else None
-    if _is_state(value):
-        return "state"
-    return "attributes" if _attributes(value) else None
-
-
-def _is_state(value):
-    return type(value).__module__.partition(".")[0] == "sglang" and hasattr(type(value), "get_var")
+    return _sgl_values.short(value, _Long(), 10_000)
 
 
 def _children(how, value):
-    """Triples of shown name, key and value."""
+    """As of `_sgl_values.children`, of a frame's scopes too."""
     if how == "locals":
-        return [(name, name, child) for name, child in value.f_locals.items() if not name.startswith(".")]
-    if how == "globals":
-        items = list(value.f_globals.items())
-        return [(name, name, child) for name, child in items if _sgl_inspect.is_variable(name, child)]
-    if how in ("indexed", "elements"):
-        return [(f"[{index}]", index, child) for index, child in enumerate(value)]
-    if how == "items":
-        return [(_sgl_inspect.short(key), key, child) for key, child in list(value.items())]
-    if how == "state":
-        return _of_state(value)
-    return [(name, name, child) for name, child in _attributes(value)]
-
-
-def _of_state(state):
-    """Its variables so far, and its text so far: nothing is waited for."""
-    executor = state.stream_executor
-    variables = [(repr(name), name, child) for name, child in executor.variables.items()]
-    return [*variables, ("text", None, executor.text_)]
-
-
-def _attributes(value):
-    """What an object holds, without calling its properties."""
-    found = []
-    try:
-        held = object.__getattribute__(value, "__dict__")
-        found += [(name, child) for name, child in list(held.items()) if isinstance(name, str)]
-    except Exception:  # an object without a dictionary, or one that hides it
-        pass
-    for kind in type(value).__mro__:
-        slots = kind.__dict__.get("__slots__", ())
-        for name in (slots,) if isinstance(slots, str) else slots:
-            try:
-                found.append((name, object.__getattribute__(value, name)))
-            except AttributeError:
-                continue
-    return [(name, child) for name, child in found if not name.startswith("__")]
+        items = [(name, name, child) for name, child in value.f_locals.items() if not name.startswith(".")]
+    elif how == "globals":
+        found = list(value.f_globals.items())
+        items = [(name, name, child) for name, child in found if _sgl_inspect.is_variable(name, child)]
+    else:
+        return _sgl_values.children(how, value)
+    return len(items), iter(items)
 
 
 def _path(expression, how, key):

@@ -3,21 +3,17 @@ on purpose: only names and attributes are looked up, and representations are lim
 
 import ast
 import builtins
+import itertools
 import keyword
 import re
-import reprlib
 import sys
 import types
 
 import _sgl_cell_source
 import _sgl_patience
+import _sgl_values
 
 _MOST_COMPLETIONS = 500
-_VALUE_CHARACTERS = 200
-
-_limited = reprlib.Repr()
-_limited.maxlist = _limited.maxtuple = _limited.maxdict = _limited.maxset = 8
-_limited.maxstring = _limited.maxother = _VALUE_CHARACTERS
 
 
 def answer(query, namespace, files):
@@ -30,7 +26,7 @@ def _answer(query, namespace, files):
     if kind == "complete":
         return _complete(query["code"], query["offset"], namespace)
     if kind == "variables":
-        return _variables(query["limit"], namespace)
+        return _variables(query["limit"], query.get("path", ()), query.get("state"), namespace)
     if kind == "programs":
         return _programs(namespace, files)
     if kind == "preview":
@@ -96,14 +92,36 @@ def _kind(name, owner, namespace):
     return "property" if owner is not None else "variable"
 
 
-def _variables(limit, namespace):
-    """The user's variables in the order of their definition, at most `limit`."""
-    names = [name for name, value in namespace.items() if is_variable(name, value)]
-    items = []
-    for name in names[:limit]:
-        value = namespace[name]
-        items.append({"name": name, "type": type(value).__name__, "value": short(value), "size": _size(value)})
-    return {"total": len(names), "items": items}
+def _variables(limit, path, state, namespace):
+    """The user's variables in the order of their definition, or what is inside the value that `path` leads to
+    from there by the names that were shown; at most `limit`. A program state's values come as `state`."""
+    found = [(name, name, value) for name, value in namespace.items() if is_variable(name, value)]
+    total = len(found)
+    for step in path:
+        value = next((value for name, _, value in found if name == step), None)
+        how = _sgl_values.way_to_unfold(value)
+        if how is None:
+            return {"total": 0, "items": []}
+        if how == "state":
+            if state is None:
+                return {"state": value.stream_executor.sid}
+            total, found = _sgl_values.of_state({**state["variables"], **value.stream_executor.local}, state["text"])
+        else:
+            total, found = _sgl_values.children(how, value)
+    items = [_item(name, value) for name, _, value in itertools.islice(found, limit)]
+    return {"total": total, "items": items}
+
+
+def _item(name, value):
+    unfolds = _sgl_values.way_to_unfold(value) is not None
+    size = _size(value)
+    return {
+        "name": name,
+        "type": type(value).__name__,
+        "value": _sgl_values.short(value),
+        "size": size,
+        "unfolds": unfolds,
+    }
 
 
 def is_variable(name, value):
@@ -116,17 +134,6 @@ def _comes_with_sglang(name, value):
     """Whether ``from sglang import *`` brought it."""
     modules = [module for key, module in sys.modules.items() if key.partition(".")[0] == "sglang"]
     return any(vars(module).get(name) is value for module in modules)
-
-
-def short(value, limits=_limited, most=_VALUE_CHARACTERS):
-    """A representation of limited length, whatever the value does."""
-    if type(value).__module__.partition(".")[0] == "sglang":
-        return f"<{type(value).__name__}>"  # its text may not be there yet
-    try:
-        text = limits.repr(value)
-    except Exception as error:
-        text = f"<repr() raised {type(error).__name__}>"
-    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _size(value):

@@ -9,18 +9,16 @@ STANDARD_LIBRARY = os.path.dirname(os.path.abspath(traceback.__file__)) + os.sep
 _HIDDEN_PARTS = ("<frozen", "/_pyodide/", "/pyodide/", ".whl/micropip/", f"{os.sep}asyncio{os.sep}", f"{os.sep}concurrent{os.sep}")
 
 
-_OWN_PYTHON = (
-    'run the notebook on a Python of your own: "SGLang: Select Python…" in VS Code, '
-    '"sglnb run --python PATH" in a terminal.'
-)
-_MISSING_PACKAGE = (
-    "The bundled Python has the standard library, sglang and requests only. With a network connection, "
-    f'"%pip install NAME" gets packages without native code; for others, {_OWN_PYTHON}'
-)
-_NO_THREADS = (
-    "The bundled Python has no threads. run_batch runs programs side by side without them, and so does "
-    f"asyncio.gather of run_async; for threads, {_OWN_PYTHON}"
-)
+# In lines, as error outputs of notebooks wrap none.
+_MISSING_PACKAGE = """\
+The bundled Python has the standard library, sglang and requests only.
+With a network connection, "%pip install NAME" gets packages without native code.
+For others, run the notebook on a Python of your own: "SGLang: Select Python…" in VS Code,
+"sglnb run --python PATH" in a terminal."""
+_NO_THREADS = """\
+The bundled Python has no threads: run_batch runs programs side by side without them,
+and so does asyncio.gather of run_async. For threads, run the notebook on a Python of your own:
+"SGLang: Select Python…" in VS Code, "sglnb run --python PATH" in a terminal."""
 
 
 class CellFiles:
@@ -109,6 +107,9 @@ def _clean(shown, files):
         shown.stack = None  # no "Traceback" line above nothing
     if getattr(shown, "filename", None) in files:
         shown.filename = files.label(shown.filename)
+    cause = shown.__cause__
+    if cause is not None and not cause.stack and str(cause) in str(shown):
+        shown.__cause__ = None  # it was raised nowhere, and has been told
     _clean(shown.__cause__, files)
     _clean(shown.__context__, files)
     for member in getattr(shown, "exceptions", None) or ():

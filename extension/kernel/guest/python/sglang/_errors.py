@@ -12,6 +12,8 @@ class GenerationError(KeyError):
     ``file`` and ``line`` say where the program appended what failed (None: not known).
     """
 
+    # As programs import it, and as tracebacks name it.
+    __module__ = "sglang"
     request = None
     file = None
     line = None

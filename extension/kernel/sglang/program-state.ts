@@ -26,6 +26,7 @@ const MOST_SHOWN = 2 << 20;
 const MOST_SHOWN_OF_STATE = 4 << 20;
 
 /** What Python strips: JavaScript's white space without the byte order mark, and five more characters. */
+// oxlint-disable-next-line no-control-regex -- they are meant
 const PYTHON_SPACE = /^(?:[\u001c-\u001f\u0085]|(?!\ufeff)\s)+/;
 
 export class ProgramState {

@@ -185,6 +185,11 @@ describe('errors', () => {
       'Run the notebook on a Python of your own',
     );
   });
+  test('threads, which the bundled Python lacks, say what to do instead', async () => {
+    const code = 'import threading\nthreading.Thread(target=print).start()';
+    const error = await checkError(code, 'RuntimeError', 2);
+    expect(error.traceback).toContain('run_batch runs programs side by side');
+  });
   test('exit does not end the kernel', async () => {
     expect((await checkError('import sys\nsys.exit(3)', 'SystemExit', 2)).message).toContain(
       'keeps running',

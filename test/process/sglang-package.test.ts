@@ -169,6 +169,48 @@ report(notes(soon.run(), "late"))
       ['KeyError', "'late'", "Did you mean 'later'? The program has set 'later'."],
     ));
 
+  test('an argument that nothing has says which one may be meant', () =>
+    check(
+      `
+def notes(work):
+    try: work()
+    except TypeError as error: return [str(error).split(" ", 1)[1].split(".")[0], *getattr(error, "__notes__", [])]
+@function
+async def waits(s, question):
+    s += question
+report(notes(lambda: qa.run("x", max_tokens=3)))
+report(notes(lambda: qa.run("x", temprature=3)))
+report(notes(lambda: qa.run("x", zzz=3)))
+report(notes(lambda: qa.run_batch([{"question": "x"}], num_thread=3)))
+report(notes(lambda: qa.run_batch([{"question": "x", "temperature": 0}])))
+report(notes(lambda: waits.run("x", max_tokens=3)))
+report(notes(lambda: function(lambda s, **rest: (lambda: None)(**rest)).run(max_tokens=3)))  # its own mistake
+`,
+      ["got an unexpected keyword argument 'max_tokens'", "Did you mean 'max_new_tokens'?"],
+      ["got an unexpected keyword argument 'temprature'", "Did you mean 'temperature'?"],
+      ["got an unexpected keyword argument 'zzz'"],
+      ["got an unexpected keyword argument 'num_thread'", "Did you mean 'num_threads'?"],
+      [
+        "got an unexpected keyword argument 'temperature'",
+        "'temperature' is an option of run_batch itself, not of its items.",
+      ],
+      ["got an unexpected keyword argument 'max_tokens'", "Did you mean 'max_new_tokens'?"],
+      ["got an unexpected keyword argument 'max_tokens'"],
+    ));
+
+  test('copies outlive the state that they were made of; pickles would not, and are refused', () =>
+    check(
+      `
+import copy, gc, pickle
+kept = [copy.deepcopy({"state": qa.run("x")})["state"], copy.copy(qa.run("x"))]
+gc.collect(); qa.run("y").sync()  # a new state tells the kernel which are gone
+report([state["answer"] for state in kept])
+report(raised(lambda: pickle.dumps(kept)).split(" and ")[0])
+`,
+      [' Paris is nice', ' Paris is nice'],
+      "TypeError: a program's state lives in this kernel",
+    ));
+
   test('nested forks give lists of lists; copy gives lists of one', () =>
     check(
       `
@@ -618,7 +660,7 @@ report(raised(lambda: gen("x") + 5)); report(raised(lambda: gen("x", regex="("))
 `,
       "ExprList([Constant('a'), Gen('x'), RoleBegin(user), 'q', RoleEnd(user)])",
       "Select(c, choices=['a'], choices_method=<token_length_normalized>)",
-      'AssertionError: 5',
+      'AssertionError: 5: only text and expressions can be joined, not int',
       'error: missing ), unterminated subpattern at position 0',
     ));
 

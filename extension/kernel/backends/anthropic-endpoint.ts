@@ -180,6 +180,11 @@ export function anthropicBody(model: string, prompt: Prompt, params: GeneratePar
   if (params.n !== null) {
     throw new UnsupportedByBackendError('Anthropic answers once: n must be 1. Use fork instead.');
   }
+  if (params.maxNewTokens === null) {
+    throw new UnsupportedByBackendError(
+      'Anthropic needs a limit: max_new_tokens must be a number.',
+    );
+  }
   if (params.stop.some((stop) => stop.trim() === '')) {
     throw new UnsupportedByBackendError(
       'Anthropic takes no stop string that is only blanks or line ends. Cut the value in the program, as in s["answer"].split("\\n")[0].',

@@ -177,7 +177,7 @@ export function geminiBody(prompt: Prompt, params: GenerateParams): JsonObject {
   refuseTools(params, 'Gemini');
   const schema = schemaOf(params.jsonSchema);
   const config: JsonObject = {
-    maxOutputTokens: params.maxNewTokens,
+    ...(params.maxNewTokens === null ? {} : { maxOutputTokens: params.maxNewTokens }),
     temperature: params.temperature,
     topP: params.topP,
     ...(params.topK === -1 ? {} : { topK: params.topK }),

@@ -79,7 +79,7 @@ export function schemaFormat(schema: JsonObject): JsonObject {
 
 function sampling(params: GenerateParams): JsonObject {
   return {
-    max_tokens: params.maxNewTokens,
+    ...limit('max_tokens', params),
     ...(params.stop.length === 0 ? {} : { stop: params.stop }),
     temperature: params.temperature,
     top_p: params.topP,
@@ -93,7 +93,11 @@ function reasoningSampling(params: GenerateParams, model: OpenAiModel): JsonObje
   if (params.stop.length > 0) {
     throw new UnsupportedByBackendError(`The model ${model.name} takes no stop strings (stop=).`);
   }
-  return { max_completion_tokens: params.maxNewTokens };
+  return limit('max_completion_tokens', params);
+}
+
+function limit(name: string, { maxNewTokens }: GenerateParams): JsonObject {
+  return maxNewTokens === null ? {} : { [name]: maxNewTokens };
 }
 
 /** What vLLM, SGLang and llama.cpp's server take besides; only what differs from their defaults. */

@@ -97,6 +97,8 @@ export type BridgePost =
     }
   /** The program's body ended; `error` is what it raised. Iterators over the state now end. */
   | { readonly op: 'end'; readonly sid: number; readonly error: WireError | null }
+  /** Nobody waits for this run any more: what it and its forks have under way is cancelled. */
+  | { readonly op: 'cancel'; readonly sid: number }
   /** What the program's own method decided about a select, or the exception that it raised. */
   | {
       readonly op: 'decide';

@@ -137,6 +137,8 @@ class InterpreterBridge implements HostBridge {
         return this.#states.set(message);
       case 'end':
         return this.#states.end(message);
+      case 'cancel':
+        return this.#states.cancel(message);
       case 'decide':
         return this.#states.decide(message);
       case 'drop':

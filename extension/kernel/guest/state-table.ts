@@ -72,6 +72,10 @@ export class StateTable {
     this.#state(message).end(errorField(message, 'error'));
   }
 
+  cancel(message: BridgeMessage): void {
+    this.#state(message).cancel();
+  }
+
   decide(message: BridgeMessage): void {
     const error = errorField(message, 'error');
     this.#state(message).decide(

@@ -25,6 +25,10 @@ type GenSegment = Extract<StateSegment, { kind: 'gen' }>;
 const MOST_SHOWN = 2 << 20;
 const MOST_SHOWN_OF_STATE = 4 << 20;
 
+/** What Python strips: JavaScript's white space without the byte order mark, and five more characters. */
+// oxlint-disable-next-line no-control-regex -- they are meant
+const PYTHON_SPACE = /^(?:[\u001c-\u001f\u0085]|(?!\ufeff)\s)+/;
+
 export class ProgramState {
   text = '';
   readonly messages: Message[] = [];
@@ -95,7 +99,7 @@ export class ProgramState {
   endRole(): void {
     const open = this.#role;
     if (open === null) throw new ProgramError('AssertionError', 'A role ended that had not begun.');
-    const content = this.text.slice(open.start).trimStart();
+    const content = this.text.slice(open.start).replace(PYTHON_SPACE, '');
     const suffix = roleAffixes(this.template, open.role, this.messages)[1];
     this.messages.push({ role: open.role, content: this.#content(content, open) });
     this.text += suffix;

@@ -7,6 +7,7 @@ import { ProgramError } from './program-error.ts';
  * object's own: resolving never changes a list that the user's program holds.
  */
 export interface SamplingParams {
+  /** `null`: as many as the model's context takes. */
   readonly maxNewTokens: JsonValue;
   readonly minNewTokens: JsonValue;
   readonly n: number | null;
@@ -84,7 +85,7 @@ export function resolveSampling(
   const n = pick('n', null);
   const stopRegex = pick('stop_regex', null);
   return {
-    maxNewTokens: pick('max_new_tokens', 128),
+    maxNewTokens: own['max_new_tokens'] ?? { max_new_tokens: 128, ...defaults }.max_new_tokens,
     minNewTokens: pick('min_new_tokens', 0),
     n: typeof n === 'number' && n !== 1 ? n : null,
     stop: [...stopList(pick('stop', [])), ...templateStops, ...numberStops],

@@ -98,7 +98,16 @@ export class StreamExecutor {
 
   /** Cancels what runs and fails what is queued; a state that is idle stays as it is. */
   interrupt(): void {
-    if (this.idle) return;
+    if (!this.idle) this.#interrupt();
+  }
+
+  /** As an interrupt, for forks as well, and for what the body would still append. */
+  cancel(): void {
+    if (!this.finished) this.#interrupt();
+    for (const child of this.forks) child.cancel();
+  }
+
+  #interrupt(): void {
     this.#abort.abort();
     this.#fail(new InterruptedProgramError());
     this.#abort = new AbortController();

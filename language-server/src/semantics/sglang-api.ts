@@ -125,7 +125,7 @@ const ofGen = (name: string): string =>
   `${commonSampling.find((row) => row[0] === name)?.[3] ?? ''} For gens that name none.`;
 
 const runRows: readonly Row[] = [
-  ['max_new_tokens', 'int', '128', 'Most tokens per gen.'],
+  ['max_new_tokens', 'int | None', '128', 'Most tokens per gen. `None`: as many as fit.'],
   ['stop', 'str | list[str] | None', 'None', 'Stop texts of gens that name none.'],
   ['stop_token_ids', 'list[int] | None', 'None', 'Stop token ids of gens that name none.'],
   ['temperature', 'float', '1.0', 'Temperature of gens that name none.'],

@@ -254,6 +254,17 @@ describe('Gemini', () => {
     });
   });
 
+  test('no limit is left out; Anthropic needs one', async () => {
+    service.answers = [{ body: answerOf('Hi.') }];
+    const unlimited = resolveSampling({ max_new_tokens: null }, {}, []);
+    await connect('gemini').generate(plain, unlimited, remember, never);
+    expect(service.requests[0]?.body['generationConfig']).toEqual({ temperature: 1, topP: 1 });
+    await expect(connect('anthropic').generate(plain, unlimited, remember, never)).rejects.toThrow(
+      'max_new_tokens must be a number',
+    );
+    expect(service.requests).toHaveLength(1);
+  });
+
   test('streams, and counts the tokens once', async () => {
     service.answers = [{ events: [sse(answerOf('He', null)), sse(answerOf('llo'))] }];
     const backend = connect('gemini');

@@ -207,6 +207,15 @@ describe('a chat model', () => {
   });
 });
 
+test.each(['gpt-4o-mini', 'o3-mini'])('%s: no limit is left out', async (model) => {
+  service.answers = [{ body: answerOf('x') }];
+  const unlimited = resolveSampling({ max_new_tokens: null }, {}, []);
+  await connect({ model }).generate(chat, unlimited, remember, never);
+  expect(Object.keys(service.requests[0]?.body ?? {})).not.toContainEqual(
+    expect.stringContaining('tokens'),
+  );
+});
+
 test('reasoning models take their own parameters', async () => {
   service.answers = [{ body: answerOf('x') }];
   await generate(connect({ model: 'o3-mini' }), { temperature: 0.2, max_new_tokens: 7 });

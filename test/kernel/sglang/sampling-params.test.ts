@@ -19,6 +19,11 @@ test("SGLang's defaults", () =>
   ));
 test('a gen overrides its run', () =>
   check({ temperature: 0.5, top_p: 0.9 }, { temperature: 0 }, { temperature: 0, topP: 0.9 }));
+test('a run may have no limit, a gen has that of its run', () => {
+  check({ max_new_tokens: null }, {}, { maxNewTokens: null });
+  check({ max_new_tokens: null }, { max_new_tokens: 3 }, { maxNewTokens: 3 });
+  check({ max_new_tokens: 5 }, { max_new_tokens: null }, { maxNewTokens: 5 });
+});
 test("a gen's stop replaces the run's", () =>
   check({ stop: ['A'] }, { stop: 'B' }, { stop: ['B'] }));
 test('the stops of the template, then those of a number, come after', () =>

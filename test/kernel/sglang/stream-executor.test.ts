@@ -241,6 +241,31 @@ describe('failures', () => {
     expect(await reading).toMatchObject({ status: 'failed', error: { type: 'KeyboardInterrupt' } });
     await executor.whenIdle();
   });
+
+  test('cancelling a run ends what its forks ask for, and what its body would still append', async () => {
+    const { backend, executor } = start();
+    submit(executor, text('Q'));
+    await executor.whenIdle();
+    const child = executor.fork();
+    backend.gate = gate().opened;
+    submit(child, gen('x'));
+    executor.cancel();
+    submit(executor, gen('y'));
+    const failed = { status: 'failed', error: { type: 'KeyboardInterrupt' } };
+    expect(await child.variable('x')).toMatchObject(failed);
+    expect(await executor.variable('y')).toMatchObject(failed);
+    await child.whenIdle();
+    expect(backend.asked).toHaveLength(1);
+  });
+
+  test('cancelling a run that is over changes nothing', async () => {
+    const { executor } = start();
+    submit(executor, gen('x'));
+    executor.end(null);
+    await executor.whenIdle();
+    executor.cancel();
+    expect(executor.failure).toBe(null);
+  });
 });
 
 describe('streaming', () => {

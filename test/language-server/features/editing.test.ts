@@ -258,7 +258,7 @@ describe('hover', () => {
   it('shows a program', () =>
     check([program.replace('def f', 'def |f')], '(program) f', '- `kind`: `Literal['));
   it('shows a call', () =>
-    check([program, 'f.r|un()'], 'f.run(q: str = "x", max_new_tokens: int = 128'));
+    check([program, 'f.r|un()'], 'f.run(q: str = "x", max_new_tokens: int | None = 128'));
   it('shows gen', () =>
     check(['x = g|en("a")'], 'gen(name: str | None = None', 'Lets the model write'));
   it('says when a variable is set', () =>

@@ -5,6 +5,7 @@ begins with a request to `/test/<name>`, so that the recording can be cut at it.
 """
 
 import asyncio
+import enum
 import json
 import random
 import warnings
@@ -106,7 +107,8 @@ def run_defaults_and_overrides():
     def p(s):
         s += user("q") + assistant(gen("a") + gen("b", max_tokens=1, temperature=0, stop="Z", top_k=1))
 
-    return seen(p.run(max_new_tokens=9, stop=["A", "B"], temperature=0.7, top_p=0.5, ignore_eos=True), "a", "b")
+    unlimited = seen(p.run(max_new_tokens=None), "a", "b")
+    return [seen(p.run(max_new_tokens=9, stop=["A", "B"], temperature=0.7, top_p=0.5, ignore_eos=True), "a", "b"), unlimited]
 
 
 @case
@@ -389,12 +391,27 @@ def names_of_all_kinds():
 
 
 @case
+def text_of_enumerations():
+    class Word(str, enum.Enum):
+        A = "alpha"
+
+    @function
+    def p(s, word):
+        s += word
+        s += gen("a") + word
+        s += "x" + select("c", [word, "beta"])
+
+    return seen(p.run(Word.A), "a", "c")
+
+
+@case
 def text_of_all_kinds():
     @function
     def p(s, text):
         s += user(text) + assistant(gen("a"))
 
-    return [seen(p.run(text=t), "a") for t in ("{}%s", "\u2028\u0000", "👩‍🚀", "<|im_end|>", "a\r\nb", "'\"\\")]
+    texts = ("{}%s", "\u2028\u0000", "👩‍🚀", "<|im_end|>", "a\r\nb", "'\"\\", "\ufeffa", "\x1f\x85\u3000\ta \n")
+    return [seen(p.run(text=t), "a") for t in texts]
 
 
 # ------------------------------------------------------------------ programs that call programs

@@ -15,6 +15,10 @@ The bundled Python has the standard library, sglang and requests only.
 With a network connection, "%pip install NAME" gets packages without native code.
 For others, run the notebook on a Python of your own: "SGLang: Select Python…" in VS Code,
 "sglnb run --python PATH" in a terminal."""
+_NO_THREADS = """\
+The bundled Python has no threads: run_batch runs programs side by side without them,
+and so does asyncio.gather of run_async. For threads, run the notebook on a Python of your own:
+"SGLang: Select Python…" in VS Code, "sglnb run --python PATH" in a terminal."""
 
 
 class CellFiles:
@@ -40,7 +44,7 @@ class CellFiles:
 def error_of(exception, files):
     """The `KernelError` of an exception that ended a cell."""
     file_name, line = _position(exception, files)
-    _explain_missing_module(exception)
+    _explain_what_is_missing(exception)
     return {
         "name": type(exception).__name__,
         "message": _message(exception, files),
@@ -50,10 +54,14 @@ def error_of(exception, files):
     }
 
 
-def _explain_missing_module(exception):
+def _explain_what_is_missing(exception):
     """The bundled Python lacks what people are used to; say where to find it."""
-    if sys.platform == "emscripten" and isinstance(exception, ModuleNotFoundError) and exception.name:
+    if sys.platform != "emscripten":
+        return
+    if isinstance(exception, ModuleNotFoundError) and exception.name:
         exception.add_note(_MISSING_PACKAGE)
+    elif isinstance(exception, RuntimeError) and exception.args == ("can't start new thread",):
+        exception.add_note(_NO_THREADS)
 
 
 def _position(exception, files):

@@ -55,18 +55,22 @@ def failed(name, error, raised=None):
     at = error.get("at")
     if at:
         problem.file, problem.line = at
-        if hasattr(problem, "add_note"):  # Python 3.11
-            place = problem.file.strip("<>").split("#")[0]
-            problem.add_note(f"What failed was appended in {place}, line {problem.line}.")
+        place = problem.file.strip("<>").split("#")[0]
+        add_note(problem, f"What failed was appended in {place}, line {problem.line}.")
     return problem
 
 
 def unset(name, variables):
     """The KeyError of a variable that the program never set; its note says which ones there are."""
     error = KeyError(name)
-    if hasattr(error, "add_note"):  # Python 3.11 and newer
-        error.add_note(_known_names(name, [each for each in variables if isinstance(each, str)]))
+    add_note(error, _known_names(name, [each for each in variables if isinstance(each, str)]))
     return error
+
+
+def add_note(error, note):
+    """What a traceback says after the exception, from Python 3.11 on."""
+    if note and hasattr(error, "add_note"):
+        error.add_note(note)
 
 
 def _known_names(name, known):

@@ -72,11 +72,15 @@ class AsyncProgramStateGroup(ProgramStateGroup):
 async def run_async(program, backend, sampling, args, arguments):
     """Runs a program, coroutine or not, without blocking the event loop; its state when it is done."""
     state = new_state(program.__name__, backend, sampling, False, True, program.num_api_spec_tokens)
-    if program.is_async:
-        await _run_coroutine(program, state, args, arguments)
-    else:
-        await in_background(lambda: run_body(program, state, args, arguments))
-    await state.stream_executor.call_async("sync")
+    try:
+        if program.is_async:
+            await _run_coroutine(program, state, args, arguments)
+        else:
+            await in_background(lambda: run_body(program, state, args, arguments))
+        await state.stream_executor.call_async("sync")
+    except asyncio.CancelledError:
+        state.stream_executor.post("cancel")  # nobody gets the state
+        raise
     return state
 
 
@@ -87,6 +91,7 @@ async def _run_coroutine(program, state, args, arguments):
     try:
         state.ret_value = await program.func(AsyncProgramState(executor), *args, **arguments)
     except BaseException as problem:
+        program.explain(problem, arguments)
         error = {"type": type(problem).__name__, "message": str(problem)}
         raise
     finally:

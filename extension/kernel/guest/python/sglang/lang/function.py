@@ -1,6 +1,7 @@
 """``@function``: a Python function as an SGLang program."""
 
 import contextvars
+import difflib
 import inspect
 import os
 import time
@@ -8,6 +9,7 @@ import warnings
 
 from sglang import _transport
 from sglang._display import BatchProgress
+from sglang._errors import add_note
 from sglang.global_config import global_config
 from sglang.lang.in_order import in_order
 from sglang.lang.interpreter import new_state, run_body
@@ -34,6 +36,8 @@ _SAMPLING = {
     "return_text_in_logprobs": None,
 }
 _RUN = {**_SAMPLING, "stream": False, "backend": None, "use_thread": True}
+# What gen calls otherwise than run does.
+_GEN_NAMES = {"max_tokens": "max_new_tokens"}
 _BATCH = {
     **_SAMPLING,
     "backend": None,
@@ -175,7 +179,10 @@ class SglFunction:
         assert isinstance(batch_kwargs, (list, tuple)), "run_batch needs a list of arguments"
         options, unknown = self._split(_BATCH, options, own=False)
         if unknown:
-            raise TypeError(f"run_batch() got an unexpected keyword argument {next(iter(unknown))!r}")
+            name = next(iter(unknown))
+            problem = TypeError(f"run_batch() got an unexpected keyword argument {name!r}")
+            add_note(problem, _meant(name, _BATCH))
+            raise problem
         if not batch_kwargs:
             return options, [], None
         return options, self._batch_arguments(batch_kwargs), resolve_backend(options["backend"])
@@ -288,14 +295,29 @@ class SglFunction:
         rest = {k: v for k, v in given.items() if k not in taken}
         return {**options, **taken}, rest
 
+    def explain(self, problem, arguments):
+        """Notes what the caller may have meant by an argument that neither the program nor ``run`` has."""
+        if not isinstance(problem, TypeError) or problem.__traceback__.tb_next is not None:
+            return  # of the program's own code
+        for name in arguments:
+            if str(problem).endswith(f"unexpected keyword argument {name!r}"):
+                add_note(problem, _meant(name, [*self._own, *_RUN]))
+
     def _warn_about_speculation(self, backend):
         if self.num_api_spec_tokens is not None and "is_chat_model" not in backend.model_info:
             warnings.warn("num_api_spec_tokens only matters for OpenAI's API; it is ignored.", stacklevel=4)
 
 
+def _meant(name, known):
+    if name in _RUN:
+        return f"{name!r} is an option of run_batch itself, not of its items."
+    close = [_GEN_NAMES[name]] if name in _GEN_NAMES else difflib.get_close_matches(name, known, 1)
+    return f"Did you mean {close[0]!r}?" if close else None
+
+
 def _sampling(options):
-    """The sampling parameters of a run, as the kernel takes them: what is None is left out."""
-    sampling = {name: options[name] for name in _SAMPLING if options[name] is not None}
+    """The sampling parameters of a run, as the kernel takes them: what is None is left out, but no limit is meant."""
+    sampling = {name: options[name] for name in _SAMPLING if options[name] is not None or name == "max_new_tokens"}
     if isinstance(sampling.get("stop"), (list, tuple)):
         sampling["stop"] = list(sampling["stop"])
     if not global_config.skip_special_tokens_in_output:

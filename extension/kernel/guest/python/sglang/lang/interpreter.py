@@ -247,6 +247,7 @@ def run_body(program, state, args, kwargs):
     try:
         state.ret_value = program.func(state, *args, **kwargs)
     except BaseException as problem:
+        program.explain(problem, kwargs)
         error = {"type": type(problem).__name__, "message": str(problem)}
         raise
     finally:

@@ -63,7 +63,7 @@ class SglExpr:
 def _operand(value):
     if isinstance(value, str):
         return SglConstantText(value)
-    assert isinstance(value, SglExpr), f"{value}"
+    assert isinstance(value, SglExpr), f"{value}: only text and expressions can be joined, not {type(value).__name__}"
     return value
 
 
@@ -77,7 +77,7 @@ def wire_list(expr):
     Something that is not an expression fails only when the state executes it, as in SGLang.
     """
     if isinstance(expr, str):
-        return [{"t": "text", "v": expr}]
+        return [{"t": "text", "v": str(expr)}]  # that of a subclass, such as an enumeration's, may differ
     if isinstance(expr, SglExprList):
         return [item for part in expr.expr_list for item in wire_list(part)]
     if isinstance(expr, SglSeparateReasoning):
@@ -103,7 +103,7 @@ class SglConstantText(SglExpr):
         self.value = value
 
     def wire(self):
-        return {"t": "text", "v": self.value}
+        return {"t": "text", "v": str(self.value)}
 
     def __repr__(self):
         return f"Constant({self.value!r})"

@@ -122,6 +122,18 @@ class StreamExecutor:
     def post(self, op, **fields):
         _transport.post({"op": op, "sid": self.sid, **fields})
 
+    def __copy__(self):
+        """Copies of a state are views on the same one, which lives as long as any of them."""
+        return self
+
+    def __deepcopy__(self, memo):
+        return self
+
+    def __reduce__(self):
+        raise TypeError(
+            "a program's state lives in this kernel and cannot be pickled: keep state.text(), state.messages() or values"
+        )
+
     def wait_briefly(self, name):
         """For readers that hold up what they look at. RuntimeError when the value is still to come."""
         seconds = _transport.patience.get()

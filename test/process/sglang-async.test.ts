@@ -1,9 +1,40 @@
 /** Programs that are coroutines, and programs that go wrong, in both guests. */
+import { createServer } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { GuestChoice } from '../../extension/protocol/kernel-protocol.ts';
 import { MockSglangServer } from '../kernel/sglang/support/mock-sglang-server.ts';
 import { findPython } from '../kernel/sglang/support/run-python.ts';
 import { KernelDriver } from '../support/kernel-driver.ts';
+
+/** Begins an answer to each generation that it never ends. */
+class SilentServer implements AsyncDisposable {
+  asked = 0;
+  /** Those whose client went away. */
+  left = 0;
+  readonly #server = createServer((request, response) => {
+    const isGeneration = request.url === '/generate';
+    response.setHeader('content-type', 'application/json');
+    if (!isGeneration) return void response.end('{"model_path":"m","is_generation":true}');
+    this.asked += 1;
+    response.once('close', () => (this.left += 1)).flushHeaders();
+  });
+
+  static async start(): Promise<SilentServer> {
+    const silent = new SilentServer();
+    await new Promise<void>((resolve) => silent.#server.listen(0, '127.0.0.1', resolve));
+    return silent;
+  }
+
+  get url(): string {
+    const address = this.#server.address();
+    return `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+}
 
 const GUESTS: readonly (readonly [name: string, guest: GuestChoice])[] = [
   ['WebAssembly', { kind: 'wasm' }],
@@ -135,6 +166,36 @@ print(set(await asyncio.gather(*[read() for _ in range(20)])))`,
   ])('%s', async ([, code, text], { skip }) => {
     skip(missing !== null, `not run: ${missing ?? ''}`);
     await check(code, text);
+  });
+
+  test('a run that is cancelled is cancelled on the server, with its forks', async ({
+    skip,
+    onTestFinished,
+  }) => {
+    skip(missing !== null, `not run: ${missing ?? ''}`);
+    await using silent = await SilentServer.start();
+    const waiting = new KernelDriver({ guest, endpoint: silent.url });
+    onTestFinished(async () => void (await waiting.close()));
+    const { outcome, text } = await waiting.run(`
+import asyncio
+from sglang import *
+@function
+async def waits(s):
+    s += "a" + gen("a")
+    await s["a"]
+@function
+def waits_too(s):
+    s += "a" + gen("a")
+    s += s["a"]
+@function
+async def forks(s):
+    for f in await s.fork(3): f += "a" + gen("a")
+    await asyncio.sleep(60)
+for program in (waits, waits_too, forks):
+    try: await asyncio.wait_for(program.run_async(), 1)
+    except asyncio.TimeoutError: print("late", end=" ")`);
+    expect({ outcome, text }).toEqual({ outcome: { status: 'ok' }, text: 'late late late ' });
+    await expect.poll(() => [silent.asked, silent.left]).toEqual([5, 5]);
   });
 
   test('a failed gen', async ({ skip }) => {

@@ -42,21 +42,32 @@ describe.skipIf(found.python === null)(title, () => {
   const healthy = async (): Promise<Json[]> =>
     (await ask('/workers')).workers.filter(({ is_healthy }: Json) => is_healthy);
 
-  beforeAll(async () => {
-    const flags = ['--threads', '1'];
-    workers = await Promise.all([RuntimeProcess.start(flags), RuntimeProcess.start(flags)]);
+  /** Starts the router; false when it ended instead of finding its workers. */
+  async function isUp(urls: readonly string[]): Promise<boolean> {
     const [port, metrics] = [await freePort(), await freePort()];
     url = `http://127.0.0.1:${port}`;
-    const urls = workers.map((worker) => worker.url);
     const options = ['--port', `${port}`, '--prometheus-port', `${metrics}`];
     const launch = ['-m', 'sglang_router.launch_router', '--worker-urls', ...urls, ...options];
+    log = '';
     router = spawn(found.python ?? '', launch, { stdio: ['ignore', 'pipe', 'pipe'] });
     const collect = (text: Buffer): void => void (log += text.toString());
     router.stdout?.on('data', collect);
     router.stderr?.on('data', collect);
     while ((await healthy().catch(() => [])).length < 2) {
-      if (router.exitCode !== null) throw new Error(`the router ended:\n${log.slice(-3000)}`);
+      if (router.exitCode !== null) return false;
       await delay(100);
+    }
+    return true;
+  }
+
+  beforeAll(async () => {
+    const flags = ['--threads', '1'];
+    workers = await Promise.all([RuntimeProcess.start(flags), RuntimeProcess.start(flags)]);
+    const urls = workers.map((worker) => worker.url);
+    for (let attempt = 1; !(await isUp(urls)); attempt += 1) {
+      // Whoever else connects meanwhile may be given a port that was free.
+      if (attempt === 3 || !log.includes('Address already in use'))
+        throw new Error(`the router ended:\n${log.slice(-3000)}`);
     }
   });
   afterAll(async () => {

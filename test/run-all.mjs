@@ -70,7 +70,10 @@ function readReport(file, exitedCleanly) {
   );
   const failed = report.numFailedTests + failedSuites.length;
   const failures = [
-    ...failedSuites.map((suite) => `${relative(root, suite.name)}: ${firstLines(suite.message)}`),
+    ...failedSuites.map((suite) => {
+      const reason = firstLines(suite.message) || 'its preparation failed, see above';
+      return `${relative(root, suite.name)}: ${reason}`;
+    }),
     ...report.testResults.flatMap((suite) =>
       suite.assertionResults
         .filter((test) => test.status === 'failed')

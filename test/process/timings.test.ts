@@ -67,7 +67,8 @@ state`);
       } = timing ?? { milliseconds: -1, firstTokenMilliseconds: null };
       expect(queue, options).toBeGreaterThanOrEqual(0);
       expect(prefill).toBeGreaterThan(0);
-      expect(first).toBeGreaterThanOrEqual(queue + prefill);
+      // A sum of times, but for the last digit.
+      expect(first).toBeGreaterThan(queue + prefill - 0.001);
       expect(milliseconds).toBeGreaterThan(first ?? Infinity);
     }
   } finally {

@@ -104,6 +104,7 @@ describe('in a trusted folder', () => {
 
   it('read a notebook that has not run, and start no kernel for that', async () => {
     await workbench.open('tools.sglnb');
+    await workbench.waitForKernel('no kernel');
     await call('sglang_read_notebook', {});
     const { result, tools } = await answer();
     expect(result).toMatchObject({

@@ -55,12 +55,10 @@ export async function exportNotebook(
     filters: { [label]: [extension] },
   });
   if (!target) return;
-  try {
+  await write(replace, target, () => {
     const source = new TextDecoder().decode(bytesOf(dataOf(notebook)));
-    await replace(target, convert(parseNotebook(source).document, name));
-  } catch (error) {
-    await window.showErrorMessage(error instanceof Error ? error.message : String(error));
-  }
+    return convert(parseNotebook(source).document, name);
+  });
 }
 
 /** A new notebook has no folder yet. */
@@ -77,10 +75,10 @@ function dataOf(notebook: NotebookDocument): NotebookData {
   return Object.assign(new NotebookData(cells), { metadata: notebook.metadata });
 }
 
-/** False, with a message on screen, when the file could not be written. */
-async function write(replace: ReplaceFile, target: Uri, text: string): Promise<boolean> {
+/** False, with a message on screen, when the text could not be made or written. */
+async function write(replace: ReplaceFile, target: Uri, text: () => string): Promise<boolean> {
   try {
-    await replace(target, text);
+    await replace(target, text());
     return true;
   } catch (error) {
     await window.showErrorMessage(error instanceof Error ? error.message : String(error));
@@ -118,7 +116,7 @@ async function importFrom(source: Uri, replace: ReplaceFile): Promise<void> {
     return;
   }
   const target = await freeName(source);
-  if (!(await write(replace, target, serializeNotebook(document)))) return;
+  if (!(await write(replace, target, () => serializeNotebook(document)))) return;
   await commands.executeCommand('vscode.openWith', target, NOTEBOOK_TYPE);
 }
 

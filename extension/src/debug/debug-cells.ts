@@ -31,15 +31,10 @@ export function registerDebugging(controller: SglangNotebookController): Disposa
       /** Also for "Start Debugging" and `launch.json`, which name no cell. */
       resolveDebugConfiguration: async (_folder, configuration) => {
         const cell = cellOf(configuration) ?? activeCell();
-        const reason = cell
-          ? (await sessions()).obstacle(cell.notebook)
-          : l10n.t('Select a code cell of an SGLang notebook to debug it.');
-        if (cell && reason === null) {
-          return cellOf(configuration) ? configuration : configurationOf(cell);
-        }
-        // VS Code would tell what goes wrong later in a dialog that offers to edit launch.json.
-        void window.showErrorMessage(reason ?? '');
-        return undefined;
+        if (!cell) return refuse(l10n.t('Select a code cell of an SGLang notebook to debug it.'));
+        const reason = (await sessions()).obstacle(cell.notebook);
+        if (reason !== null) return refuse(reason);
+        return cellOf(configuration) ? configuration : configurationOf(cell);
       },
     }),
     debug.registerDebugAdapterDescriptorFactory(DEBUG_TYPE, {
@@ -51,6 +46,11 @@ export function registerDebugging(controller: SglangNotebookController): Disposa
       },
     }),
   );
+}
+
+/** VS Code would tell what goes wrong later in a dialog that offers to edit launch.json. */
+function refuse(reason: string): undefined {
+  void window.showErrorMessage(reason);
 }
 
 /** Activation does not read it. */

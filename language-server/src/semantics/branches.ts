@@ -1,15 +1,13 @@
 /** `if`: both branches, and which of them runs with what is known. */
 import type { Block, If } from '../syntax/ast.ts';
-import { checkCondition } from './comparisons.ts';
+import { evaluateCondition } from './comparisons.ts';
 import { continueWith, type Environment } from './environment.ts';
 import type { Machine } from './machine.ts';
 import { narrow } from './narrowing.ts';
 import { truthOf } from './value.ts';
 
 export function executeIf(machine: Machine, node: If, env: Environment): boolean {
-  const test = machine.evaluate(node.test, env);
-  checkCondition(machine, test, node.test);
-  const truth = truthOf(test);
+  const truth = truthOf(evaluateCondition(machine, node.test, env));
   const other = env.fork();
   const body = env.fork();
   narrow(machine, body, node.test, true);

@@ -1,5 +1,6 @@
 /** Comparisons and arithmetic that a generated value cannot satisfy. */
 import type { Compare, Expression, Span } from '../syntax/ast.ts';
+import type { Environment } from './environment.ts';
 import { closest } from './edit-distance.ts';
 import { surround } from './fixes.ts';
 import { formatType, literalValues, membersOf, quote, type GenType } from './gen-type.ts';
@@ -134,8 +135,15 @@ export function needNumbers(machine: Machine, value: Value, node: Expression): v
   if (isOfText) reportText(machine, node, 'a list of them, given to `sum`', 'int', 'map(int, ');
 }
 
+/** The value of what decides on its truth: `if`, `while`, `not`, `and`, `assert`. */
+export function evaluateCondition(machine: Machine, node: Expression, env: Environment): Value {
+  const value = machine.evaluate(node, env);
+  checkCondition(machine, value, node);
+  return value;
+}
+
 /** `if state["ok"]:` with `dtype=bool` or yes and no as choices: any text counts as true. */
-export function checkCondition(machine: Machine, value: Value, node: Expression): void {
+function checkCondition(machine: Machine, value: Value, node: Expression): void {
   if (value.kind !== 'gen') return;
   const { type } = value;
   const values = literalValues(type) ?? [];

@@ -13,7 +13,7 @@ import { lastName, walkExpression } from '../syntax/walk.ts';
 import { eventsOf } from './api-calls.ts';
 import { buildsExpression, checkAppendable, checkField, checkFormatted } from './appendable.ts';
 import { attributeOf } from './attributes.ts';
-import { checkCompare, checkCondition, checkNumber, needNumber } from './comparisons.ts';
+import { checkCompare, checkNumber, evaluateCondition, needNumber } from './comparisons.ts';
 import { joinEnvironments, lookupName, type Environment } from './environment.ts';
 import type { Machine } from './machine.ts';
 import { normalise } from './name-pattern.ts';
@@ -104,9 +104,10 @@ export function evaluateExpression(machine: Machine, node: Expression, env: Envi
     case 'Binary':
       return binaryValue(machine, node, env);
     case 'Unary': {
+      if (node.operator === 'not')
+        return unaryValue('not', evaluateCondition(machine, node.operand, env));
       const operand = machine.evaluate(node.operand, env);
-      if (node.operator === 'not') checkCondition(machine, operand, node.operand);
-      else needNumber(machine, operand, node.operand, 'used in arithmetic');
+      needNumber(machine, operand, node.operand, 'used in arithmetic');
       return unaryValue(node.operator, operand);
     }
     case 'BoolOp':
@@ -357,8 +358,7 @@ function shortCircuit(
   isAnd: boolean,
   env: Environment,
 ): Value {
-  const first = machine.evaluate(left, env);
-  if (isAnd) checkCondition(machine, first, left);
+  const first = isAnd ? evaluateCondition(machine, left, env) : machine.evaluate(left, env);
   const inner = env.fork();
   narrow(machine, inner, left, isAnd);
   const second = machine.evaluate(right, inner);
@@ -373,7 +373,7 @@ function shortCircuit(
 }
 
 function conditionalValue(machine: Machine, node: Conditional, env: Environment): Value {
-  checkCondition(machine, machine.evaluate(node.test, env), node.test);
+  evaluateCondition(machine, node.test, env);
   const other = env.fork();
   const facts = env.pathFacts;
   const body = env.fork();
@@ -413,8 +413,8 @@ function sequenceValue(machine: Machine, elements: readonly Expression[], env: E
   let isExact = true;
   for (const element of elements) {
     const value = machine.evaluate(element, env);
-    if (element.kind !== 'Starred') items.push(value);
-    else if (itemsOf(value)) items.push(...(itemsOf(value) ?? []));
+    const spread = element.kind === 'Starred' ? itemsOf(value) : [value];
+    if (spread) items.push(...spread);
     else {
       isExact = false;
       items.push(elementOf(value, env));
@@ -447,7 +447,7 @@ function comprehensionValue(machine: Machine, node: Comprehension, env: Environm
     const iterable = machine.evaluate(clause.iterable, inner);
     assignTarget(machine, inner, clause.target, elementOf(iterable, inner));
     for (const condition of clause.conditions) {
-      checkCondition(machine, machine.evaluate(condition, inner), condition);
+      evaluateCondition(machine, condition, inner);
       narrow(machine, inner, condition, true);
     }
   }

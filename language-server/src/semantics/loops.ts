@@ -1,6 +1,6 @@
 /** `for` and `while`. */
 import type { Block, Expression, For, While } from '../syntax/ast.ts';
-import { checkCondition } from './comparisons.ts';
+import { evaluateCondition } from './comparisons.ts';
 import { continueWith, joinEnvironments, type Environment } from './environment.ts';
 import { elementOf, unrolledItems } from './iteration.ts';
 import type { LoopFrame, Machine } from './machine.ts';
@@ -102,9 +102,9 @@ export function executeWhile(machine: Machine, node: While, env: Environment): b
   const loop: LoopFrame = { breaks: [], continues: [] };
   const isForever =
     node.test.kind === 'Constant' && (node.test.raw === 'True' || node.test.raw === '1');
-  const test = machine.evaluate(node.test, env);
-  checkCondition(machine, test, node.test);
-  const runs = truthOf(test) ?? startsBelowLimit(machine, node.test, env);
+  const runs =
+    truthOf(evaluateCondition(machine, node.test, env)) ??
+    startsBelowLimit(machine, node.test, env);
   const first = env.fork();
   narrow(machine, first, node.test, true);
   const afterFirst = turn(machine, node.body, first, loop);

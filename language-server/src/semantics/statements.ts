@@ -16,7 +16,7 @@ import { appendEvents } from './append.ts';
 import { moduleMember } from './attributes.ts';
 import { executeIf, readOnly } from './branches.ts';
 import { noteLaunch } from './calls.ts';
-import { checkCondition, checkNumber } from './comparisons.ts';
+import { checkNumber, evaluateCondition } from './comparisons.ts';
 import { executeWith } from './contexts.ts';
 import type { Environment } from './environment.ts';
 import { executeTry } from './exceptions.ts';
@@ -76,7 +76,7 @@ function execute(machine: Machine, node: Statement, env: Environment): boolean {
       if (node.exception) machine.evaluate(node.exception, env);
       return false;
     case 'Assert':
-      checkCondition(machine, machine.evaluate(node.test, env), node.test);
+      evaluateCondition(machine, node.test, env);
       if (node.message) {
         const failed = env.fork();
         narrow(machine, failed, node.test, false);
